@@ -1,0 +1,56 @@
+"""The only place that reads a clock, sleeps on one, or sets a timer.
+
+Everything else receives a :class:`Clock`; tests hand in `understudy.testing.FakeClock`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Timer(Protocol):
+    """A scheduled callback that can still be called off."""
+
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    """Time, as the rest of the program sees it.
+
+    `monotonic` and `time` are attributes that hold plain callables, so that the hot path can bind
+    `clock.monotonic` once and call the C function without a wrapper around it.
+    """
+
+    @property
+    def monotonic(self) -> Callable[[], float]:
+        """Seconds on a clock that never goes back; only differences mean something."""
+
+    @property
+    def time(self) -> Callable[[], float]:
+        """Seconds since the epoch; for display and for dates sent by others, never for durations."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Suspend the calling task; zero or less returns without touching any timer."""
+
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        """Run `callback` on the running loop after `seconds`."""
+
+
+class SystemClock:
+    """The machine's clocks; `monotonic` is `perf_counter`, the finest one the platform has."""
+
+    monotonic = staticmethod(time.perf_counter)
+    time = staticmethod(time.time)
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            await asyncio.sleep(seconds)
+
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        return asyncio.get_running_loop().call_later(seconds, callback)
+
+
+SYSTEM_CLOCK = SystemClock()

@@ -1,0 +1,211 @@
+"""Every error that Understudy raises, in one picture.
+
+    UnderstudyError
+    ├── OptionError (ValueError)         an option outside its range
+    ├── ConfigError (ValueError)         the configuration as a whole: carries all its faults
+    ├── UnknownName (KeyError)           no API or route of that name
+    ├── NotInstalled (ImportError)       an extra is missing; the text names the command
+    ├── CallError                        a call that ended without a result; has `.explain()`
+    │   ├── AllApisFailed                every API was tried or passed over; `.causes` says why, one by one
+    │   ├── DeadlineExceeded (TimeoutError)   time ran out after k attempts
+    │   └── NoEligibleApi                nothing could even be tried
+    ├── Rejected                         one mechanism said no before anything was sent
+    │   ├── BreakerOpen · BulkheadFull · RateLimited · KeysUnavailable · QuotaExhausted · BudgetSpent
+    └── TransportError                   an attempt that ended without a complete response
+        ├── ConnectFailed                refused, DNS, TLS, connect time-out: the request was never sent
+        ├── ConnectionLost               reset or closed before the response headers
+        ├── AttemptTimeout (TimeoutError)     our own limit for one attempt, or for one idle gap
+        ├── PoolTimeout                  no connection became free in time: ours, never the provider's
+        ├── BodyBroken                   cut, stalled, badly framed, undecodable
+        │   └── TruncatedResponse        the same after the caller had received bytes
+        ├── BodyTooLarge                 over `max_body`
+        └── BadResponse                  a complete response that the API's success conditions refuse
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .types import Explanation
+
+
+class UnderstudyError(Exception):
+    """Root of all errors of this package."""
+
+
+class OptionError(UnderstudyError, ValueError):
+    """An option lies outside its range."""
+
+    def __init__(self, owner: str, field: str, found: object, expected: str) -> None:
+        super().__init__(f"{owner}.{field}: expected {expected}, found {found!r}")
+        self.owner, self.field, self.found, self.expected = owner, field, found, expected
+
+
+class ConfigError(UnderstudyError, ValueError):
+    """The configuration cannot be used; `faults` holds every reason at once."""
+
+    def __init__(self, faults: tuple[Any, ...]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = faults
+
+
+class UnknownName(UnderstudyError, KeyError):
+    """No API or route of that name is registered."""
+
+    def __init__(self, kind: str, name: str, nearest: str = "") -> None:
+        hint = f"; did you mean {nearest!r}?" if nearest else ""
+        super().__init__(f"no {kind} named {name!r}{hint}")
+        self.kind, self.name, self.nearest = kind, name, nearest
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class NotInstalled(UnderstudyError, ImportError):
+    """A feature needs an extra that is not installed."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs an extra: pip install 'understudy[{extra}]'")
+        self.feature, self.extra = feature, extra
+
+
+class CallError(UnderstudyError):
+    """A call ended without a result.
+
+    `causes` maps each API, in the order of trying, to the exception it ended with; `explanation` is
+    the decision record, rendered by `explain()`.
+    """
+
+    def __init__(
+        self, message: str, causes: Mapping[str, BaseException] | None = None, explanation: Explanation | None = None
+    ) -> None:
+        super().__init__(message)
+        self.causes: dict[str, BaseException] = dict(causes or {})
+        self.explanation = explanation
+
+    def explain(self) -> Explanation | None:
+        """Why each API was chosen or passed over; None when the call never reached selection."""
+        return self.explanation
+
+
+class AllApisFailed(CallError):
+    """Every API that could serve the call was tried or passed over."""
+
+
+class DeadlineExceeded(CallError, TimeoutError):
+    """The call's own time ran out, after `attempts` finished or started attempts."""
+
+    def __init__(self, message: str, attempts: int = 0, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.attempts = attempts
+
+
+class NoEligibleApi(CallError):
+    """Selection passed every API over, so nothing was sent."""
+
+
+class Rejected(UnderstudyError):
+    """One of our own mechanisms refused before anything was sent; never counted against an API."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        #: Seconds until a try may be admitted; None when that is not known.
+        self.retry_after = retry_after
+
+
+class BreakerOpen(Rejected):
+    """The circuit breaker of the API admits no call now; has `state` and `last_cause`."""
+
+    def __init__(self, message: str, retry_after: float | None = None, state: str = "open", last_cause: str = "") -> None:
+        super().__init__(message, retry_after)
+        self.state, self.last_cause = state, last_cause
+
+
+class BulkheadFull(Rejected):
+    """Too many calls are already running and waiting."""
+
+
+class RateLimited(Rejected):
+    """The rate limiter of the key or API has no token in time."""
+
+
+class KeysUnavailable(Rejected):
+    """All keys of the API are held or quarantined."""
+
+
+class QuotaExhausted(Rejected):
+    """The quota of every usable key is spent until its reset."""
+
+
+class BudgetSpent(Rejected):
+    """The retry budget of the API is spent."""
+
+
+class TransportError(UnderstudyError):
+    """An attempt ended without a complete, acceptable response.
+
+    `sent` says whether any byte of the request may have left; `reused` whether the connection had
+    served before. Both decide what may be repeated (resilience rule R1).
+    """
+
+    def __init__(self, message: str, *, sent: bool = True, reused: bool = False) -> None:
+        super().__init__(message)
+        self.sent, self.reused = sent, reused
+
+
+class ConnectFailed(TransportError):
+    """The connection was never made; `stage` is `dns`, `refused`, `timeout`, `tls` or `other`."""
+
+    def __init__(self, message: str, *, stage: str = "other", host: str = "") -> None:
+        super().__init__(message, sent=False)
+        self.stage, self.host = stage, host
+
+
+class ConnectionLost(TransportError):
+    """The connection ended before the response headers were complete."""
+
+
+class AttemptTimeout(TransportError, TimeoutError):
+    """Our limit ended the attempt; `stage` is `headers`, `body` or `idle`."""
+
+    def __init__(self, message: str, *, stage: str = "headers", sent: bool = True) -> None:
+        super().__init__(message, sent=sent)
+        self.stage = stage
+
+
+class PoolTimeout(TransportError):
+    """No connection became free in time; the fault is local."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, sent=False)
+
+
+class BodyBroken(TransportError):
+    """The response body was cut, stalled, badly framed or cannot be decoded; `received` bytes had come."""
+
+    def __init__(self, message: str, *, received: int = 0) -> None:
+        super().__init__(message)
+        self.received = received
+
+
+class TruncatedResponse(BodyBroken):
+    """The body broke after the caller had already received `received` bytes; never repeated."""
+
+
+class BodyTooLarge(TransportError):
+    """The (decoded) body grew over the API's `max_body`."""
+
+
+class BadResponse(TransportError):
+    """A complete response that is not a success: its status, or the API's own success conditions.
+
+    Carries `status`, `headers` and the beginning of the `body`, so that callers can look.
+    """
+
+    def __init__(self, message: str, *, status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers: Mapping[str, str] = headers or {}
+        self.body = body

@@ -1,0 +1,61 @@
+"""Typed events: what changed, told once, in order; a raising listener is isolated and counted."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`kind` is dotted (`breaker.opened`, `key.quarantined`, `config.reloaded`); `at` epoch seconds."""
+
+    kind: str
+    at: float
+    api: str = ""
+    route: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The event as plain JSON-ready values."""
+        return {"kind": self.kind, "at": self.at, "api": self.api, "route": self.route, "detail": dict(self.detail)}
+
+
+Listener = Callable[[Event], object]
+
+
+class EventBus:
+    """Delivers events to listeners synchronously, and keeps the last ones for people to read."""
+
+    def __init__(self, keep: int = 1000) -> None:
+        self._listeners: list[Listener] = []
+        self._recent: deque[Event] = deque(maxlen=keep)
+        #: Listeners that raised, for `/metrics`; the call that caused the event never notices.
+        self.listener_errors = 0
+        self.last_listener_error: BaseException | None = None
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with every event from now on; returns what ends that."""
+        self._listeners.append(listener)
+
+        def unsubscribe() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return unsubscribe
+
+    def emit(self, event: Event) -> None:
+        """Tell everybody; never raises."""
+        self._recent.append(event)
+        for listener in tuple(self._listeners):
+            try:
+                listener(event)
+            except Exception as error:  # a listener is user code: isolated, counted, shown
+                self.listener_errors += 1
+                self.last_listener_error = error
+
+    def recent(self, limit: int = 100) -> list[Event]:
+        """The last events, newest first."""
+        return list(self._recent)[: -limit - 1 : -1]

@@ -1,0 +1,66 @@
+"""The seam to HTTP: what the pipeline asks of a client, and what it gets back.
+
+Implementations live in `understudy.clients`; `understudy.testing.ScriptedHttp` answers from a script.
+A client sends exactly one request for each `send`: it never retries, follows no redirect, and ends
+every fault in one of the `TransportError`s of `core.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+Headers = Mapping[str, str]
+#: Makes a fresh body iterator for each attempt; a body that cannot be made again is sent once only.
+BodyFactory = Callable[[], AsyncIterator[bytes]]
+
+
+@dataclass(slots=True)
+class HttpRequest:
+    """One request on the wire. `url` is absolute; `body` is bytes or makes an iterator of bytes."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes | BodyFactory | None = None
+    #: Seconds for connecting (DNS, TCP and TLS together).
+    connect_timeout: float = 3.0
+    #: Seconds that may pass between two pieces of the response, and before its first.
+    idle_timeout: float = 15.0
+    #: Bytes of the decoded body beyond which reading ends in `BodyTooLarge`.
+    max_body: int = 32 * 1024 * 1024
+    #: Use a new connection even where a kept one is idle (the one repeat after a stale connection).
+    fresh: bool = False
+    #: Read the whole body before `send` returns; otherwise the response is a stream.
+    buffered: bool = True
+
+
+class HttpResponse(Protocol):
+    """A response whose headers have arrived; its body too when the request was `buffered`."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Headers:
+        """Case-insensitive; of a repeated name the values are joined by `, `."""
+
+    @property
+    def body(self) -> bytes:
+        """The decoded body; raises RuntimeError on a stream that was not read."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The decoded body, piece by piece as it comes; raises the errors of `HttpClient.send`."""
+
+    async def close(self) -> None:
+        """Give the connection back (or drop it, when the body was not read to its end); idempotent."""
+
+
+class HttpClient(Protocol):
+    """Sends one request, once. Concurrency limits are the caller's (bulkhead)."""
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """Answer with any status; raise a `TransportError` when there is no complete response."""
+
+    async def close(self) -> None:
+        """Close all connections; a later `send` opens new ones."""

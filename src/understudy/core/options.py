@@ -1,0 +1,102 @@
+"""Checks a mechanism's options against the ranges that its own fields declare.
+
+Each options class is a frozen, slotted dataclass whose fields are `Annotated` with limits
+(annotated-types), a unit and one sentence. `check` makes direct construction as strict as loading
+from a file, without importing a validation library.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Annotated, Any, ClassVar, get_args, get_origin, get_type_hints
+
+import annotated_types as at
+
+from .errors import OptionError
+
+#: Every options class carries this as `__pydantic_config__`: unknown keys and wrong types are faults.
+STRICT: dict[str, Any] = {"extra": "forbid", "strict": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Doc:
+    """One sentence about a field, and its unit where it has one (`s`, `ms`, `%`, `calls`, `bytes`)."""
+
+    text: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """What an options class says about one of its fields."""
+
+    name: str
+    type: Any
+    constraints: tuple[Any, ...]
+    doc: Doc | None
+
+
+@lru_cache(maxsize=None)
+def describe(cls: type) -> tuple[FieldSpec, ...]:
+    """The fields of an options class with their limits and sentences, in order of declaration."""
+    hints = get_type_hints(cls, include_extras=True)
+    specs = []
+    for field in fields(cls):
+        hint = hints[field.name]
+        constraints: list[Any] = []
+        doc = None
+        if get_origin(hint) is Annotated:
+            hint, *extras = get_args(hint)
+            for extra in extras:
+                if isinstance(extra, Doc):
+                    doc = extra
+                elif isinstance(extra, at.GroupedMetadata):
+                    constraints.extend(extra)
+                else:
+                    constraints.append(extra)
+        specs.append(FieldSpec(field.name, hint, tuple(constraints), doc))
+    return tuple(specs)
+
+
+def check(options: Any) -> None:
+    """Raise `OptionError` for the first field of `options` that lies outside its declared range."""
+    for spec in describe(type(options)):
+        value = getattr(options, spec.name)
+        if value is None:
+            continue
+        if isinstance(value, float) and math.isnan(value):
+            raise OptionError(type(options).__name__, spec.name, value, "a number")
+        for limit in spec.constraints:
+            expected = _violated(limit, value)
+            if expected:
+                raise OptionError(type(options).__name__, spec.name, value, expected)
+
+
+def _violated(limit: Any, value: Any) -> str:
+    """What was expected, when `value` breaks `limit`; the empty string when it does not."""
+    match limit:
+        case at.Ge(bound) if not value >= bound:
+            return f"at least {bound}"
+        case at.Gt(bound) if not value > bound:
+            return f"more than {bound}"
+        case at.Le(bound) if not value <= bound:
+            return f"at most {bound}"
+        case at.Lt(bound) if not value < bound:
+            return f"less than {bound}"
+        case at.MinLen(bound) if len(value) < bound:
+            return f"at least {bound} long"
+        case at.MaxLen(bound) if len(value) > bound:
+            return f"at most {bound} long"
+    return ""
+
+
+class Options:
+    """Base of the options classes: checks itself on construction, forbids unknown keys on loading."""
+
+    __slots__ = ()
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    def __post_init__(self) -> None:
+        check(self)

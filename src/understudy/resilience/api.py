@@ -1,0 +1,66 @@
+"""The registered things: an API, a route, and the options of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import annotated_types as at
+
+from understudy.core.options import Doc, Options
+
+from .bulkhead import BulkheadOptions
+from .breaker import BreakerOptions
+from .budget import BudgetOptions
+from .deadline import TimeoutOptions
+from .healthcheck import HealthCheckOptions
+from .keys import AuthOptions
+from .limiter import RateLimitOptions
+from .outcome import OutcomeRule, SuccessOptions
+from .quota import QuotaOptions
+from .retry import RetryOptions
+
+
+@dataclass(frozen=True, slots=True)
+class ApiOptions(Options):
+    """Everything about one third-party API, as in `[apis.NAME]`."""
+
+    base_url: Annotated[str, Doc("scheme, host and path prefix; empty for a wrapped operation")] = ""
+    priority: Annotated[int, at.Ge(1), at.Le(1000), Doc("1 is preferred")] = 1
+    hub: Annotated[str, Doc("failure domain; default the host")] = ""
+    preset: Annotated[str, Doc("known API whose headers and outcome rules apply, e.g. rapidapi")] = ""
+    price: Annotated[float, at.Ge(0), Doc("price of 1,000 calls")] = 0.0
+    enabled: Annotated[bool, Doc("false: registered, never chosen")] = True
+    safe: Annotated[bool, Doc("a wrapped operation may be repeated")] = True
+    timeout: Annotated[TimeoutOptions, Doc("limits of one attempt; a plain number is `attempt`")] = TimeoutOptions()
+    retry: Annotated[RetryOptions, Doc("repeating")] = RetryOptions()
+    budget: Annotated[BudgetOptions, Doc("retry budget")] = BudgetOptions()
+    breaker: Annotated[BreakerOptions, Doc("circuit breaker")] = BreakerOptions()
+    bulkhead: Annotated[BulkheadOptions | None, Doc("concurrency; none: 100 for HTTP APIs, else unlimited")] = None
+    rate_limit: Annotated[RateLimitOptions | None, Doc("token bucket of each key; none: unlimited")] = None
+    quota: Annotated[QuotaOptions, Doc("plan of the keys")] = QuotaOptions()
+    health_check: Annotated[HealthCheckOptions, Doc("active checks")] = HealthCheckOptions()
+    success: Annotated[SuccessOptions, Doc("what a response must be")] = SuccessOptions()
+    auth: Annotated[AuthOptions, Doc("how requests are signed in")] = AuthOptions()
+    outcomes: Annotated[tuple[OutcomeRule, ...], Doc("own outcome rules, before those of the preset")] = ()
+    max_body: Annotated[int, at.Ge(1), Doc("largest body read", "bytes")] = 32 * 1024 * 1024
+    not_found_next: Annotated[bool, Doc("a 404 goes on to the next API")] = False
+    headers: Annotated[dict[str, str] | None, Doc("headers sent with each request")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteOptions(Options):
+    """What the user wants, and which APIs can stand in for one another, as in `[routes.NAME]`."""
+
+    apis: Annotated[tuple[str, ...], Doc("names of APIs; empty: registered later")] = ()
+    mode: Annotated[
+        Literal["priority", "balanced", "fastest", "cheapest", "spread", "sticky"], Doc("how the API of a call is chosen")
+    ] = "balanced"
+    deadline: Annotated[float, at.Gt(0), at.Le(3600), Doc("the whole call", "s")] = 30.0
+    max_attempts: Annotated[int, at.Ge(1), at.Le(50), Doc("attempts of a call on all APIs", "attempts")] = 4
+    max_apis: Annotated[int, at.Ge(1), at.Le(50), Doc("APIs tried in a call", "APIs")] = 3
+    commit: Annotated[Literal["whole", "first_byte"], Doc("when an answer is final: R15")] = "whole"
+    hold_max: Annotated[int, at.Ge(0), Doc("bytes of a held-back stream before it is committed", "bytes")] = 1024 * 1024
+    hold_for: Annotated[float, at.Gt(0), at.Le(3600), Doc("time the same", "s")] = 30.0
+    wait_for_lead: Annotated[float, at.Ge(0), at.Le(600), Doc("wait that long for a lead that asked for it", "s")] = 0.0
+    fallback_unsafe: Annotated[bool, Doc("an unsafe request may go to another API")] = False

@@ -1,0 +1,51 @@
+"""What the resilience rooms need from others; adapters and other rooms satisfy these by shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from understudy.core.types import Attribution, OutcomeClass
+
+
+class Series(Protocol):
+    """The ordered attempts of one (API, operation).
+
+    The hot path calls only `append`, bound once: seconds of a success. Everything else happens on a
+    failure or at a drain. A batch, as `listener` gets it, holds seconds in order of arrival; a minus
+    sign says failure (`-0.0` included), `-inf` a failure without a duration.
+    """
+
+    append: Callable[[float], None]
+    listener: Callable[[Sequence[float]], None] | None
+
+    def failed(
+        self,
+        seconds: float | None,
+        outcome: OutcomeClass,
+        attribution: Attribution,
+        message: str = "",
+        status: int | None = None,
+    ) -> None:
+        """Append a failure and count its class; the caller drains when the breaker must judge."""
+
+    def neutral(
+        self, outcome: OutcomeClass, attribution: Attribution, message: str = "", status: int | None = None
+    ) -> None:
+        """Count an attempt that is neither success nor failure: total only."""
+
+    def drain(self) -> None:
+        """Settle what was appended: listener first, then the windows."""
+
+    def rotate(self) -> None:
+        """Drain, then start a new list: what still arrives in the old one reaches statistics only."""
+
+
+class HealthView(Protocol):
+    """How each API is doing; the monitor is one."""
+
+    def series(self, api: str, operation: str = "") -> Series:
+        """The series of an (API, operation), made when it does not exist."""
+
+    def p50(self, api: str) -> float | None:
+        """Median seconds of the API's successes over the last minutes; None without samples."""
