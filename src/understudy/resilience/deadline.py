@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import annotated_types as at
 
+from understudy.core.clock import Clock
 from understudy.core.options import Doc, Options
 
 
@@ -17,3 +21,114 @@ class TimeoutOptions(Options):
     attempt: Annotated[float, at.Gt(0), at.Le(3600), Doc("one attempt, its body included", "s")] = 10.0
     connect: Annotated[float, at.Gt(0), at.Le(600), Doc("DNS, TCP and TLS together", "s")] = 3.0
     idle: Annotated[float, at.Gt(0), at.Le(3600), Doc("between two pieces of a stream", "s")] = 15.0
+
+
+#: A scope that is in no call.
+IDLE = math.inf
+#: The wheel ended the call of this scope; the handler of the cancellation turns it into an error.
+EXPIRED = -1.0
+#: At rest, but inside another task's call, whose limit binds every call made here.
+BOUND = -2.0
+
+
+class Scope:
+    """What one task is doing: the moment at which its present attempt must end.
+
+    It is found through the context, so that a call made inside a call, or by a task that a call
+    started, knows the time it has left. Writing `limit` is all that a call does to be watched.
+    """
+
+    __slots__ = ("limit", "outer", "outer_limit", "task")
+
+    def __init__(self, task: asyncio.Task[Any] | None, outer: Scope | None = None) -> None:
+        self.task = task
+        self.limit = IDLE
+        self.outer = outer
+        # The outer call is told from the outer task's later calls by its limit, which no other has.
+        self.outer_limit = IDLE if outer is None else outer.limit
+        if self.outer_limit not in (IDLE, EXPIRED, BOUND):
+            self.limit = BOUND
+        else:
+            self.outer = None
+
+    def rest(self) -> float:
+        """The value of `limit` while no call runs here; unbinds when the outer call is over."""
+        if self.outer is not None and self.outer.limit != self.outer_limit:
+            self.outer = None
+        return IDLE if self.outer is None else BOUND
+
+    def bound(self) -> float:
+        """The moment that binds a call made here now, from a call around it; `IDLE` when none does."""
+        if self.limit >= 0 and self.limit != IDLE:
+            return self.limit
+        return self.outer_limit if self.rest() == BOUND else IDLE
+
+
+_NOWHERE = Scope(None)
+SCOPE: ContextVar[Scope] = ContextVar("understudy_scope", default=_NOWHERE)
+
+
+class DeadlineWheel:
+    """Cancels tasks whose scope is past its limit: one timer for all calls, none for each.
+
+    Belongs to one event loop. It turns every `resolution` seconds while a call is in flight and
+    stops when none is, so a limit is kept to within `resolution` and an idle program has no timer.
+    """
+
+    def __init__(self, clock: Clock, loop: asyncio.AbstractEventLoop, resolution: float = 0.05) -> None:
+        self._clock = clock
+        self._resolution = resolution
+        self._scopes: list[Scope] = []
+        self.loop = loop
+        #: Whether a turn is scheduled; the hot path reads it and calls `arm` when it is not.
+        self.armed = False
+
+    def enter(self) -> Scope:
+        """The scope of the running task, made and watched from now on when it has none."""
+        task = asyncio.current_task(self.loop)
+        scope = SCOPE.get()
+        if scope.task is not task or task is None:
+            scope = Scope(task, scope if scope.task is not None else None)
+            SCOPE.set(scope)
+            self._scopes.append(scope)
+        elif scope.task is task and scope.limit == BOUND:
+            scope.limit = scope.rest()
+        return scope
+
+    def arm(self) -> None:
+        """Turn again, as a call is about to be in flight."""
+        if not self.armed:
+            self.armed = True
+            self._clock.call_later(self._resolution, self._turn)
+
+    def _turn(self) -> None:
+        now = self._clock.monotonic()
+        flying = False
+        kept = []
+        for scope in self._scopes:
+            task = scope.task
+            if task is None or task.done():
+                scope.task = None  # breaks the cycle task -> context -> scope -> task
+                continue
+            kept.append(scope)
+            if 0.0 <= scope.limit != IDLE:
+                if scope.limit <= now:
+                    scope.limit = EXPIRED
+                    task.cancel()
+                else:
+                    flying = True
+        self._scopes = kept
+        self.armed = False
+        if flying:
+            self.arm()
+
+
+def ended_by_us(scope: Scope, cancelling_before: int) -> bool:
+    """Whether the cancellation being handled is the wheel's alone; takes the wheel's request back.
+
+    The caller's own cancellation, when both came, wins and must go on. `cancelling_before` is
+    `task.cancelling()` as it was when the call began.
+    """
+    if scope.limit != EXPIRED or scope.task is None:
+        return False
+    return scope.task.uncancel() <= cancelling_before
