@@ -1,0 +1,228 @@
+"""The harness that every benchmark here shares: interleaved rounds, medians, ratios, one result file.
+
+    table = Table("record", "Recording one outcome", libraries=("prometheus_client",))
+    timings = measure({"ours": ours, "theirs": theirs}, n=100_000, rounds=9)
+    table.add(timings, baseline="theirs")
+    table.goal("ours ≤ 1/12 of theirs", ratio(timings, "ours", "theirs"), 1 / 12)
+    table.write()
+
+A candidate is `callable(n) -> None` that does its thing `n` times. Rounds are interleaved (each
+round runs every candidate once, in turn), so that a slow second of the machine hits all of them, and
+a ratio is the median of the ratios inside each round. Absolute times are for scale only.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median
+
+RESULTS = Path(__file__).parent / "results"
+
+Candidate = Callable[[int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds per operation of one candidate, one number per round."""
+
+    label: str
+    n: int
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The middle round; seconds per operation."""
+        return median(self.seconds)
+
+    @property
+    def minimum(self) -> float:
+        """The best round; seconds per operation."""
+        return min(self.seconds)
+
+
+def measure(
+    candidates: Mapping[str, Candidate], n: int, rounds: int = 7, *, cpu: bool = False, warmup: bool = True
+) -> dict[str, Timing]:
+    """Run every candidate `n` times in each of `rounds` interleaved rounds.
+
+    `cpu=True` counts the processor time of this process (all threads) in place of elapsed time.
+    The garbage collector is off inside a timed stretch and runs between stretches.
+    """
+    clock = time.process_time if cpu else time.perf_counter
+    seconds: dict[str, list[float]] = {label: [] for label in candidates}
+    if warmup:
+        for candidate in candidates.values():
+            candidate(max(1, n // 20))
+    for _ in range(rounds):
+        for label, candidate in candidates.items():
+            gc.collect()
+            gc.disable()
+            try:
+                began = clock()
+                candidate(n)
+                seconds[label].append((clock() - began) / n)
+            finally:
+                gc.enable()
+    return {label: Timing(label, n, tuple(values)) for label, values in seconds.items()}
+
+
+def ratio(timings: Mapping[str, Timing], label: str, baseline: str) -> float:
+    """Median over the rounds of `label`'s time divided by `baseline`'s time in the same round."""
+    pairs = zip(timings[label].seconds, timings[baseline].seconds, strict=True)
+    return median(ours / theirs for ours, theirs in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A number that must not exceed (or, with `at_least`, not fall below) its limit."""
+
+    text: str
+    measured: float
+    limit: float
+    at_least: bool = False
+
+    @property
+    def met(self) -> bool:
+        """Whether the goal is reached; a number that is not a number reaches nothing."""
+        return self.measured >= self.limit if self.at_least else self.measured <= self.limit
+
+
+_UNITS = {"ns": 1e9, "µs": 1e6, "ms": 1e3, "s": 1.0}
+
+
+class Table:
+    """One benchmark's results: sections of rows, goals, notes; printed and written as JSON and Markdown."""
+
+    def __init__(self, name: str, title: str, libraries: Iterable[str] = (), unit: str = "ns") -> None:
+        self.name = name
+        self.title = title
+        self._libraries = tuple(libraries)
+        self._unit = unit
+        self._sections: list[tuple[str, list[str], list[list[object]]]] = []
+        self._goals: list[Goal] = []
+        self._notes: list[str] = []
+
+    def add(self, timings: Mapping[str, Timing], baseline: str, title: str = "", unit: str = "") -> None:
+        """A section of timings with their ratio to `baseline`, which is one of the labels."""
+        unit = unit or self._unit
+        scale = _UNITS[unit]
+        rows: list[list[object]] = []
+        for label, timing in timings.items():
+            share = ratio(timings, label, baseline)
+            rows.append([label, timing.median * scale, timing.minimum * scale, share, _as_fraction(share)])
+        self.section(title, ["candidate", f"median {unit}", f"best {unit}", f"ratio to {baseline}", ""], rows)
+
+    def section(self, title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """A section of free rows; numbers are shown with three significant digits."""
+        self._sections.append((title, list(header), [list(row) for row in rows]))
+
+    def goal(self, text: str, measured: float, limit: float, *, at_least: bool = False) -> bool:
+        """Check a number against a goal of the project and show both; returns whether it is met."""
+        goal = Goal(text, measured, limit, at_least)
+        self._goals.append(goal)
+        return goal.met
+
+    def note(self, text: str) -> None:
+        """A sentence under the tables: what was measured, and what was not."""
+        self._notes.append(text)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every goal is met."""
+        return all(goal.met for goal in self._goals)
+
+    def write(self, directory: Path = RESULTS) -> bool:
+        """Print the tables and write `<name>.json` and `<name>.md`; returns `ok`."""
+        text = self._markdown()
+        print(text)
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / f"{self.name}.md").write_text(text, encoding="utf-8")
+        (directory / f"{self.name}.json").write_text(
+            json.dumps(self._as_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+        return self.ok
+
+    def _as_dict(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "title": self.title,
+            "environment": environment(self._libraries),
+            "sections": [
+                {"title": title, "rows": [dict(zip(header, row, strict=True)) for row in rows]}
+                for title, header, rows in self._sections
+            ],
+            "goals": [
+                {"goal": g.text, "measured": g.measured, "limit": g.limit, "at_least": g.at_least, "met": g.met}
+                for g in self._goals
+            ],
+            "notes": self._notes,
+        }
+
+    def _markdown(self) -> str:
+        lines = [f"# {self.title}", ""]
+        lines += [", ".join(f"{key} {value}" for key, value in environment(self._libraries).items()), ""]
+        for title, header, rows in self._sections:
+            lines += [f"## {title}", ""] if title else []
+            lines += _grid(header, rows)
+        if self._goals:
+            lines += ["## Goals", ""]
+            lines += _grid(
+                ["goal", "measured", "limit", "met"],
+                [[g.text, g.measured, ("≥ " if g.at_least else "≤ ") + _show(g.limit), _yes(g.met)] for g in self._goals],
+            )
+        for text in self._notes:
+            lines += [text, ""]
+        return "\n".join(lines)
+
+
+def environment(libraries: Iterable[str] = ()) -> dict[str, str]:
+    """What a reader needs to place the numbers; nothing that tells whose machine it was."""
+    facts = {
+        "Python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "CPUs": str(os.cpu_count() or 0),
+    }
+    for library in libraries:
+        try:
+            facts[library] = version(library)
+        except PackageNotFoundError:
+            facts[library] = "not installed"
+    return facts
+
+
+def _as_fraction(share: float) -> str:
+    """`1/53` or `4.8×`, whichever people read faster."""
+    if share <= 0:
+        return ""
+    return f"1/{1 / share:.3g}" if share < 0.95 else f"{share:.3g}×"
+
+
+def _yes(met: bool) -> str:
+    return "yes" if met else "NO"
+
+
+def _show(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return str(value)
+
+
+def _grid(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """A Markdown table that also reads well in a terminal: numbers to the right, columns aligned."""
+    shown = [list(header), *([_show(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in shown) for column in range(len(header))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in (max(w, 2) for w in widths[1:]))]
+    widths = [widths[0], *(max(w, 2) for w in widths[1:])]
+    lines = []
+    for row in (shown[0], rule, *shown[1:]):
+        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        lines.append("| " + " | ".join(cells) + " |")
+    return [*lines, ""]
