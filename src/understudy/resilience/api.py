@@ -54,7 +54,7 @@ class RouteOptions(Options):
 
     apis: Annotated[tuple[str, ...], Doc("names of APIs; empty: registered later")] = ()
     mode: Annotated[
-        Literal["priority", "balanced", "fastest", "cheapest", "spread", "sticky"], Doc("how the API of a call is chosen")
+        Literal["priority", "balanced", "fastest", "cheapest"], Doc("how the API of a call is chosen")
     ] = "balanced"
     deadline: Annotated[float, at.Gt(0), at.Le(3600), Doc("the whole call", "s")] = 30.0
     max_attempts: Annotated[int, at.Ge(1), at.Le(50), Doc("attempts of a call on all APIs", "attempts")] = 4

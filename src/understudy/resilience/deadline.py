@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -63,6 +65,14 @@ class Scope:
             return self.limit
         return self.outer_limit if self.rest() == BOUND else IDLE
 
+
+# CPython 3.11's `asyncio.current_task` is a Python function around this look-up, and costs three times as
+# much; from 3.12 on it is written in C. Where the table is missing, the public function serves.
+running_task: Callable[[asyncio.AbstractEventLoop | None], asyncio.Task[Any] | None] = (
+    asyncio.tasks._current_tasks.get  # type: ignore[attr-defined]  # private, and absent from the stubs
+    if sys.version_info < (3, 12) and hasattr(asyncio.tasks, "_current_tasks")
+    else asyncio.current_task
+)
 
 _NOWHERE = Scope(None)
 SCOPE: ContextVar[Scope] = ContextVar("understudy_scope", default=_NOWHERE)

@@ -36,7 +36,7 @@ class Score:
 
     def update(self, batch: Sequence[float], now: float) -> None:
         """Take in attempts in order: seconds, negative for a failure."""
-        good = [seconds for seconds in batch if seconds > 0.0 or math.copysign(1.0, seconds) > 0]
+        good = [seconds for seconds in batch if seconds > 0.0 or (seconds == 0.0 and math.copysign(1.0, seconds) > 0)]
         self._decay(now)
         self._calls += len(batch)
         self._successes += len(good)

@@ -77,12 +77,5 @@ def rank(standings: Sequence[Standing], mode: str, incumbent: str, rng: random.R
         eligible.append(((first, key, rng.random()), Candidate(standing.api, cost=total, terms=terms)))
     eligible.sort(key=lambda entry: entry[0])
     ranked = [candidate for _, candidate in eligible]
-    if mode == "spread" and len(ranked) > 1:
-        _two_choices(ranked, rng)
     return ranked + gated
 
-
-def _two_choices(ranked: list[Candidate], rng: random.Random) -> None:
-    """Put first the cheaper of two drawn at random (power of two choices, Mitzenmacher 2001)."""
-    first, second = rng.sample(range(len(ranked)), 2)
-    ranked.insert(0, ranked.pop(min(first, second)))

@@ -1,0 +1,475 @@
+"""The front door of resilience: register APIs and routes, and make calls that survive.
+
+A call whose lead is in order takes the prepared path in `execute_with_fallback` or `guard`: it reads
+one plan, writes one limit and appends one number. Everything else happens in `pipeline`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, ParamSpec, TypeVar
+
+from understudy.core.clock import SYSTEM_CLOCK, Clock
+from understudy.core.errors import AttemptTimeout
+from understudy.core.events import Event, EventBus
+from understudy.core.types import AttemptRecord, Attribution, Explanation, OutcomeClass
+
+from .api import ApiOptions, RouteOptions
+from .call import Call, First, Result
+from .counters import Counters
+from .deadline import EXPIRED, IDLE, SCOPE, DeadlineWheel, Scope, ended_by_us, running_task
+from .decision import DecisionLog
+from .describe import describe
+from .invoke import Invoker
+from .outcome import LocalNetworkDetector
+from .pipeline import Pipeline
+from .plan import Plan, prepare
+from .ports import HealthView
+from .registry import Api, Binding, Route
+from .roster import Roster
+from .source import OperationSource
+from .standing import Gatekeeper
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Stands for "no default was given", as None may be one.
+NOTHING: Final = object()
+
+
+class FallbackManager:
+    """Serves calls in spite of failing APIs.
+
+    Belongs to one event loop at a time: the first one that awaits it, or the next after that has
+    ended. A call from a second live loop is carried to the first.
+    """
+
+    def __init__(
+        self,
+        *,
+        health: HealthView,
+        clock: Clock = SYSTEM_CLOCK,
+        events: EventBus | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._clock = clock
+        self._now = clock.monotonic
+        self._rng = rng or random.Random()  # noqa: S311 - jitter and ties, nothing secret
+        self.events = events or EventBus()
+        self.counters = Counters()
+        self._log = DecisionLog()
+        self._boot = f"{self._rng.getrandbits(32):08x}"
+        self.roster = Roster(clock, self._rng, health, self._emit, self._transition)
+        self._gates = Gatekeeper(
+            clock, self._rng, health, LocalNetworkDetector(clock), self.roster.apis, self.roster.binding, self._rate
+        )
+        self._pipeline = Pipeline(clock, self._rng, self._gates, self._report, self._emit)
+        self._invoker = Invoker()
+        self._known_async = self._invoker.known_async
+        self._plans: dict[str, Plan] = {}
+        self._covered_plans: dict[str, Plan] = {}
+        #: Counts what makes plans stale; clients that keep a plan of their own compare it.
+        self.plans_version = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wheel: DeadlineWheel | None = None
+        #: Called when a loop is bound, by the application, to start its tick there.
+        self.on_bind: Callable[[], None] | None = None
+
+    # -- registration ---------------------------------------------------------------------------
+
+    def register_api(
+        self,
+        name: str,
+        priority: int | None = None,
+        route: str | None = None,
+        operation: Callable[[], Any] | None = None,
+        options: ApiOptions | None = None,
+        **settings: Any,
+    ) -> Api:
+        """Register an API, or change one that exists.
+
+        `priority` 1 is preferred. Only APIs of one `route` stand in for one another. `operation` is
+        called without arguments when this API is to serve; `settings` are fields of `ApiOptions`
+        (`safe=False`, `timeout=TimeoutOptions(attempt=2)`, …).
+
+        Raises:
+            OptionError: an option lies outside its range.
+            ValueError: the name is empty, too long or not printable.
+            TypeError: an unknown setting.
+        """
+        api = self.roster.register(name, priority, route, operation, options, settings)
+        self.forget_plans()
+        return api
+
+    def register_route(self, name: str, options: RouteOptions | None = None, **settings: Any) -> Route:
+        """Register a route, or change one that exists; `settings` are fields of `RouteOptions`.
+
+        Raises:
+            OptionError: an option lies outside its range.
+            UnknownName: `apis` names an API that is not registered.
+        """
+        route = self.roster.register_route(name, options, settings)
+        self.forget_plans()
+        return route
+
+    def forget_plans(self) -> None:
+        """Prepare anew at the next call: something that plans are made of has changed."""
+        self.plans_version += 1
+        self._plans.clear()
+        self._covered_plans.clear()
+
+    # -- calls ----------------------------------------------------------------------------------
+
+    async def execute_with_fallback(
+        self,
+        name: str,
+        operation: Callable[[], Any],
+        fallback_operation: Callable[[], Any] | None = None,
+        *,
+        deadline: float | None = None,
+        critical: bool = False,
+        default: Any = NOTHING,
+    ) -> Any:
+        """The value of `operation`, or of what stood in for it.
+
+        `name` is an API or a route; an unknown name is registered as an API with the defaults.
+        Operations take no arguments; they may be `async`, plain, or return an awaitable. `deadline`
+        is seconds for the whole call, `default` is returned when everything has failed.
+
+        Raises:
+            what the operation raised: when one API was tried.
+            AllApisFailed: several were tried; its text lists what each one said.
+            NoEligibleApi, BreakerOpen: nothing could be tried.
+            DeadlineExceeded: time ran out.
+        """
+        plan = (self._plans if fallback_operation is None else self._covered_plans).get(name)
+        scope = SCOPE.get()
+        if (
+            plan is None
+            or scope.limit != IDLE
+            or deadline is not None
+            or scope.task is not running_task(self._loop)
+            or getattr(operation, "__code__", None) not in self._known_async
+            or (started := self._now()) >= plan.expires
+        ):
+            result = await self.call(
+                name, operation, fallback_operation, deadline=deadline, critical=critical, default=default
+            )
+            return result.value
+        if not plan.wheel.armed:
+            plan.wheel.arm()
+        api = plan.api
+        scope.limit = started + plan.limit
+        api.in_flight += 1
+        try:
+            value = await operation()
+        except BaseException as error:  # noqa: BLE001 - classified and raised again, or served by another API
+            api.in_flight -= 1
+            return await self._recover(
+                plan, scope, started, error, (operation, fallback_operation, critical, default)
+            )
+        api.in_flight -= 1
+        if scope.limit == EXPIRED:
+            ended_by_us(scope, 0)
+        scope.limit = IDLE
+        plan.append(self._now() - started)
+        return value
+
+    def guard(self, name: str, **options: Any) -> Callable[[Callable[P, Any]], Callable[P, Awaitable[Any]]]:
+        """Decorate a coroutine function, or a plain one, so that its calls run under the API or route `name`.
+
+        The arguments go to the function; other APIs of the route serve with their registered
+        operations. `options` are those of `call`: `deadline`, `critical`, `default`, `fallback` (a
+        function with the same parameters).
+        """
+        fallback = options.pop("fallback", None)
+
+        def decorate(function: Callable[P, Any]) -> Callable[P, Awaitable[Any]]:
+            direct = asyncio.iscoroutinefunction(function) and not options
+            plans = self._plans if fallback is None else self._covered_plans
+            now = self._now
+
+            @functools.wraps(function)
+            async def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:
+                # The same steps as in `execute_with_fallback`, written out: a shared coroutine
+                # between the two would cost every call one more await.
+                plan = plans.get(name)
+                scope = SCOPE.get()
+                if (
+                    plan is None
+                    or scope.limit != IDLE
+                    or not direct
+                    or scope.task is not running_task(self._loop)
+                    or (started := now()) >= plan.expires
+                ):
+                    operation, standby = _bind(function, fallback, args, kwargs)
+                    return (await self.call(name, operation, standby, **options)).value
+                if not plan.wheel.armed:
+                    plan.wheel.arm()
+                api = plan.api
+                scope.limit = started + plan.limit
+                api.in_flight += 1
+                try:
+                    value = await function(*args, **kwargs)
+                except BaseException as error:  # noqa: BLE001 - as above
+                    api.in_flight -= 1
+                    operations = (*_bind(function, fallback, args, kwargs), False, NOTHING)
+                    return await self._recover(plan, scope, started, error, operations)
+                api.in_flight -= 1
+                if scope.limit == EXPIRED:
+                    ended_by_us(scope, 0)
+                scope.limit = IDLE
+                plan.append(now() - started)
+                return value
+
+            return guarded
+
+        return decorate
+
+    async def call(
+        self,
+        name: str,
+        operation: Callable[[], Any] | None = None,
+        fallback_operation: Callable[[], Any] | None = None,
+        *,
+        deadline: float | None = None,
+        critical: bool = False,
+        default: Any = NOTHING,
+    ) -> Result:
+        """As `execute_with_fallback`, but returns the `Result`: `.value`, `.api`, `.explain()`."""
+        if (owner := self.bind()) is not None:
+            return await self.carry(
+                owner,
+                self.call(
+                    name, operation, fallback_operation, deadline=deadline, critical=critical, default=default
+                ),
+            )
+        call = self._new_call(name, operation, fallback_operation, critical, default, deadline)
+        result = await self._pipeline.run(call, self.wheel)
+        self._refresh(name, call, fallback_operation is not None)
+        return result
+
+    async def _recover(
+        self, plan: Plan, scope: Scope, started: float, error: BaseException, operations: tuple[Any, ...]
+    ) -> Any:
+        """Go on, in the pipeline, with a call whose first attempt on the prepared path failed."""
+        operation, fallback_operation, critical, default = operations
+        self._forget(plan)
+        seconds = self._now() - started
+        error = self.unmask(scope, error, plan, seconds)
+        call = self._new_call(plan.name, operation, fallback_operation, critical, default, None, started)
+        call.candidates = list(plan.candidates)
+        result = await self._pipeline.run(call, self.wheel, First(plan.binding, seconds, error))
+        return result.value
+
+    def unmask(self, scope: Scope, error: BaseException, plan: Plan, seconds: float) -> BaseException:
+        """The error of a prepared attempt as the pipeline judges it; ends the scope's limit.
+
+        Raises the error itself when it is not the pipeline's to judge: the caller's cancellation,
+        KeyboardInterrupt, SystemExit.
+        """
+        if isinstance(error, asyncio.CancelledError):
+            # A task that was cancelled before this call and still makes calls, while it cleans up,
+            # sees its time-outs as cancellations: telling them apart would cost every call a look.
+            if ended_by_us(scope, 0):
+                scope.limit = IDLE
+                return AttemptTimeout(f"no answer within {seconds:.2f} s")
+            scope.limit = IDLE
+            plan.binding.series.neutral(OutcomeClass.CANCELLED, Attribution.CALLER)
+            raise error
+        scope.limit = IDLE
+        if not isinstance(error, Exception):
+            plan.binding.series.neutral(OutcomeClass.CANCELLED, Attribution.CALLER)
+            raise error
+        return error
+
+    def clean_explanation(self, plan: Plan, route: Route, started: float, seconds: float) -> Explanation:
+        """The record of a call that succeeded at once, rendered from the plan it took."""
+        candidates = plan.candidates
+        return Explanation(
+            call_id="",
+            route=route.name,
+            at=self._clock.time() - (self._now() - started),
+            duration=seconds,
+            outcome="success",
+            chosen=plan.api.name,
+            runner_up=next((c.api for c in candidates if not c.gate and c.api != plan.api.name), ""),
+            candidates=candidates,
+            attempts=(
+                AttemptRecord(plan.api.name, "", 0.0, seconds, OutcomeClass.SUCCESS, Attribution.NONE),
+            ),
+            deadline=route.options.deadline,
+            policy_version=self._pipeline.policy_version,
+            mode=route.options.mode,
+        )
+
+    # -- behind the calls -------------------------------------------------------------------------
+
+    def _new_call(
+        self,
+        name: str,
+        operation: Callable[[], Any] | None,
+        fallback_operation: Callable[[], Any] | None,
+        critical: bool,
+        default: Any,
+        deadline: float | None,
+        started: float | None = None,
+    ) -> Call:
+        route, home, apis = self.roster.resolve(name, covered=fallback_operation is not None)
+        source = OperationSource(self._invoker, route, apis, home, operation, fallback_operation)
+        begun = self._now() if started is None else started
+        return Call(
+            route=route,
+            source=source,
+            started=begun,
+            deadline_at=begun + (route.options.deadline if deadline is None else max(0.0, deadline)),
+            critical=critical,
+            default=None if default is NOTHING else default,
+            has_default=default is not NOTHING,
+            call_id=self._log.next_id(self._boot),
+            home=home.name if home is not None else "",
+            apis=apis,
+        )
+
+    async def run(self, call: Call, first: First | None = None) -> Result:
+        """Run a call that a client has made ready; for the HTTP ways in."""
+        return await self._pipeline.run(call, self.wheel, first)
+
+    def new_id(self) -> str:
+        """An identifier for a call, unique in this process."""
+        return self._log.next_id(self._boot)
+
+    @property
+    def wheel(self) -> DeadlineWheel:
+        """The deadline wheel of the bound loop."""
+        if self._wheel is None:
+            raise RuntimeError("no event loop has awaited this manager yet")
+        return self._wheel
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop that owns the state now; None before the first call."""
+        return self._loop
+
+    @property
+    def gates(self) -> Gatekeeper:
+        """What says which API may serve; for the HTTP ways in."""
+        return self._gates
+
+    def bind(self) -> asyncio.AbstractEventLoop | None:
+        """Make the running loop the owner; answers the owner when another live loop is it."""
+        running = asyncio.get_running_loop()
+        if self._loop is running:
+            return None
+        if self._loop is not None and self._loop.is_running():
+            return self._loop
+        self._loop = running
+        self._wheel = DeadlineWheel(self._clock, running)
+        self.forget_plans()
+        if self.on_bind is not None:
+            self.on_bind()
+        return None
+
+    async def carry(self, owner: asyncio.AbstractEventLoop, coroutine: Any) -> Any:
+        """Run a coroutine on the loop that owns the state, from another live loop."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, owner))
+
+    def _refresh(self, name: str, call: Call, covered: bool) -> None:
+        """Prepare the plan that the next calls under this name will take."""
+        plan = prepare(name, call, self._gates, self.wheel, self._now())
+        plans = self._covered_plans if covered else self._plans
+        if plan is not None:
+            plans[name] = plan
+        else:
+            plans.pop(name, None)
+
+    def _forget(self, plan: Plan) -> None:
+        for plans in (self._plans, self._covered_plans):
+            if plans.get(plan.name) is plan:
+                del plans[plan.name]
+
+    def _rate(self, route: Route) -> float:
+        return sum(binding.rate for api in route.apis if (binding := api.bindings.get(route.name)) is not None)
+
+    def _emit(self, kind: str, *, api: str = "", route: str = "", **detail: Any) -> None:
+        self.events.emit(Event(kind, self._clock.time(), api, route, detail))
+
+    def _transition(self, binding: Binding | None, name: str, old: str, new: str, cause: str) -> None:
+        self.forget_plans()
+        self.counters.transition(name, new)
+        route = binding.operation if binding is not None else ""
+        api = binding.api.name if binding is not None else ""
+        if new == "closed" and binding is not None:
+            binding.api.score.restart()
+            self._gates.closed_at[binding.api.name, route] = self._now()
+        kind = {"open": "breaker.opened", "closed": "breaker.closed", "half_open": "breaker.half_opened"}
+        self._emit(kind.get(new, f"breaker.{new}"), api=api, route=route, breaker=name, old=old, cause=cause)
+
+    def _report(self, call: Call, record: Explanation, error: BaseException | None) -> None:
+        self.counters.finished(record, call.apis[0].name if call.apis else "")
+        route = call.route
+        if record.outcome == "fallback":
+            route.fallbacks += 1
+            self._emit("fallback.served", api=record.chosen, route=route.name, lead=call.apis[0].name)
+        elif record.outcome in ("failed", "deadline"):
+            route.failures += 1
+            self._emit("fallback.exhausted", route=route.name, outcome=record.outcome, error=type(error).__name__)
+        if record.chosen and route.incumbent != record.chosen:
+            if route.incumbent:
+                self._emit("selection.changed", api=record.chosen, route=route.name, previous=route.incumbent)
+            route.incumbent = record.chosen
+        self._log.add(record)
+
+    # -- for people -------------------------------------------------------------------------------
+
+    def decisions(self, limit: int = 100, route: str | None = None, outcome: str | None = None) -> list[Explanation]:
+        """Decision records, newest first: all failures and fallbacks that are kept, and a sample of the rest."""
+        return self._log.list(limit, route, outcome)
+
+    def decision(self, call_id: str) -> Explanation | None:
+        """The decision record of one call."""
+        return self._log.find(call_id)
+
+    def describe(self) -> dict[str, Any]:
+        """Routes, APIs and hubs as they stand, as plain JSON-ready values."""
+        return describe(self.roster, self._gates, self.counters, self._now())
+
+    def reset(self, api: str | None = None, *, actor: str = "code", reason: str = "") -> list[str]:
+        """Close breakers and forget holds and quarantines, of one API or of all; answers whose.
+
+        Raises:
+            UnknownName: no such API.
+        """
+        chosen = [self.roster.api(api)] if api is not None else list(self.roster.apis.values())
+        for entry in chosen:
+            entry.hold_until = float("-inf")
+            entry.keys.reset()
+            entry.hub.breaker.reset()
+            for binding in entry.bindings.values():
+                binding.breaker.reset()
+                binding.follow()
+        self.forget_plans()
+        names = [entry.name for entry in chosen]
+        self._emit("fallback.reset", actor=actor, reason=reason, apis=names)
+        return names
+
+    def tick(self) -> None:
+        """Once a second: leases, expiries and decay of breakers; nothing else needs a timer."""
+        self.roster.tick()
+
+    def close(self) -> None:
+        """Let go of threads; calls in flight end by their own deadlines."""
+        self._invoker.close()
+
+
+def _bind(
+    function: Callable[..., Any], fallback: Callable[..., Any] | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Callable[[], Any], Callable[[], Any] | None]:
+    """Operations without arguments, as the pipeline runs them."""
+    if not args and not kwargs:
+        return function, fallback
+    operation = functools.partial(function, *args, **kwargs)
+    return operation, None if fallback is None else functools.partial(fallback, *args, **kwargs)

@@ -1,0 +1,549 @@
+"""The way of a call that has left the prepared path: choose, try, judge, again or next (rule R0).
+
+A clean first attempt never comes here (see `fallback`). Order of one attempt, outermost first:
+total deadline, choice of an API, retry budget, key, rate limit, bulkhead, breaker permit, attempt
+limit, transport, validation. Whatever is taken on the way in is given back exactly once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any
+
+from understudy.core.clock import Clock
+from understudy.core.errors import AllApisFailed, AttemptTimeout, BreakerOpen, DeadlineExceeded, NoEligibleApi, Rejected
+from understudy.core.types import Attribution, AttemptRecord, Candidate, Explanation, Mode, OutcomeClass, Verdict
+
+from .admission import Admission
+from .call import Attempt, Call, First, Result
+from .deadline import IDLE, DeadlineWheel, Scope, ended_by_us
+from .http_source import HeldStream
+from .keys import Key
+from .outcome import SUCCESS, Again, Next, Outcome
+from .registry import Api, Binding
+from .retry import backoff
+from .standing import Gatekeeper
+
+#: An API that failed that short a time before the call is not asked twice while another could serve, s.
+RECENT_FAILURE = 10.0
+#: With another API eligible, a 5xx is repeated at once only when the wait is no longer than this, s.
+FAST_RETRY = 0.5
+#: An attempt cut short after less than this, or 4 medians, says nothing about the API, s.
+TELLING = 0.5
+#: Panic sends at most one call in this time, s.
+PANIC_EVERY = 1.0
+
+
+class Pipeline:
+    """Serves calls of one application on its event loop."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        rng: random.Random,
+        gates: Gatekeeper,
+        report: Callable[[Call, Explanation, BaseException | None], None],
+        emit: Callable[..., None],
+    ) -> None:
+        self._clock = clock
+        self._now = clock.monotonic
+        self._rng = rng
+        self._gates = gates
+        self._report = report
+        self._emit = emit
+        self._panicked_at = float("-inf")
+        self.policy_version = 1
+        #: Calls let through although our own code failed (rule R19).
+        self.self_failures = 0
+
+    async def run(self, call: Call, wheel: DeadlineWheel, first: First | None = None) -> Result:
+        """Serve `call`, or raise what it ended with.
+
+        `first` hands over an attempt that the prepared path made and that did not succeed.
+        """
+        scope = wheel.enter()
+        task = scope.task
+        cancelling = task.cancelling() if task is not None else 0
+        resting = scope.limit
+        bound = scope.bound()
+        call.deadline_at = min(call.deadline_at, bound)
+        scope.limit = call.deadline_at
+        wheel.arm()
+        try:
+            return await self._guarded(call, scope, cancelling, first)
+        except asyncio.CancelledError:
+            if not ended_by_us(scope, cancelling):
+                self._finish(call, "cancelled", "", None)
+                raise
+            call.timed_out = True
+        finally:
+            scope.limit = resting if resting == IDLE or resting > 0 else scope.rest()
+            if resting != IDLE:
+                wheel.arm()
+        return await self._last_resort(call)
+
+    async def _guarded(
+        self, call: Call, scope: Scope, cancelling: int, first: First | None
+    ) -> Result:
+        """Serve the call; a fault of our own code lets it through once, if nothing was sent (rule R19)."""
+        try:
+            result = await self._serve(call, scope, cancelling, first)
+        except Exception as error:
+            self.self_failures += 1
+            self._emit("self.failure", api=call.home, route=call.route.name, error=type(error).__name__)
+            if call.total or not call.apis:
+                raise
+            lead = call.apis[0]
+            binding = self._gates.binding(lead, call.route)
+            value, _ = await call.source.attempt(Attempt(binding, None, call.deadline_at, 1))
+            return Result(value, lead.name, lambda: self._explanation(call, "success", lead.name))
+        return result if result is not None else await self._last_resort(call)
+
+    async def _serve(
+        self, call: Call, scope: Scope, cancelling: int, first: First | None
+    ) -> Result | None:
+        """Try APIs until one serves; None when nothing is left to try."""
+        step = "next"
+        binding: Binding | None = None
+        while True:
+            if first is not None:
+                binding = first.binding
+                value, outcome = self._adopt(call, first)
+                first = None
+            else:
+                if step == "next":
+                    binding = await self._choose(call)
+                if binding is None or step == "stop":
+                    return None
+                value, outcome = await self._attempt(call, binding, scope, cancelling, fresh=step == "fresh")
+            if outcome.verdict is Verdict.SUCCESS:
+                return self._served(call, binding, value)
+            step = self._after(call, binding, outcome)
+            if step == "stop" and value is not None and outcome.verdict is Verdict.NEUTRAL:
+                return self._served(call, binding, value)  # the answer is the caller's to read: 404, 422, …
+            if value is not None:
+                await call.source.discard(value)
+            if step in ("again", "fresh") and call.waited > 0:
+                wait, call.waited = call.waited, 0.0
+                await self._clock.sleep(wait)
+
+    def _adopt(self, call: Call, first: First) -> tuple[Any, Outcome]:
+        """Book an attempt of the prepared path as the call's first."""
+        api = first.binding.api
+        call.total += 1
+        call.tries[api.name] = 1
+        if first.error is not None:
+            return None, self._judge(call, first.binding, first.error, first.seconds, call.started, None, 0.0)
+        outcome = first.outcome
+        assert outcome is not None  # noqa: S101 - a First has an error or an outcome; for the type checker
+        self._note(call, first.binding, outcome, first.seconds, 0.0, None, 0.0, first.key)
+        call.causes[api.name] = call.source.refused(api, first.value, outcome)
+        return first.value, outcome
+
+    # -- choosing -------------------------------------------------------------------------------
+
+    async def _choose(self, call: Call) -> Binding | None:
+        """The binding to try next; waits for a hold that ends in time, or panics; None when nothing is left."""
+        while True:
+            now = self._now()
+            if call.total >= call.route.options.max_attempts:
+                call.notes.append(f"all {call.total} attempts of the call are used")
+                return None
+            ranked = self._gates.rank(call, now)
+            call.candidates = ranked
+            eligible = [candidate for candidate in ranked if not candidate.gate]
+            if eligible:
+                return self._gates.named(eligible[0].api, call.route)
+            wait = self._gates.release_after(call, now)
+            if wait is not None and wait <= call.deadline_at - now:
+                call.notes.append(f"waited {wait:.3f} s: every API is held")
+                await self._clock.sleep(max(wait, 0.001))
+                continue
+            return self._panic(call, ranked, now)
+
+    def _panic(self, call: Call, ranked: list[Candidate], now: float) -> Binding | None:
+        """When statistics alone keep every API out, the one that is open longest gets one call (Envoy's panic mode)."""
+        if call.total or not ranked or now - self._panicked_at < PANIC_EVERY:
+            return None
+        if any(candidate.gate != "breaker_open" for candidate in ranked):
+            return None
+        bindings = [self._gates.named(candidate.api, call.route) for candidate in ranked]
+        oldest = min(bindings, key=lambda binding: binding.breaker.view().since_at)
+        self._panicked_at = now
+        call.notes.append(f"panic: every breaker is open, {oldest.api.name} gets one call")
+        call.tries[oldest.api.name] = -1  # marks the permit for `_attempt`
+        return oldest
+
+    # -- one attempt ----------------------------------------------------------------------------
+
+    async def _attempt(
+        self, call: Call, binding: Binding, scope: Scope, cancelling: int, *, fresh: bool
+    ) -> tuple[Any, Outcome]:
+        api = binding.api
+        panic = call.tries.get(api.name) == -1
+        if panic:
+            call.tries[api.name] = 0
+        queued = self._now()
+        admission = Admission(binding, self._clock)
+        try:
+            await admission.enter(call, panic=panic)
+        except Rejected as rejection:
+            call.spent[api.name] = _rejection_gate(rejection)
+            call.causes.setdefault(api.name, rejection)
+            return None, _rejected(str(rejection))
+        except BaseException:
+            admission.leave(Verdict.NEUTRAL)
+            raise
+        begun = self._now()
+        limit = min(begun + api.options.timeout.attempt, call.deadline_at - self._gates.reserve(call, api, begun))
+        call.total += 1
+        call.tries[api.name] = call.tries.get(api.name, 0) + 1
+        scope.limit = limit
+        attempt = Attempt(binding, admission.key, limit, call.total, fresh, admission.hand_over())
+        verdict = Verdict.NEUTRAL
+        value: Any = None
+        try:
+            try:
+                value, outcome = await call.source.attempt(attempt)
+                seconds = self._now() - begun
+                if outcome.verdict is not Verdict.SUCCESS:
+                    call.causes[api.name] = call.source.refused(api, value, outcome)
+                streaming = isinstance(value, HeldStream) and value.pending and outcome.verdict is Verdict.SUCCESS
+                self._note(
+                    call, binding, outcome, seconds, begun - call.started, admission, begun - queued, book=not streaming
+                )
+                if streaming:
+                    value.on_end = self._stream_end(binding, admission, begun)
+                    return value, outcome
+            except BaseException as error:
+                seconds = self._now() - begun
+                caught = self._our_time_out(call, scope, cancelling, error, limit, seconds)
+                outcome = self._judge(call, binding, caught, seconds, begun, admission, begun - queued, ours=caught is not error)
+                verdict = outcome.verdict
+                if isinstance(caught, asyncio.CancelledError) or not isinstance(caught, Exception):
+                    raise
+            verdict = outcome.verdict
+        finally:
+            if scope.limit == limit:
+                scope.limit = call.deadline_at
+            if not (isinstance(value, HeldStream) and value.on_end is not None):
+                admission.leave(verdict)
+        if verdict is Verdict.SUCCESS:
+            self._gates.succeeded(api)
+        return value, outcome
+
+    def _our_time_out(
+        self, call: Call, scope: Scope, cancelling: int, error: BaseException, limit: float, seconds: float
+    ) -> BaseException:
+        """The error itself, or our own time-out when the wheel ended the attempt."""
+        ours = isinstance(error, asyncio.CancelledError) and ended_by_us(scope, cancelling)
+        nested = isinstance(error, DeadlineExceeded) and self._now() >= limit
+        if not ours and not nested:
+            return error
+        scope.limit = call.deadline_at
+        return AttemptTimeout(f"no answer within {seconds:.2f} s")
+
+    def _stream_end(
+        self, binding: Binding, admission: Admission, begun: float
+    ) -> Callable[[BaseException | None, bool], None]:
+        """What happens when a streamed body ends: only then is the attempt's outcome known and booked."""
+
+        def ended(error: BaseException | None, complete: bool) -> None:
+            seconds = self._now() - begun
+            if error is not None:
+                outcome = binding.api.classifier.error(error, elapsed=seconds)
+            elif complete:
+                outcome = SUCCESS
+            else:
+                outcome = ABANDONED
+            self._gates.book(binding, outcome, seconds, admission.generation)
+            admission.leave(outcome.verdict)
+
+        return ended
+
+    def _judge(
+        self,
+        call: Call,
+        binding: Binding,
+        error: BaseException,
+        seconds: float,
+        begun: float,
+        admission: Admission | None,
+        waited: float,
+        *,
+        ours: bool = False,
+    ) -> Outcome:
+        """Classify how an attempt ended, and book it; `ours` says that our own limit ended it."""
+        api = binding.api
+        outcome = api.classifier.error(error, elapsed=seconds)
+        if ours:
+            outcome = self._cut(api, outcome, seconds)
+        outcome = self._gates.local_network(api, error, outcome)
+        call.causes[api.name] = error
+        self._note(call, binding, outcome, seconds, begun - call.started, admission, waited)
+        return outcome
+
+    def _cut(self, api: Api, outcome: Outcome, seconds: float) -> Outcome:
+        """An attempt that our deadline cut short is the provider's fault only when it had time enough."""
+        median = self._gates.p50(api) or 0.0
+        if seconds >= api.options.timeout.attempt * 0.99 or seconds > max(TELLING, 4.0 * median):
+            return outcome
+        return ABANDONED
+
+    def _note(
+        self,
+        call: Call,
+        binding: Binding,
+        outcome: Outcome,
+        seconds: float,
+        begun: float,
+        admission: Admission | None,
+        waited: float,
+        key: Key | None = None,
+        *,
+        book: bool = True,
+    ) -> None:
+        """Book an attempt: series, holds, record, event. Order matters: the series before the permit."""
+        api = binding.api
+        if admission is not None:
+            key = admission.key
+        if call.started - RECENT_FAILURE <= api.failed_at < call.started:
+            call.failed_lately.add(api.name)
+        generation = admission.generation if admission is not None else binding.breaker.generation
+        if book:
+            self._gates.book(binding, outcome, seconds, generation)
+        if outcome.verdict is Verdict.FAILURE:
+            call.failed_hubs.add(api.hub.name)
+        if outcome.attribution is Attribution.HUB and admission is not None:
+            admission.hub_failed()
+        call.attempts.append(
+            AttemptRecord(
+                api=api.name,
+                key=key.alias if key is not None else "",
+                started_at=max(0.0, begun),
+                duration=seconds,
+                outcome=outcome.kind,
+                attribution=outcome.attribution,
+                status=outcome.status,
+                reason=outcome.reason,
+                waited=waited,
+                budget_left=api.budget.left(),
+                quota_left=api.keys.remaining(key) if key is not None else None,
+            )
+        )
+        if outcome.verdict is not Verdict.SUCCESS:
+            self._emit(
+                "attempt.failed",
+                api=api.name,
+                route=call.route.name,
+                outcome=outcome.kind.value,
+                attribution=outcome.attribution.value,
+                status=outcome.status,
+                reason=outcome.reason,
+            )
+
+    # -- again, next or stop ---------------------------------------------------------------------
+
+    def _after(self, call: Call, binding: Binding, outcome: Outcome) -> str:
+        """`again`, `fresh`, `next` or `stop`; a wait before the repeat is left in `call.waited`."""
+        api = binding.api
+        if outcome.kind is OutcomeClass.REJECTED:
+            return "next"
+        if call.total >= call.route.options.max_attempts:
+            return "stop"
+        if self._another_key(call, api, outcome):
+            return "again"
+        if outcome.again is Again.FRESH and api.name not in call.refreshed:
+            call.refreshed.add(api.name)
+            call.tries[api.name] -= 1  # the transport's affair, not a try of the API
+            return "fresh"
+        now = self._now()
+        call.spent[api.name] = "tried"
+        may_move = outcome.next is not Next.NO and (call.source.safe_elsewhere or not outcome.executed)
+        others = may_move and self._gates.others(call, api, now)
+        if outcome.retry_after is not None and outcome.verdict is Verdict.FAILURE:
+            api.hold(outcome.retry_after, outcome.reason)
+        wait = self._same_again(call, api, outcome, others, now)
+        if wait is not None:
+            del call.spent[api.name]
+            api.retries += 1
+            call.waited = wait
+            self._emit("retry.scheduled", api=api.name, route=call.route.name, wait=wait)
+            return "again"
+        if self._waits_for_release(call, api, outcome, now):
+            del call.spent[api.name]
+            return "next"
+        return "next" if may_move else "stop"
+
+    def _another_key(self, call: Call, api: Api, outcome: Outcome) -> bool:
+        """Whether the same API is asked at once with another key; that draws on no budget."""
+        if outcome.kind not in (OutcomeClass.KEY, OutcomeClass.QUOTA, OutcomeClass.BILLING, OutcomeClass.RATE):
+            return False
+        return api.uses_keys and len(api.keys) > 1 and not api.keys.usable(self._now(), call.critical)
+
+    def _waits_for_release(self, call: Call, api: Api, outcome: Outcome, now: float) -> bool:
+        """A short hold of the only API (429 with a near reset) is waited for by `_choose`."""
+        if outcome.kind is not OutcomeClass.RATE or not api.uses_keys:
+            return False
+        after = api.keys.release_after()
+        return after is not None and after <= min(api.options.retry.max_wait, call.deadline_at - now)
+
+    def _same_again(self, call: Call, api: Api, outcome: Outcome, others: bool, now: float) -> float | None:
+        """Seconds to wait before the same API is asked again; None when it is not."""
+        options = api.options.retry
+        tries = call.tries.get(api.name, 0)
+        allowed = outcome.again is Again.ANY or (
+            outcome.again in (Again.SAFE, Again.ONCE_SAFE) and call.source.safe_again
+        )
+        if not allowed or options.mode is Mode.OFF or tries >= options.max_attempts_per_api:
+            return None
+        if outcome.again is Again.ONCE_SAFE and tries > 1:
+            return None
+        wait = backoff(options, tries - 1, self._rng)
+        if outcome.retry_after is not None:
+            if outcome.retry_after > options.max_wait:
+                return None
+            wait = max(wait, outcome.retry_after * (1.0 + 0.1 * self._rng.random()))
+        if others and not self._worth_repeating(call, api, outcome, wait, tries):
+            return None
+        if wait >= call.deadline_at - now:
+            return None
+        if options.mode is Mode.OBSERVE:
+            self._emit("retry.observed", api=api.name, route=call.route.name, wait=wait)
+            return None
+        if not api.budget.withdraw():
+            call.notes.append(f"retry budget of {api.name} is spent")
+            self._emit("budget.spent", api=api.name, route=call.route.name)
+            return None
+        if outcome.retry_after is not None:
+            # The hold placed for others must not keep this call, which waits it out, away.
+            api.hold_until = min(api.hold_until, now + wait)
+        return wait
+
+    def _worth_repeating(self, call: Call, api: Api, outcome: Outcome, wait: float, tries: int) -> bool:
+        """With another API at hand, only what is quick and likely is repeated on the same one."""
+        patient = call.route.options.wait_for_lead
+        if outcome.retry_after is not None:
+            return bool(patient) and api is call.apis[0] and outcome.retry_after <= patient
+        if api.name in call.failed_lately:
+            return False
+        fast = outcome.status is not None and outcome.status >= 500 and tries == 1 and wait <= FAST_RETRY
+        return outcome.never_sent or fast
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def _served(self, call: Call, binding: Binding, value: Any) -> Result:
+        api = binding.api.name
+        lead = call.apis[0].name
+        passed_over = any(candidate.gate and candidate.api == lead for candidate in call.candidates)
+        fallback = (api != lead and passed_over) or any(record.api != api for record in call.attempts)
+        record = self._finish(call, "fallback" if fallback else "success", api, None)
+        return Result(value, api, lambda: record)
+
+    async def _last_resort(self, call: Call) -> Result:
+        """The default that the caller gave, or the error with the full history."""
+        error = self._error(call)
+        record = self._finish(call, "deadline" if isinstance(error, DeadlineExceeded) else "failed", "", error)
+        if call.has_default:
+            value = call.default
+            return Result(value, "", lambda: record)
+        raise error
+
+    def _error(self, call: Call) -> BaseException:
+        tried = list(dict.fromkeys(record.api for record in call.attempts))
+        now = self._now()
+        if call.timed_out or now >= call.deadline_at:
+            told = "; ".join(f"{api}: {_say(call.causes[api])}" for api in tried if api in call.causes)
+            seconds = call.deadline_at - call.started
+            text = f"{call.route.name}: time ran out after {call.total} attempts ({seconds:.2f} s)"
+            return DeadlineExceeded(f"{text}: {told}" if told else text, call.total, causes=call.causes)
+        if not tried:
+            rejections = [cause for cause in call.causes.values() if isinstance(cause, Rejected)]
+            if len(call.apis) == 1 and rejections:
+                return rejections[0]
+            return self._nothing_eligible(call)
+        if len(tried) == 1:
+            return call.causes.get(tried[0]) or NoEligibleApi(f"{call.route.name}: no API could serve the call")
+        told = "; ".join(f"{api}: {_say(call.causes[api])}" for api in tried if api in call.causes)
+        return AllApisFailed(f"{call.route.name}: every API failed: {told}", call.causes)
+
+    def _nothing_eligible(self, call: Call) -> BaseException:
+        for candidate in call.candidates:
+            if candidate.gate in ("breaker_open", "hub_open", "forced_open"):
+                binding = self._gates.named(candidate.api, call.route)
+                view = (binding.api.hub.breaker if candidate.gate == "hub_open" else binding.breaker).view()
+                call.causes[candidate.api] = BreakerOpen(
+                    f"{candidate.api}: the circuit breaker is {view.state.value}: {view.last_cause or view.reason}",
+                    view.retry_after,
+                    view.state.value,
+                    view.last_cause,
+                )
+        if len(call.apis) == 1 and len(call.causes) == 1:
+            return next(iter(call.causes.values()))
+        reasons = "; ".join(f"{c.api}: {c.gate} {c.detail}".rstrip() for c in call.candidates)
+        return NoEligibleApi(f"{call.route.name}: no API can serve this call now: {reasons or 'none is registered'}", call.causes)
+
+    def _finish(self, call: Call, outcome: str, api: str, error: BaseException | None) -> Explanation:
+        record = self._explanation(call, outcome, api)
+        if error is not None and hasattr(error, "explanation"):
+            error.explanation = record
+        self._report(call, record, error)
+        return record
+
+    def _explanation(self, call: Call, outcome: str, api: str) -> Explanation:
+        now = self._now()
+        eligible = [candidate.api for candidate in call.candidates if not candidate.gate and candidate.api != api]
+        return Explanation(
+            call_id=call.call_id,
+            route=call.route.name,
+            at=self._clock.time() - (now - call.started),
+            duration=now - call.started,
+            outcome=outcome,
+            chosen=api,
+            runner_up=eligible[0] if eligible else "",
+            candidates=tuple(call.candidates),
+            attempts=tuple(call.attempts),
+            deadline=call.deadline_at - call.started,
+            policy_version=self.policy_version,
+            mode=call.route.options.mode,
+            notes=tuple(call.notes),
+        )
+
+
+#: Nobody's fault but the caller's own time or will.
+ABANDONED = Outcome(
+    kind=OutcomeClass.CANCELLED,
+    attribution=Attribution.CALLER,
+    verdict=Verdict.NEUTRAL,
+    again=Again.NO,
+    next=Next.NO,
+    reason="ended by the caller, or by a deadline that left too little time",
+)
+
+
+def _say(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _rejection_gate(rejection: Rejected) -> str:
+    return {
+        "BreakerOpen": "breaker_open",
+        "BulkheadFull": "bulkhead_full",
+        "RateLimited": "rate_limited",
+        "KeysUnavailable": "keys_unavailable",
+        "QuotaExhausted": "quota_exhausted",
+    }.get(type(rejection).__name__, "rejected")
+
+
+def _rejected(reason: str) -> Outcome:
+    return Outcome(
+        kind=OutcomeClass.REJECTED,
+        attribution=Attribution.SELF,
+        verdict=Verdict.NEUTRAL,
+        again=Again.NO,
+        next=Next.ANY,
+        reason=reason,
+        executed=False,
+    )

@@ -1,0 +1,86 @@
+"""The prepared plan of a name: all that a clean call needs, in one object that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from understudy.core.types import Candidate
+
+from .call import Call
+from .deadline import DeadlineWheel
+from .registry import Api, Binding
+from .standing import Gatekeeper
+
+#: A plan is made anew after this long, or sooner when a breaker's wait ends, s.
+PLAN_LIFE = 1.0
+
+
+class Plan:
+    """Who serves the next calls under a name. Immutable: it is replaced, never changed."""
+
+    __slots__ = ("api", "append", "binding", "candidates", "expires", "limit", "name", "wheel")
+
+    def __init__(
+        self,
+        name: str,
+        binding: Binding,
+        candidates: tuple[Candidate, ...],
+        limit: float,
+        expires: float,
+        wheel: DeadlineWheel,
+    ) -> None:
+        self.name = name
+        self.binding = binding
+        self.api: Api = binding.api
+        #: Bound when the plan is made: what a call appends later goes to the list of this breaker generation.
+        self.append: Callable[[float], None] = binding.series.append
+        self.candidates = candidates
+        self.limit = limit
+        self.expires = expires
+        self.wheel = wheel
+
+
+def prepare(name: str, call: Call, gates: Gatekeeper, wheel: DeadlineWheel, now: float) -> Plan | None:
+    """The plan for calls like `call`; None while one of them has to look closer.
+
+    That is so while the lead is not served by the caller's own operation, while it needs a permit, a
+    key or a place in a bulkhead, or while an API waits for a call to prove that it works again.
+    """
+    if not call.apis or call.critical:
+        return None
+    generic = replace(
+        call,
+        started=now,
+        deadline_at=now + call.route.options.deadline,
+        total=0,
+        tries={},
+        spent={},
+        failed_hubs=set(),
+        candidates=[],
+        attempts=[],
+        causes={},
+    )
+    ranked = gates.rank(generic, now)
+    first = ranked[0]
+    served_by = gates.named(first.api, call.route).api
+    if first.gate or not call.source.prepared(served_by):
+        return None
+    expires = now + PLAN_LIFE
+    for candidate in ranked:
+        binding = gates.named(candidate.api, call.route)
+        if candidate.gate and candidate.api == call.apis[0].name:
+            return None  # a standby serves: each of its calls is a fallback, to be recorded
+        if candidate.gate == "slow_start" or (not candidate.gate and not _steady(binding)):
+            return None
+        if candidate.gate == "breaker_open":
+            wait = binding.breaker.view().retry_after
+            expires = min(expires, now + (wait if wait is not None else 0.0))
+    binding = gates.named(first.api, call.route)
+    reserve = gates.reserve(generic, served_by, now)
+    limit = min(served_by.options.timeout.attempt, call.route.options.deadline - reserve)
+    return Plan(name, binding, tuple(ranked), limit, expires, wheel)
+
+
+def _steady(binding: Binding) -> bool:
+    return binding.breaker.closed and binding.api.hub.breaker.closed

@@ -1,0 +1,185 @@
+"""The running side of what is registered: an API with its mechanisms, its bindings, its hub, a route."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from understudy.core.clock import Clock
+from understudy.core.types import Mode
+
+from .api import ApiOptions, RouteOptions
+from .breaker import Breaker, BreakerOptions
+from .budget import Budget
+from .bulkhead import Bulkhead, BulkheadOptions
+from .keys import KeyPool
+from .outcome import Classifier
+from .ports import Series
+from .score import Score
+
+#: Time constant of the calls-a-second estimate, s.
+RATE_TAU = 5.0
+
+Operation = Callable[..., Any]
+Transition = Callable[["Breaker", str, str, str], None]
+KeyEvent = Callable[[str, dict[str, Any]], None]
+
+
+class Hub:
+    """A failure domain: the host that several APIs share. Its breaker counts only the hub's own failures."""
+
+    def __init__(self, name: str, clock: Clock, rng: random.Random, on_transition: Transition) -> None:
+        self.name = name
+        self.breaker = Breaker(f"hub:{name}", BreakerOptions(), clock, rng, on_transition=on_transition)
+        self.apis: list[Api] = []
+        #: Successes of its APIs matter to the breaker only while a failure is remembered.
+        self.failed_at = float("-inf")
+
+
+class Api:
+    """One registered API and everything that protects it, apart from its breakers (see `Binding`)."""
+
+    def __init__(
+        self,
+        name: str,
+        options: ApiOptions,
+        *,
+        hub: Hub,
+        order: int,
+        classifier: Classifier,
+        keys: KeyPool,
+        clock: Clock,
+    ) -> None:
+        self.name = name
+        self.options = options
+        self.hub = hub
+        self.order = order
+        self.classifier = classifier
+        self.keys = keys
+        self.clock = clock
+        self.bulkhead = _bulkhead(options, clock)
+        self.budget = Budget(options.budget, clock)
+        self.score = Score(clock.monotonic())
+        self.bindings: dict[str, Binding] = {}
+        self.in_flight = 0
+        #: Retries since the budget was last filled: they are attempts, but no first attempts.
+        self.retries = 0
+        self.failed_at = float("-inf")
+        self.hold_until = float("-inf")
+        self.hold_reason = ""
+        #: A reason given by an operator for taking it out of service; empty while it serves.
+        self.paused = ""
+        self.removed = False
+        #: The operation given at registration; None for HTTP APIs and for names that calls fill.
+        self.operation: Operation | None = None
+        #: The route it was registered for; empty: it stands in for nobody by itself.
+        self.route = ""
+        #: Made by `<name>.fallback` or by a call under an unknown name, not by the user.
+        self.implicit = False
+
+    @property
+    def is_http(self) -> bool:
+        """Whether calls are HTTP requests of ours rather than a wrapped operation."""
+        return bool(self.options.base_url)
+
+    @property
+    def uses_keys(self) -> bool:
+        """Whether an attempt takes a key first; also an operation with a rate limit or a quota does."""
+        return self.is_http or self.options.rate_limit is not None or self.options.quota.limit is not None
+
+    def apply_bulkhead(self) -> None:
+        """After a reload: keep the bulkhead and its queue, with the new limit."""
+        fresh = _bulkhead(self.options, self.clock)
+        if fresh is not None and self.bulkhead is not None:
+            self.bulkhead.limit = fresh.limit
+        else:
+            self.bulkhead = fresh
+
+    def hold(self, seconds: float, reason: str) -> None:
+        """Send nothing before `seconds` have passed; a longer hold that exists stays."""
+        until = self.clock.monotonic() + seconds
+        if until > self.hold_until:
+            self.hold_until, self.hold_reason = until, reason
+
+
+def _bulkhead(options: ApiOptions, clock: Clock) -> Bulkhead | None:
+    chosen = options.bulkhead
+    if chosen is None:
+        return Bulkhead(BulkheadOptions(), clock) if options.base_url else None
+    return None if chosen.mode is Mode.OFF else Bulkhead(chosen, clock)
+
+
+class Binding:
+    """An API in the service of one operation: the unit that a breaker and a series belong to."""
+
+    def __init__(self, api: Api, operation: str, breaker: Breaker, series: Series) -> None:
+        self.api = api
+        self.operation = operation
+        self.breaker = breaker
+        self.series = series
+        self.rate = 0.0
+        self._settled_at = api.clock.monotonic()
+        self._generation = breaker.generation
+        series.listener = self.on_batch
+
+    def on_batch(self, batch: Sequence[float]) -> None:
+        """Let the attempts that came in since last time reach everybody who judges by them."""
+        api = self.api
+        now = api.clock.monotonic()
+        firsts = len(batch) - api.retries
+        api.retries = 0
+        if firsts > 0:
+            api.budget.deposit(firsts)
+        api.score.update(batch, now)
+        self._measure_rate(len(batch), now)
+        if now - api.hub.failed_at < api.hub.breaker.options.window:
+            api.hub.breaker.settle([seconds for seconds in batch if seconds > 0])
+        self.breaker.settle(batch)
+
+    def _measure_rate(self, count: int, now: float) -> None:
+        elapsed = now - self._settled_at
+        if elapsed >= 0.5:
+            self._settled_at = now
+            self.rate += (count / elapsed - self.rate) * min(1.0, elapsed / RATE_TAU)
+
+    def aside(self, record: Callable[[], None]) -> None:
+        """Record something that reaches the statistics but not the breaker: the hub's fault, a late result."""
+        self.series.drain()
+        self.series.listener = None
+        try:
+            record()
+            self.series.drain()
+        finally:
+            self.series.listener = self.on_batch
+
+    def follow(self) -> None:
+        """After a transition of the breaker, start a new list, so that late results cannot reach it."""
+        if self._generation != self.breaker.generation:
+            self._generation = self.breaker.generation
+            self.series.rotate()
+
+
+class Route:
+    """Which APIs can stand in for one another, in order of registration, and the policy of their calls."""
+
+    def __init__(self, name: str, options: RouteOptions, *, implicit: bool = False) -> None:
+        self.name = name
+        self.options = options
+        self.apis: list[Api] = []
+        #: Made for an API that has no route: it holds that API alone.
+        self.implicit = implicit
+        self.fallbacks = 0
+        self.failures = 0
+        self.incumbent = ""
+
+    def add(self, api: Api) -> None:
+        """Let an API serve this route; its place follows priority, then registration."""
+        if api not in self.apis:
+            self.apis.append(api)
+            self.sort()
+
+    def sort(self) -> None:
+        """Order the APIs by priority, then registration."""
+        self.apis.sort(key=lambda entry: (entry.options.priority, entry.order))
+

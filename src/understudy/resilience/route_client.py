@@ -1,0 +1,321 @@
+"""`app.route("fixtures").get("/matches")`: HTTP calls on a route, served by whichever of its APIs can."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Final
+from uuid import uuid4
+
+from understudy.core.clock import Clock
+from understudy.core.errors import Rejected
+from understudy.core.http import BodyFactory, HttpClient
+from understudy.core.types import Explanation, Verdict
+
+from .auth import Authenticator
+from .call import Call, First
+from .deadline import EXPIRED, IDLE, SCOPE, ended_by_us, running_task
+from .fallback import NOTHING, FallbackManager
+from .http_source import HttpSource, Query, build, check_path, encode_params
+from .plan import Plan, prepare
+from .registry import Api, Route
+from .retry import is_safe
+
+_NO_HEADERS: Final[Mapping[str, str]] = {}
+
+
+class Response:
+    """What an API answered, and which API it was."""
+
+    __slots__ = ("_explain", "_response", "api", "headers", "status")
+
+    def __init__(self, response: Any, api: str, explain: Callable[[], Explanation]) -> None:
+        self._response = response
+        self._explain = explain
+        self.api = api
+        self.status: int = response.status
+        self.headers: Mapping[str, str] = response.headers
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300
+
+    @property
+    def body(self) -> bytes:
+        """The whole decoded body; RuntimeError on a stream."""
+        body: bytes = self._response.body
+        return body
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8; what is not UTF-8 is replaced."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body as JSON; raises ValueError when it is none."""
+        return jsonlib.loads(self.body)
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body of a stream, piece by piece; raises `TruncatedResponse` when it breaks."""
+        iterator: AsyncIterator[bytes] = self._response.chunks()
+        return iterator
+
+    def explain(self) -> Explanation:
+        """The decision record of the call."""
+        return self._explain()
+
+    async def close(self) -> None:
+        """Give the connection of a stream back; needed only when it is not read to its end."""
+        await self._response.close()
+
+    async def __aenter__(self) -> Response:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} from {self.api}>"
+
+
+class RouteClient:
+    """Makes HTTP calls on one route. Cheap to make, safe to keep."""
+
+    def __init__(
+        self,
+        route: Route,
+        manager: FallbackManager,
+        http: HttpClient,
+        authenticators: Callable[[Api], Authenticator],
+        clock: Clock,
+    ) -> None:
+        self._route = route
+        self._manager = manager
+        self._http = http
+        self._authenticators = authenticators
+        self._clock = clock
+        self._now = clock.monotonic
+        self._plan: Plan | None = None
+        self._plans_version = -1
+
+    async def get(self, path: str = "/", **options: Any) -> Response:
+        """`request("GET", …)`."""
+        return await self.request("GET", path, **options)
+
+    async def head(self, path: str = "/", **options: Any) -> Response:
+        """`request("HEAD", …)`."""
+        return await self.request("HEAD", path, **options)
+
+    async def post(self, path: str = "/", **options: Any) -> Response:
+        """`request("POST", …)`."""
+        return await self.request("POST", path, **options)
+
+    async def put(self, path: str = "/", **options: Any) -> Response:
+        """`request("PUT", …)`."""
+        return await self.request("PUT", path, **options)
+
+    async def patch(self, path: str = "/", **options: Any) -> Response:
+        """`request("PATCH", …)`."""
+        return await self.request("PATCH", path, **options)
+
+    async def delete(self, path: str = "/", **options: Any) -> Response:
+        """`request("DELETE", …)`."""
+        return await self.request("DELETE", path, **options)
+
+    async def request(
+        self,
+        method: str,
+        path: str = "/",
+        *,
+        params: Mapping[str, Any] | list[tuple[str, Any]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        data: bytes | str | BodyFactory | AsyncIterator[bytes] | None = None,
+        deadline: float | None = None,
+        idempotent: bool = False,
+        idempotency_key: str | bool = "",
+        critical: bool = False,
+        stream: bool = False,
+        default: Any = NOTHING,
+    ) -> Response:
+        """Ask the route; `path` is appended to the base URL of the API that serves.
+
+        `deadline` is seconds for the whole call. `idempotent` marks a POST or PATCH that may be
+        repeated; `idempotency_key` (a string, or True for a fresh one) is sent along and makes it
+        repeatable on the same API. `data` may be bytes, text, a callable that makes an async
+        iterator (sent again when needed) or one async iterator (sent once only). With `stream` the
+        body is read with `Response.chunks()`.
+
+        Answers any response that is a success or the caller's own affair (404, 422, …).
+
+        Raises:
+            BadResponse: the only API that was tried answered with a failure.
+            TransportError: the only API that was tried did not answer.
+            AllApisFailed: several were tried. NoEligibleApi, Rejected: none could be.
+            DeadlineExceeded: time ran out.
+            ValueError: the path leaves the API, or json and data are both given.
+        """
+        if "\\" in path or "//" in path or ":" in path or not path.isprintable():
+            check_path(path)
+        body, repeatable, extra = _body(json, data)
+        sent = headers if headers is not None and not extra else {**extra, **(headers or _NO_HEADERS)}
+        key = uuid4().hex if idempotency_key is True else idempotency_key or ""
+        query = Query(method.upper(), path, encode_params(params), sent, body, stream, key)
+        plan = self._plan
+        scope = SCOPE.get()
+        manager = self._manager
+        if (
+            plan is None
+            or stream
+            or deadline is not None
+            or critical
+            or not repeatable
+            or self._plans_version != manager.plans_version
+            or scope.limit != IDLE
+            or scope.task is not running_task(manager.loop)
+            or (started := self._now()) >= plan.expires
+        ):
+            return await self._request(query, deadline, critical, repeatable, idempotent, default)
+        return await self._by_plan(query, plan, scope, started, idempotent, default)
+
+    async def _by_plan(
+        self, query: Query, plan: Plan, scope: Any, started: float, idempotent: bool, default: Any
+    ) -> Response:
+        """One attempt on the API that the plan names; whatever goes wrong is handed to the pipeline."""
+        api = plan.api
+        bulkhead = api.bulkhead
+        try:
+            key = api.keys.pick()
+        except Rejected:
+            return await self._request(query, None, False, True, idempotent, default)
+        if bulkhead is not None and not bulkhead.try_acquire():
+            api.keys.give_back(key)
+            return await self._request(query, None, False, True, idempotent, default)
+        if not plan.wheel.armed:
+            plan.wheel.arm()
+        scope.limit = started + plan.limit
+        api.in_flight += 1
+        response = None
+        error: BaseException | None = None
+        try:
+            request = build(query, api, 1)
+            authenticator = self._authenticators(api)
+            if not authenticator.apply_now(request, key):
+                await authenticator.apply(request, key)
+            response = await self._http.send(request)
+        except BaseException as caught:  # noqa: BLE001 - classified by the pipeline, or raised again there
+            error = caught
+        finally:
+            api.in_flight -= 1
+            if bulkhead is not None:
+                bulkhead.release()
+        seconds = self._now() - started
+        if error is None and response is not None:
+            outcome = api.classifier.response(
+                response.status, response.headers, response.body, self._clock.time(), query.method
+            )
+            api.keys.settle(key, outcome, response.status, response.headers)
+            if scope.limit == EXPIRED:
+                ended_by_us(scope, 0)
+            scope.limit = IDLE
+            if outcome.verdict is Verdict.SUCCESS:
+                plan.append(seconds)
+                return Response(response, api.name, lambda: self._clean(plan, started, seconds))
+            first = First(plan.binding, seconds, None, response, outcome, key)
+        else:
+            api.keys.abandoned(key)
+            assert error is not None  # noqa: S101 - there is a response or an error; for the type checker
+            first = First(plan.binding, seconds, self._manager.unmask(scope, error, plan, seconds), key=key)
+        self._plan = None
+        call = self._call(query, None, False, True, idempotent, default, started)
+        call.candidates = list(plan.candidates)
+        result = await self._manager.run(call, first)
+        return self._response(result)
+
+    async def _request(
+        self,
+        query: Query,
+        deadline: float | None,
+        critical: bool,
+        repeatable: bool,
+        idempotent: bool,
+        default: Any,
+    ) -> Response:
+        manager = self._manager
+        if (owner := manager.bind()) is not None:
+            carried: Response = await manager.carry(
+                owner, self._request(query, deadline, critical, repeatable, idempotent, default)
+            )
+            return carried
+        call = self._call(query, deadline, critical, repeatable, idempotent, default, self._now())
+        result = await manager.run(call)
+        if not query.stream:
+            self._plan = prepare(self._route.name, call, manager.gates, manager.wheel, self._now())
+            self._plans_version = manager.plans_version
+        return self._response(result)
+
+    def _call(
+        self,
+        query: Query,
+        deadline: float | None,
+        critical: bool,
+        repeatable: bool,
+        idempotent: bool,
+        default: Any,
+        started: float,
+    ) -> Call:
+        route = self._route
+        source = HttpSource(
+            query,
+            route,
+            self._http,
+            self._authenticators,
+            self._clock,
+            safe=is_safe(query.method, idempotent, False),
+            repeatable=repeatable,
+        )
+        return Call(
+            route=route,
+            source=source,
+            started=started,
+            deadline_at=started + (route.options.deadline if deadline is None else max(0.0, deadline)),
+            critical=critical,
+            default=None if default is NOTHING else default,
+            has_default=default is not NOTHING,
+            call_id=self._manager.new_id(),
+            apis=list(route.apis),
+        )
+
+    def _response(self, result: Any) -> Any:
+        """The response of a result; a caller's default is handed over as it is."""
+        if result.api == "":
+            return result.value
+        return Response(result.value, result.api, result.explain)
+
+    def _clean(self, plan: Plan, started: float, seconds: float) -> Explanation:
+        return self._manager.clean_explanation(plan, self._route, started, seconds)
+
+
+def _body(json: Any, data: Any) -> tuple[bytes | BodyFactory | None, bool, dict[str, str]]:
+    """The body to send, whether it can be sent again, and the headers that it needs."""
+    if json is not None:
+        if data is not None:
+            raise ValueError("give json or data, not both")
+        return jsonlib.dumps(json).encode(), True, {"Content-Type": "application/json"}
+    if data is None or isinstance(data, bytes):
+        return data, True, {}
+    if isinstance(data, str):
+        return data.encode(), True, {"Content-Type": "text/plain; charset=utf-8"}
+    if callable(data):
+        return data, True, {}
+    if hasattr(data, "__aiter__"):
+        return _once(data), False, {}
+    raise TypeError(f"data must be bytes, text, a callable or an async iterator, found {type(data).__name__}")
+
+
+def _once(iterator: AsyncIterator[bytes]) -> BodyFactory:
+    return lambda: iterator
+
+
+

@@ -1,0 +1,285 @@
+"""How each API stands for a call right now: gates, costs, reserves; and the booking of outcomes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from understudy.core.clock import Clock
+from understudy.core.errors import ConnectFailed
+from understudy.core.types import Attribution, Candidate, OutcomeClass, Verdict
+
+from .breaker import BreakerState
+from .call import Attempt, Call
+from .outcome import Again, LocalNetworkDetector, Next, Outcome
+from .ports import HealthView
+from .registry import Api, Binding, Route
+from .selection import Standing, rank
+
+#: An attempt needs at least this, or half its median, to be worth starting, s.
+LEAST_TIME = 0.05
+#: The reserve for the next API is at most this share of what remains.
+RESERVE_SHARE = 0.4
+#: Above this many calls a second half-open probes and slow start are rationed.
+BUSY = 10.0
+#: Share of traffic that may go to a half-open API on a busy route.
+PROBE_SHARE = 0.1
+#: After closing, a busy route sends an API only part of its share for this long, s (Envoy's slow start).
+SLOW_START = 60.0
+
+GetBinding = Callable[[Api, Route], Binding]
+
+
+class Gatekeeper:
+    """Answers, for one call and one moment, which API may serve it, and books what came of it."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        rng: random.Random,
+        health: HealthView,
+        local: LocalNetworkDetector,
+        apis: Mapping[str, Api],
+        binding: GetBinding,
+        rate: Callable[[Route], float],
+    ) -> None:
+        self._clock = clock
+        self._rng = rng
+        self._health = health
+        self._local = local
+        self._apis = apis
+        self._rate = rate
+        self.binding = binding
+        #: Time at which the breaker of a binding last closed, for slow start.
+        self.closed_at: dict[tuple[str, str], float] = {}
+
+    def p50(self, api: Api) -> float | None:
+        """The API's median of the last minutes, seconds."""
+        return self._health.p50(api.name)
+
+    def named(self, name: str, route: Route) -> Binding:
+        """The binding of one of the APIs that were ranked for `route`."""
+        return self.binding(self._apis[name], route)
+
+    # -- gates ----------------------------------------------------------------------------------
+
+    def rank(self, call: Call, now: float) -> list[Candidate]:
+        """All APIs of the call, best first, gated ones last."""
+        route = call.route
+        standings = [self._standing(call, api, now) for api in call.apis]
+        ranked = rank(standings, route.options.mode, route.incumbent or call.apis[0].name, self._rng)
+        eligible = sum(not candidate.gate for candidate in ranked)
+        for api in call.apis:
+            self.binding(api, route).breaker.standby = eligible > 1 or (
+                eligible == 1 and ranked[0].api != api.name
+            )
+        return self._probe_first(call, ranked, eligible)
+
+    def standings(self, route: Route, now: float) -> list[Candidate]:
+        """How the APIs of a route stand for an ordinary call; changes nothing."""
+        call = Call(route, _AnyCall(), now, now + route.options.deadline, apis=list(route.apis))
+        standings = [self._standing(call, api, now) for api in call.apis]
+        return rank(standings, route.options.mode, route.incumbent, self._rng)
+
+    def _probe_first(self, call: Call, ranked: list[Candidate], eligible: int) -> list[Candidate]:
+        """A free half-open permit goes to the next safe call, whatever the cost."""
+        busy = self._rate(call.route) > BUSY
+        for place, candidate in enumerate(ranked):
+            if candidate.gate or call.total:
+                break
+            binding = self.named(candidate.api, call.route)
+            if binding.breaker.closed:
+                continue
+            if eligible > 1 and (call.critical or not call.source.safe_again):
+                continue
+            if busy and eligible > 1 and self._rng.random() >= PROBE_SHARE:
+                continue
+            return [candidate, *ranked[:place], *ranked[place + 1 :]]
+        last = [c for c in ranked if not c.gate and not self.named(c.api, call.route).breaker.closed]
+        return [c for c in ranked if c not in last and not c.gate] + last + [c for c in ranked if c.gate]
+
+    def _standing(self, call: Call, api: Api, now: float) -> Standing:
+        gate, detail = self.gate(call, api, now)
+        options = api.options
+        priority = options.priority
+        if call.home:  # the API that the caller named leads its own calls
+            priority = 1 if api.name == call.home else max(2, priority)
+        standing = Standing(api.name, priority, gate, detail)
+        if gate:
+            return standing
+        if self._starts_slowly(call, api, now):
+            return Standing(api.name, options.priority, "slow_start", "just closed; takes part of its share")
+        standing.latency = api.score.latency(now)
+        standing.reliability = api.score.reliability(now)
+        standing.price = options.price
+        standing.pressure = api.keys.pressure() if api.uses_keys else 0.0
+        standing.load = api.in_flight / api.bulkhead.limit if api.bulkhead is not None else 0.0
+        standing.domain_failed = api.hub.name in call.failed_hubs
+        return standing
+
+    def _starts_slowly(self, call: Call, api: Api, now: float) -> bool:
+        closed_at = self.closed_at.get((api.name, call.route.name))
+        if closed_at is None or len(call.apis) < 2 or call.total:
+            return False
+        age = now - closed_at
+        if age >= SLOW_START:
+            del self.closed_at[api.name, call.route.name]
+            return False
+        if self._rate(call.route) <= BUSY:
+            return False
+        return self._rng.random() >= max(0.1, age / SLOW_START)
+
+    def gate(self, call: Call, api: Api, now: float) -> tuple[str, str]:
+        """The first reason why `api` cannot serve `call` now, and a word on it; empty strings when it can."""
+        if api.removed or not api.options.enabled:
+            return "disabled", ""
+        if api.paused:
+            return "paused", api.paused
+        reason = call.source.gate(api)
+        if reason:
+            return reason, ""
+        if api.name in call.spent:
+            return call.spent[api.name], ""
+        if api.name not in call.tries and len(call.tries) >= call.route.options.max_apis:
+            return "max_apis", ""
+        return self._protected(call, api, now)
+
+    def _protected(self, call: Call, api: Api, now: float) -> tuple[str, str]:
+        binding = self.binding(api, call.route)
+        if binding.breaker.state is BreakerState.FORCED_OPEN:
+            return "forced_open", binding.breaker.view().reason
+        if binding.breaker.blocked():
+            return "breaker_open", binding.breaker.blocked()
+        if api.hub.breaker.blocked():
+            return "hub_open", api.hub.name
+        if api.hold_until > now:
+            return "hold", f"{api.hold_until - now:.1f} s: {api.hold_reason}"
+        if api.uses_keys:
+            reason = api.keys.usable(now, call.critical)
+            if reason:
+                return "keys", reason
+        remaining = call.deadline_at - now
+        median = self.p50(api) or 0.0
+        if api.bulkhead is not None and api.bulkhead.waiting:
+            wait = api.bulkhead.waiting * median / api.bulkhead.limit
+            if api.bulkhead.waiting >= api.bulkhead.options.max_waiting or wait > remaining:
+                return "bulkhead_full", f"{api.bulkhead.waiting} waiting"
+        if remaining < max(LEAST_TIME, 0.5 * median):
+            return "deadline", f"{remaining * 1000:.0f} ms left"
+        return "", ""
+
+    def others(self, call: Call, api: Api, now: float) -> bool:
+        """Whether another API could serve this call now."""
+        return any(
+            other is not api and other.name not in call.tries and not self.gate(call, other, now)[0]
+            for other in call.apis
+        )
+
+    def reserve(self, call: Call, api: Api, now: float) -> float:
+        """Time kept for the next API, so that a slow first one cannot eat it all, seconds."""
+        if not call.source.safe_elsewhere:
+            return 0.0
+        remaining = call.deadline_at - now
+        medians = [
+            self.p50(other) or other.score.latency(now)
+            for other in call.apis
+            if other is not api and other.name not in call.tries and not self.gate(call, other, now)[0]
+        ]
+        return min(min(medians), RESERVE_SHARE * remaining) if medians else 0.0
+
+    def release_after(self, call: Call, now: float) -> float | None:
+        """Seconds until the first held API is free, when that is short enough to be waited for."""
+        waits = []
+        for api in call.apis:
+            gate, _ = self.gate(call, api, now)
+            longest = api.options.retry.max_wait
+            if gate == "hold":
+                waits.append((api.hold_until - now, longest))
+            elif gate == "keys":
+                after = api.keys.release_after()
+                if after is not None:
+                    waits.append((after, longest))
+        fitting = [wait for wait, longest in waits if wait <= longest]
+        return min(fitting) if fitting else None
+
+    # -- booking --------------------------------------------------------------------------------
+
+    def local_network(self, api: Api, error: BaseException, outcome: Outcome) -> Outcome:
+        """The outcome, made *local* when many unrelated hosts cannot be reached at the same time."""
+        if not isinstance(error, ConnectFailed):
+            return outcome
+        if not self._local.connect_failed(error.host or api.name, api.hub.name):
+            return outcome
+        return Outcome(
+            kind=OutcomeClass.LOCAL,
+            attribution=Attribution.LOCAL,
+            verdict=Verdict.NEUTRAL,
+            again=Again.ANY,
+            next=Next.NO,
+            reason=f"several unrelated hosts cannot be reached: {outcome.reason}",
+            never_sent=True,
+            executed=False,
+        )
+
+    def book(self, binding: Binding, outcome: Outcome, seconds: float, generation: int) -> None:
+        """Tell the series how an attempt ended; a failure is judged by the breaker at once.
+
+        `generation` is the breaker's when the attempt was admitted: what comes later than a
+        transition reaches statistics only.
+        """
+        series = binding.series
+        api = binding.api
+        late = generation != binding.breaker.generation
+        if outcome.verdict is Verdict.SUCCESS:
+            if late:
+                binding.aside(lambda: series.append(seconds))
+            else:
+                series.append(seconds)
+            return
+        if outcome.verdict is Verdict.NEUTRAL:
+            series.neutral(outcome.kind, outcome.attribution, outcome.reason, outcome.status)
+            return
+        now = self._clock.monotonic()
+        api.failed_at = now
+
+        def record() -> None:
+            series.failed(seconds, outcome.kind, outcome.attribution, outcome.reason, outcome.status)
+
+        if outcome.attribution is Attribution.HUB:
+            binding.aside(record)
+            self._hub_failed(api, seconds, now)
+        elif late:
+            binding.aside(record)
+        else:
+            record()
+            series.drain()
+
+    def _hub_failed(self, api: Api, seconds: float, now: float) -> None:
+        hub = api.hub
+        for member in hub.apis:  # their successes so far came first, and must be counted first
+            for binding in member.bindings.values():
+                binding.series.drain()
+        hub.failed_at = now
+        hub.breaker.settle([-seconds])
+
+    def succeeded(self, api: Api) -> None:
+        """An API was reached: the local network works."""
+        if api.is_http:
+            self._local.connected(api.hub.name)
+
+
+class _AnyCall:
+    """A call that every API could serve: for showing how a route stands."""
+
+    safe_again = True
+    safe_elsewhere = True
+
+    def gate(self, api: Api) -> str:
+        return "" if api.is_http or api.operation is not None or not api.route else "no_operation"
+
+    async def attempt(self, attempt: Attempt) -> tuple[Any, Outcome]:
+        raise AssertionError("only ranked, never run")
+
+    async def discard(self, value: Any) -> None:
+        """Nothing is ever held."""
