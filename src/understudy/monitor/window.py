@@ -1,0 +1,247 @@
+"""Sliding windows of a minute, five minutes and an hour over one series, in bounded memory.
+
+Events enter a slice of one second. A minute later seconds become slices of five seconds, after five
+minutes slices of a minute, after an hour they are gone; each event is held once. Lists are sparse:
+a second without events has no slice, so an idle series holds nothing, and a suspended process only
+leaves a gap. Time is the monotonic second handed in; nothing here reads a clock or takes a lock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from math import inf
+
+from .histogram import BOUNDS, Digest, Keys, count, fold, pack
+
+#: Window name -> (seconds, seconds of a slice); every window has sixty slices.
+WINDOWS = {"1m": (60, 1), "5m": (300, 5), "1h": (3600, 60)}
+SLICES = 60
+
+#: Counts by (neutral, outcome, attribution).
+Kind = tuple[bool, str, str]
+Kinds = dict[Kind, int]
+
+
+def window_of(name: str) -> tuple[int, int]:
+    """The length and the slice length of a window in seconds; ValueError names the windows there are."""
+    try:
+        return WINDOWS[name]
+    except (KeyError, TypeError):
+        raise ValueError(f"window: expected one of {', '.join(WINDOWS)}, found {name!r}") from None
+
+
+class Tally:
+    """Counts over some stretch of time; `chunks` holds the durations of its successes."""
+
+    __slots__ = ("chunks", "failed", "failed_seconds", "kinds", "neutral", "ok", "seconds", "timed")
+
+    def __init__(self) -> None:
+        self.ok = self.failed = self.neutral = self.timed = 0
+        self.seconds = self.failed_seconds = 0.0
+        self.kinds: Kinds | None = None
+        self.chunks: list[Keys] = []
+
+    def add(self, other: Tally | Slice) -> None:
+        """Count everything that `other` counted."""
+        self.ok += other.ok
+        self.failed += other.failed
+        self.neutral += other.neutral
+        self.timed += other.timed
+        self.seconds += other.seconds
+        self.failed_seconds += other.failed_seconds
+        self.chunks.extend(other.chunks if isinstance(other, Tally) else (other.keys,))
+        if other.kinds:
+            self.add_kinds(other.kinds.items())
+
+    def add_kinds(self, kinds: Iterable[tuple[Kind, int]]) -> None:
+        """Count failures and neutral attempts by outcome and attribution."""
+        mine = self.kinds
+        if mine is None:
+            mine = self.kinds = {}
+        for kind, times in kinds:
+            mine[kind] = mine.get(kind, 0) + times
+
+    @property
+    def total(self) -> int:
+        """All attempts, neutral ones included."""
+        return self.ok + self.failed + self.neutral
+
+    def counts(self) -> Counter[int]:
+        """Durations of successes: how often each histogram key occurs."""
+        return count(self.chunks)
+
+
+class Slice:
+    """What happened in one closed stretch; `index` is its start divided by its length."""
+
+    __slots__ = ("failed", "failed_seconds", "folded", "index", "keys", "kinds", "neutral", "ok", "seconds", "timed")
+
+    def __init__(self, index: int, tally: Tally, keys: Keys, folded: bool) -> None:
+        self.index = index
+        self.ok = tally.ok
+        self.failed = tally.failed
+        self.neutral = tally.neutral
+        self.timed = tally.timed
+        self.seconds = tally.seconds
+        self.failed_seconds = tally.failed_seconds
+        self.kinds = tally.kinds
+        self.keys = keys
+        #: Whether its durations are in the cumulative buckets already.
+        self.folded = folded
+
+
+class Windows:
+    """The slices of one series, and the buckets of everything it ever saw."""
+
+    __slots__ = ("_fives", "_minutes", "_open", "_open_index", "_seconds", "buckets", "due")
+
+    def __init__(self) -> None:
+        self._open: Tally | None = None
+        self._open_index = 0
+        self._seconds: list[Slice] = []
+        self._fives: list[Slice] = []
+        self._minutes: list[Slice] = []
+        #: Durations since the start, by `histogram.BOUNDS`; complete after `fold`.
+        self.buckets: list[int] = []
+        #: The monotonic second at which `advance` has something to do.
+        self.due = inf
+
+    def add(self, now: float, batch: Digest, kinds: Kinds | None, neutral: int) -> None:
+        """Count a batch at `now`; a `now` before the last one counts in the current second."""
+        second = int(now)
+        if second >= self.due:
+            self.advance(second)
+        tally = self._open
+        if tally is None:
+            tally = self._open = Tally()
+            self._open_index = second
+            self.due = min(self.due, second + 1)
+        tally.ok += batch.ok
+        tally.failed += batch.failed
+        tally.neutral += neutral
+        tally.timed += batch.timed
+        tally.seconds += batch.seconds
+        tally.failed_seconds += batch.failed_seconds
+        if batch.keys:
+            tally.chunks.append(batch.keys)
+        if kinds:
+            tally.add_kinds(kinds.items())
+
+    def advance(self, second: int) -> None:
+        """Close, merge and drop what is due at this second."""
+        if self._open is not None and self._open_index < second:
+            self._close()
+        if self._seconds:
+            self._promote(self._seconds, self._fives, 5, (second - 64) // 5)
+        if self._fives:
+            self._promote(self._fives, self._minutes, 12, (second // 5 - 71) // 12)
+        while self._minutes and self._minutes[0].index <= second // 60 - SLICES:
+            self._fold(self._minutes.pop(0))
+        self.due = self._next_due()
+
+    def fold(self) -> list[int]:
+        """Bring the cumulative buckets up to date; each event is counted there once."""
+        if self._open is not None:
+            self._close()
+        for slices in (self._seconds, self._fives, self._minutes):
+            for piece in slices:
+                if not piece.folded:
+                    self._fold(piece)
+        return self.buckets or [0] * (len(BOUNDS) + 1)
+
+    def forget(self) -> None:
+        """Drop all windows; the cumulative buckets stay."""
+        self.fold()
+        self._seconds, self._fives, self._minutes = [], [], []
+        self.due = inf
+
+    def view(self, now: float, width: int, into: Tally) -> None:
+        """Add what lies in the last sixty slices of `width` seconds to `into`."""
+        second = int(now)
+        if second >= self.due:
+            self.advance(second)
+        oldest = second // width - SLICES
+        for start, piece in self._pieces():
+            if start // width > oldest:
+                into.add(piece)
+
+    def groups(self, now: float, width: int, into: dict[int, Tally]) -> None:
+        """The same, apart for each slice: keyed by its start divided by `width`."""
+        second = int(now)
+        if second >= self.due:
+            self.advance(second)
+        oldest = second // width - SLICES
+        for start, piece in self._pieces():
+            group = start // width
+            if group > oldest:
+                into.setdefault(group, Tally()).add(piece)
+
+    def _pieces(self) -> Iterator[tuple[int, Tally | Slice]]:
+        for piece in self._minutes:
+            yield piece.index * 60, piece
+        for piece in self._fives:
+            yield piece.index * 5, piece
+        for piece in self._seconds:
+            yield piece.index, piece
+        if self._open is not None:
+            yield self._open_index, self._open
+
+    def _close(self) -> None:
+        """Move the open second to the closed ones; a second may be closed in several pieces."""
+        tally = self._open
+        if tally is not None:
+            chunks = tally.chunks
+            keys = chunks[0] if len(chunks) == 1 else pack(chunks)[0]
+            self._seconds.append(Slice(self._open_index, tally, keys, folded=False))
+            self._open = None
+
+    def _promote(self, source: list[Slice], target: list[Slice], width: int, newest: int) -> None:
+        """Merge groups of `width` slices, up to group `newest`, into slices of the next length."""
+        while source and source[0].index // width <= newest:
+            group = source[0].index // width
+            stop = 1
+            while stop < len(source) and source[stop].index // width == group:
+                stop += 1
+            target.append(self._merge(group, source[:stop]))
+            del source[:stop]
+
+    def _merge(self, index: int, pieces: Sequence[Slice]) -> Slice:
+        if len(pieces) == 1:
+            pieces[0].index = index
+            return pieces[0]
+        folded = all(piece.folded for piece in pieces)
+        if not folded and any(piece.folded for piece in pieces):
+            for piece in pieces:
+                self._fold(piece)
+            folded = True
+        merged = Tally()
+        for piece in pieces:
+            merged.add(piece)
+        keys, counts = pack(merged.chunks)
+        if counts is not None and not folded:
+            self._fold_counts(counts)
+            folded = True
+        return Slice(index, merged, keys, folded)
+
+    def _fold(self, piece: Slice) -> None:
+        if not piece.folded:
+            self._fold_counts(count((piece.keys,)))
+            piece.folded = True
+
+    def _fold_counts(self, counts: Counter[int]) -> None:
+        if not self.buckets:
+            self.buckets = [0] * (len(BOUNDS) + 1)
+        fold(counts, self.buckets)
+
+    def _next_due(self) -> float:
+        due = inf
+        if self._open is not None:
+            due = self._open_index + 1
+        if self._seconds:
+            due = min(due, self._seconds[0].index // 5 * 5 + 64)
+        if self._fives:
+            due = min(due, (self._fives[0].index // 12 * 12 + 71) * 5)
+        if self._minutes:
+            due = min(due, (self._minutes[0].index + SLICES) * 60)
+        return due
