@@ -15,7 +15,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from understudy.core.clock import SYSTEM_CLOCK, Clock
 from understudy.core.errors import AttemptTimeout
 from understudy.core.events import Event, EventBus
-from understudy.core.types import AttemptRecord, Attribution, Explanation, OutcomeClass
+from understudy.core.types import AttemptRecord, Attribution, Explanation, OutcomeClass, Verdict
 
 from .api import ApiOptions, RouteOptions
 from .call import Call, First, Result
@@ -23,6 +23,7 @@ from .counters import Counters
 from .deadline import EXPIRED, IDLE, SCOPE, DeadlineWheel, Scope, ended_by_us, running_task
 from .decision import DecisionLog
 from .describe import describe
+from .healthcheck import ProbeResult
 from .invoke import Invoker
 from .outcome import LocalNetworkDetector
 from .pipeline import Pipeline
@@ -77,6 +78,8 @@ class FallbackManager:
         self._wheel: DeadlineWheel | None = None
         #: Called when a loop is bound, by the application, to start its tick there.
         self.on_bind: Callable[[], None] | None = None
+        #: Called with each API that is registered or changed, by the application, to probe it.
+        self.on_register: Callable[[Api], None] | None = None
 
     # -- registration ---------------------------------------------------------------------------
 
@@ -87,13 +90,16 @@ class FallbackManager:
         route: str | None = None,
         operation: Callable[[], Any] | None = None,
         options: ApiOptions | None = None,
+        *,
+        probe: Callable[[], Any] | None = None,
         **settings: Any,
     ) -> Api:
         """Register an API, or change one that exists.
 
         `priority` 1 is preferred. Only APIs of one `route` stand in for one another. `operation` is
         called without arguments when this API is to serve; `settings` are fields of `ApiOptions`
-        (`safe=False`, `timeout=TimeoutOptions(attempt=2)`, …).
+        (`safe=False`, `timeout=TimeoutOptions(attempt=2)`, …). `probe` is a callable without arguments
+        that raises while the API does not work; it is asked as `health_check` says.
 
         Raises:
             OptionError: an option lies outside its range.
@@ -101,6 +107,12 @@ class FallbackManager:
             TypeError: an unknown setting.
         """
         api = self.roster.register(name, priority, route, operation, options, settings)
+        if probe is not None:
+            api.probe = probe
+            for binding in api.bindings.values():
+                binding.breaker.free_probe = api.has_free_probe
+        if self.on_register is not None:
+            self.on_register(api)
         self.forget_plans()
         return api
 
@@ -333,6 +345,40 @@ class FallbackManager:
             home=home.name if home is not None else "",
             apis=apis,
         )
+
+    async def probe_operation(self, api: Api) -> ProbeResult:
+        """Run the probe of a wrapped operation, within the limit of its health check."""
+        started = self._now()
+        scope = self.wheel.enter()
+        scope.limit = started + api.options.health_check.timeout
+        self.wheel.arm()
+        try:
+            assert api.probe is not None  # noqa: S101 - only such APIs are probed here; for the type checker
+            await self._invoker(api.probe)
+        except asyncio.CancelledError:
+            if not ended_by_us(scope, 0):
+                raise
+            return ProbeResult(False, self._now() - started, None, "no answer in time")
+        except Exception as error:  # noqa: BLE001 - whatever a probe raises is its answer
+            return self._judge_probe(api, error, self._now() - started)
+        finally:
+            scope.limit = IDLE
+        return ProbeResult(True, self._now() - started, None, "")
+
+    def _judge_probe(self, api: Api, error: Exception, seconds: float) -> ProbeResult:
+        outcome = api.classifier.error(error, elapsed=seconds)
+        ok = False if outcome.verdict is Verdict.FAILURE else None
+        return ProbeResult(ok, seconds, outcome.status, outcome.reason)
+
+    def reloaded(self) -> None:
+        """New options are in force from the next call on; decision records tell them by their version."""
+        self._pipeline.policy_version += 1
+        self.forget_plans()
+
+    @property
+    def self_failures(self) -> int:
+        """Calls that went through although our own code failed."""
+        return self._pipeline.self_failures
 
     async def run(self, call: Call, first: First | None = None) -> Result:
         """Run a call that a client has made ready; for the HTTP ways in."""

@@ -73,6 +73,8 @@ class Api:
         self.removed = False
         #: The operation given at registration; None for HTTP APIs and for names that calls fill.
         self.operation: Operation | None = None
+        #: A callable that raises while the API does not work; None for HTTP APIs, which have a path.
+        self.probe: Operation | None = None
         #: The route it was registered for; empty: it stands in for nobody by itself.
         self.route = ""
         #: Made by `<name>.fallback` or by a call under an unknown name, not by the user.
@@ -82,6 +84,12 @@ class Api:
     def is_http(self) -> bool:
         """Whether calls are HTTP requests of ours rather than a wrapped operation."""
         return bool(self.options.base_url)
+
+    @property
+    def has_free_probe(self) -> bool:
+        """Whether a probe that costs nothing is declared."""
+        check = self.options.health_check
+        return (bool(check.path) or self.probe is not None) and check.cost == "free"
 
     @property
     def uses_keys(self) -> bool:

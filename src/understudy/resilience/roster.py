@@ -242,7 +242,6 @@ class Roster:
         def on_transition(_: Breaker, old: str, new: str, cause: str) -> None:
             self._transition(binding, breaker.name, old, new, cause)
 
-        check = api.options.health_check
         breaker = Breaker(
             f"{api.name}/{operation}" if operation else api.name,
             api.options.breaker,
@@ -251,7 +250,7 @@ class Roster:
             attempt_timeout=api.options.timeout.attempt,
             on_transition=on_transition,
         )
-        breaker.free_probe = bool(check.path) and check.cost == "free"
+        breaker.free_probe = api.has_free_probe
         binding = Binding(api, operation, breaker, self._health.series(api.name, operation))
         return binding
 

@@ -90,7 +90,7 @@ class RouteClient:
         authenticators: Callable[[Api], Authenticator],
         clock: Clock,
     ) -> None:
-        self._route = route
+        self.route = route
         self._manager = manager
         self._http = http
         self._authenticators = authenticators
@@ -251,7 +251,7 @@ class RouteClient:
         call = self._call(query, deadline, critical, repeatable, idempotent, default, self._now())
         result = await manager.run(call)
         if not query.stream:
-            self._plan = prepare(self._route.name, call, manager.gates, manager.wheel, self._now())
+            self._plan = prepare(self.route.name, call, manager.gates, manager.wheel, self._now())
             self._plans_version = manager.plans_version
         return self._response(result)
 
@@ -265,7 +265,7 @@ class RouteClient:
         default: Any,
         started: float,
     ) -> Call:
-        route = self._route
+        route = self.route
         source = HttpSource(
             query,
             route,
@@ -294,7 +294,7 @@ class RouteClient:
         return Response(result.value, result.api, result.explain)
 
     def _clean(self, plan: Plan, started: float, seconds: float) -> Explanation:
-        return self._manager.clean_explanation(plan, self._route, started, seconds)
+        return self._manager.clean_explanation(plan, self.route, started, seconds)
 
 
 def _body(json: Any, data: Any) -> tuple[bytes | BodyFactory | None, bool, dict[str, str]]:

@@ -1,0 +1,267 @@
+"""The application: builds every room from the settings, hands each what it needs, starts and stops them.
+
+The only module that knows every room. Adapters are imported inside the functions that build them, so
+that `import understudy` loads no HTTP, web or validation library.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from . import __version__
+from .connectivity import CheckResult, check_api
+from .core.clock import SYSTEM_CLOCK, Clock
+from .core.events import Event, EventBus
+from .core.http import HttpClient
+from .lifecycle import Lifecycle
+from .monitor import PerformanceMonitor
+from .monitor.system import SystemMetrics
+from .probing import Prober
+from .reloading import reload
+from .resilience import FallbackManager
+from .resilience.auth import Authenticator
+from .resilience.registry import Api
+from .resilience.route_client import Response, RouteClient
+
+if TYPE_CHECKING:
+    from .config.settings import Settings
+
+#: How often the series are drained and breakers looked after, s.
+TICK = 1.0
+#: A tick that is this late makes the instance not live, s.
+STALLED = 15.0
+
+
+class Understudy:
+    """One application: its APIs, routes, monitor and everything that runs for them.
+
+    Usable many times in one process. Library use needs no start: the first call binds the running
+    loop. `async with app` (or `start` and `stop`) also ends everything cleanly.
+    """
+
+    def __init__(
+        self, settings: Settings | None, clock: Clock, http: HttpClient | None, rng: random.Random
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.version = __version__
+        self.started_at = clock.time()
+        self.events = EventBus()
+        self.monitor = PerformanceMonitor(clock)
+        self.system = SystemMetrics(clock)
+        self.fallback = FallbackManager(health=self.monitor, clock=clock, events=self.events, rng=rng)
+        self.fallback.on_bind = self._bound
+        self._rng = rng
+        self._http = http
+        self._own_http = http is None
+        self._authenticators: dict[str, tuple[Any, Authenticator]] = {}
+        self._routes: dict[str, RouteClient] = {}
+        self._lifecycle = Lifecycle()
+        self._prober = Prober(clock, rng, self.fallback, self.monitor, self._probe)
+        self.fallback.on_register = self._prober.follow
+        self._ticked_at: float | None = None
+        self._stopping = False
+        #: When and whether the configuration was last taken in, for `/metrics`.
+        self.last_reload_at = clock.time()
+        self.last_reload_ok = True
+        if settings is not None:
+            reload(self.fallback, settings, self._prober)
+
+    @classmethod
+    def build(
+        cls,
+        settings: Settings | None = None,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        http: HttpClient | None = None,
+        seed: int | None = None,
+    ) -> Self:
+        """An application from `settings` (see `understudy.config.load`), or an empty one to register in.
+
+        `http` replaces the HTTP client, `seed` makes jitter and ties repeatable; both are for tests.
+        """
+        return cls(settings, clock, http, random.Random(seed))  # noqa: S311 - jitter and ties, nothing secret
+
+    # -- calls ----------------------------------------------------------------------------------
+
+    def route(self, name: str) -> RouteClient:
+        """The HTTP client of a route, or of one API by itself.
+
+        Raises:
+            UnknownName: neither a route nor an API of that name is registered.
+        """
+        client = self._routes.get(name)
+        route = self.fallback.roster.route(name)
+        if client is None or client.route is not route:
+            client = RouteClient(route, self.fallback, self.http, self.authenticator, self.clock)
+            self._routes[name] = client
+        return client
+
+    def guard(self, name: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorate a function so that its calls run under the API or route `name`; see `FallbackManager.guard`."""
+        return self.fallback.guard(name, **options)
+
+    @property
+    def http(self) -> HttpClient:
+        """The HTTP client of all routes; made at first use."""
+        if self._http is None:
+            from .clients.aiohttp import AiohttpClient
+
+            self._http = AiohttpClient(self.clock)
+        return self._http
+
+    def authenticator(self, api: Api) -> Authenticator:
+        """What signs requests to `api`; made anew when its options change."""
+        known = self._authenticators.get(api.name)
+        if known is not None and known[0] is api.options:
+            return known[1]
+        made = Authenticator(api.options, self.http, self.clock, self._rng)
+        self._authenticators[api.name] = (api.options, made)
+        return made
+
+    async def send(
+        self,
+        route: str,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        content: bytes | AsyncIterator[bytes] | None,
+        stream: bool,
+        extensions: Mapping[str, Any],
+    ) -> Response:
+        """A request of the user's own httpx or requests client, served by the route; see `clients`."""
+        deadline = extensions.get("understudy_deadline")
+        return await self.route(route).request(
+            method,
+            path,
+            headers=headers,
+            data=content,
+            stream=stream,
+            deadline=deadline,
+            idempotent=bool(extensions.get("understudy_idempotent")),
+        )
+
+    # -- life -----------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Bind the running loop and start what runs in the background: the tick and the health checks."""
+        self._stopping = False
+        self.fallback.bind()
+        if self._ticked_at is None:
+            self._bound()
+
+    async def stop(self, timeout: float | None = None) -> None:
+        """Wait for calls in flight, at most `timeout` seconds (from the settings by default); then end everything."""
+        self._stopping = True
+        longest = timeout if timeout is not None else self._shutdown_timeout()
+        until = self.clock.monotonic() + longest
+        while self.in_flight and self.clock.monotonic() < until:
+            await self.clock.sleep(0.05)
+        await self._lifecycle.stop()
+        self._ticked_at = None
+        self.monitor.drain()
+        if self._own_http and self._http is not None:
+            await self._http.close()
+        self.fallback.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    @property
+    def in_flight(self) -> int:
+        """Attempts that are running now."""
+        return sum(api.in_flight for api in self.fallback.roster.apis.values())
+
+    def _shutdown_timeout(self) -> float:
+        service = getattr(self.settings, "service", None)
+        return float(getattr(service, "shutdown_timeout", 30.0))
+
+    def _bound(self) -> None:
+        """A loop has become the owner: its tick and health checks run on it from now on."""
+        self._lifecycle = Lifecycle()
+        self._ticked_at = self.clock.monotonic()
+        loop = self.fallback.loop
+        self.clock.call_later(TICK, lambda: self._tick(loop))
+        self._lifecycle.background("health checks", self._prober.run)
+        self._lifecycle.background("system metrics", self.system.run)
+
+    def _tick(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        if loop is not self.fallback.loop or self._ticked_at is None:
+            return  # another loop has taken over, or everything was stopped
+        self._ticked_at = self.clock.monotonic()
+        self.clock.call_later(TICK, lambda: self._tick(loop))
+        self.monitor.drain()
+        self.fallback.tick()
+
+    # -- state ----------------------------------------------------------------------------------
+
+    def live(self) -> list[str]:
+        """Why this instance does not work any more; empty while it does."""
+        if self._ticked_at is not None and self.clock.monotonic() - self._ticked_at > STALLED:
+            return [f"the event loop has not turned for {self.clock.monotonic() - self._ticked_at:.0f} s"]
+        return []
+
+    def readiness(self) -> list[str]:
+        """Why no calls should be sent here now; empty when they may."""
+        reasons = self.live()
+        if self._ticked_at is None:
+            reasons.append("not started")
+        if self._stopping:
+            reasons.append("stopping")
+        return reasons
+
+    async def check(self, names: Sequence[str] | None = None) -> list[CheckResult]:
+        """Test the connectivity of HTTP APIs, four at a time; all of them without `names`."""
+        roster = self.fallback.roster
+        apis = [roster.api(name) for name in names] if names else [api for api in roster.apis.values() if api.is_http]
+        gate = asyncio.Semaphore(4)
+
+        async def one(api: Api) -> CheckResult:
+            async with gate:
+                return await check_api(api, self.http, self.authenticator(api), self.clock)
+
+        return list(await asyncio.gather(*(one(api) for api in apis)))
+
+    async def _probe(self, api: Api) -> CheckResult:
+        return await check_api(api, self.http, self.authenticator(api), self.clock)
+
+    def health_checks(self) -> dict[str, Any]:
+        """The last probe of each API that declares one, JSON-ready."""
+        return self._prober.view()
+
+    def reload(self, settings: Settings) -> dict[str, Any]:
+        """Take in new settings at once, for calls that begin from now on; state survives. Answers what changed.
+
+        Calls in flight end on the old settings. Breakers, holds, quotas and statistics stay.
+        """
+        changes = reload(self.fallback, settings, self._prober)
+        self.settings = settings
+        self._routes.clear()
+        self.last_reload_at, self.last_reload_ok = self.clock.time(), True
+        self.events.emit(Event("config.reloaded", self.clock.time(), detail=changes))
+        return changes
+
+    def reload_failed(self, reason: str) -> None:
+        """A new configuration was refused; the old one stays. For `/metrics` and the event log."""
+        self.last_reload_ok = False
+        self.events.emit(Event("config.refused", self.clock.time(), detail={"reason": reason}))
+
+    # -- other people's clients -------------------------------------------------------------------
+
+    def httpx_transport(self, route: str) -> Any:
+        """A transport for `httpx.AsyncClient(transport=…)`: its requests are served by `route`."""
+        from .clients.httpx import AsyncUnderstudyTransport
+
+        return AsyncUnderstudyTransport(self, route)
+

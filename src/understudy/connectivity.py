@@ -1,0 +1,98 @@
+"""Asks an API one harmless question, and says in words what the answer means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .core.clock import Clock
+from .core.errors import AttemptTimeout, ConnectFailed, TransportError, UnderstudyError
+from .core.http import HttpClient, HttpRequest
+from .core.types import Attribution, Verdict
+from .resilience.auth import Authenticator
+from .resilience.registry import Api
+
+_ADVICE = {
+    "dns": "check the host name in base_url, and that this machine can resolve names",
+    "refused": "nothing listens there: check host and port in base_url, or whether the API is down",
+    "timeout": "a firewall may drop the packets, or the host is down",
+    "tls": "check the certificate of the host, and the clock of this machine",
+    Attribution.KEY: "check the key in [apis.{api}.auth], and that its account is subscribed to this API",
+    Attribution.QUOTA: "the key works, but its quota is spent: wait for the reset, or add a key",
+    Attribution.CALLER: "the API answers; the path of health_check may be wrong",
+    Attribution.PROVIDER: "the API itself fails; its standby APIs serve meanwhile",
+    Attribution.HUB: "the hub fails for all its APIs; a standby behind another hub would help",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one question to an API brought. `ok` is None when it says nothing about its health (a 429).
+
+    `stage` is where it ended: `dns`, `refused`, `timeout`, `tls`, `auth`, `response` or `done`.
+    """
+
+    api: str
+    ok: bool | None
+    stage: str
+    status: int | None
+    seconds: float
+    message: str
+    advice: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON-ready values."""
+        return {
+            "api": self.api,
+            "ok": self.ok,
+            "stage": self.stage,
+            "status": self.status,
+            "seconds": self.seconds,
+            "message": self.message,
+            "advice": self.advice,
+        }
+
+
+async def check_api(api: Api, http: HttpClient, authenticator: Authenticator, clock: Clock) -> CheckResult:
+    """Send the declared probe, or ask for the base URL; never raises for what the API does."""
+    started = clock.monotonic()
+    try:
+        return await _ask(api, http, authenticator, clock, started)
+    except ConnectFailed as error:
+        advice = _ADVICE.get(error.stage, "")
+        return CheckResult(api.name, False, error.stage, None, clock.monotonic() - started, str(error), advice)
+    except (TransportError, UnderstudyError) as error:
+        stage = "timeout" if isinstance(error, AttemptTimeout) else "response"
+        return CheckResult(api.name, False, stage, None, clock.monotonic() - started, str(error), _ADVICE[Attribution.PROVIDER])
+
+
+async def _ask(
+    api: Api, http: HttpClient, authenticator: Authenticator, clock: Clock, started: float
+) -> CheckResult:
+    options = api.options
+    check = options.health_check
+    request = HttpRequest(
+        check.method if check.path else "GET",
+        options.base_url.rstrip("/") + (check.path or "/"),
+        dict(options.headers or {}),
+        connect_timeout=min(options.timeout.connect, check.timeout),
+        idle_timeout=check.timeout,
+        max_body=options.max_body,
+    )
+    key = api.keys.any()
+    if key is not None and not authenticator.apply_now(request, key):
+        await authenticator.apply(request, key)
+    response = await http.send(request)
+    outcome = api.classifier.response(
+        response.status, response.headers, response.body, clock.time(), request.method
+    )
+    seconds = clock.monotonic() - started
+    if outcome.verdict is Verdict.SUCCESS:
+        return CheckResult(api.name, True, "done", response.status, seconds, f"answered {response.status}")
+    advice = _ADVICE.get(outcome.attribution, "").format(api=api.name)
+    message = f"answered {response.status}: {outcome.reason or outcome.kind.value}"
+    if outcome.attribution is Attribution.KEY:
+        return CheckResult(api.name, False, "auth", response.status, seconds, message, advice)
+    reached = outcome.attribution is Attribution.CALLER and not check.path
+    ok = True if reached else (None if outcome.verdict is Verdict.NEUTRAL else False)
+    return CheckResult(api.name, ok, "response", response.status, seconds, message, "" if reached else advice)

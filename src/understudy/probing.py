@@ -1,0 +1,81 @@
+"""Runs the declared health checks and tells the breakers what they found (resilience rule R8)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from .connectivity import CheckResult
+from .core.clock import Clock
+from .monitor import PerformanceMonitor
+from .resilience import FallbackManager
+from .resilience.healthcheck import HealthChecker, ProbeResult
+from .resilience.registry import Api
+
+
+class Prober:
+    """Joins the schedule of health checks with the HTTP client and the breakers."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        rng: random.Random,
+        fallback: FallbackManager,
+        monitor: PerformanceMonitor,
+        ask: Callable[[Api], Awaitable[CheckResult]],
+    ) -> None:
+        self._fallback = fallback
+        self._ask = ask
+        self._checker = HealthChecker(clock, rng, self._probe)
+        self._followed: set[str] = set()
+        #: Names that the configuration registered; others were registered by code, and stay at a reload.
+        self.configured: set[str] = set()
+        self.configured_routes: set[str] = set()
+
+    def follow(self, api: Api) -> None:
+        """Probe `api` from now on as its options say; nothing when it declares no probe."""
+        self.remove(api.name)
+        if not api.options.health_check.path and api.probe is None:
+            return
+        self._followed.add(api.name)
+        self._checker.add(
+            api.name,
+            api.options.health_check,
+            is_open=lambda: any(binding.breaker.blocked() for binding in api.bindings.values()),
+            last_success_at=lambda: api.score.last_success_at,
+            quota_left=api.keys.quota_left,
+            quota_limit=api.keys.quota_limit,
+            on_result=self._found,
+        )
+
+    def remove(self, name: str) -> None:
+        """Stop probing."""
+        if name in self._followed:
+            self._followed.discard(name)
+            self._checker.remove(name)
+
+    async def run(self) -> None:
+        """Probe until cancelled."""
+        await self._checker.run()
+
+    def view(self) -> dict[str, Any]:
+        """The last probe of each API that declares one, JSON-ready."""
+        return {name: self._checker.view(name) for name in sorted(self._followed)}
+
+    async def _probe(self, name: str) -> ProbeResult:
+        api = self._fallback.roster.api(name)
+        if api.probe is not None:
+            return await self._fallback.probe_operation(api)
+        found = await self._ask(api)
+        return ProbeResult(found.ok, found.seconds, found.status, found.message)
+
+    def _found(self, name: str, result: ProbeResult) -> None:
+        if result.ok is None:
+            return
+        api = self._fallback.roster.apis.get(name)
+        if api is None:
+            return
+        for binding in api.bindings.values():
+            binding.breaker.check(result.ok)
+            binding.follow()

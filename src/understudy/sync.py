@@ -1,0 +1,171 @@
+"""Understudy for code that blocks: every feature of the asynchronous application, no second copy of any.
+
+One background event loop serves all threads; a call hands its coroutine over and waits.
+
+    from understudy.sync import Understudy
+
+    with Understudy() as app:
+        app.register_api("rates", operation=fetch_rates)
+        app.execute_with_fallback("rates", fetch_rates)
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator, Callable, Iterator
+from types import TracebackType
+from typing import Any, Self
+
+from . import app as _app
+from .core.portal import Portal
+from .core.types import Explanation
+from .resilience.call import Result
+from .resilience.route_client import Response as _Response
+
+
+class Response:
+    """As the asynchronous `Response`; a stream is read with a plain `for`."""
+
+    def __init__(self, response: _Response, portal: Portal) -> None:
+        self._response = response
+        self._portal = portal
+        self.status = response.status
+        self.headers = response.headers
+        self.api = response.api
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is 2xx."""
+        return self._response.ok
+
+    @property
+    def body(self) -> bytes:
+        """The whole decoded body."""
+        return self._response.body
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self._response.text
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        return self._response.json()
+
+    def explain(self) -> Explanation:
+        """The decision record of the call."""
+        return self._response.explain()
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body of a stream, piece by piece."""
+        iterator = self._response.chunks()
+        try:
+            while (chunk := self._portal.call(_next, iterator)) is not None:
+                yield chunk
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Give the connection of a stream back."""
+        self._portal.call(self._response.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+async def _next(iterator: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(iterator, None)
+
+
+class Route:
+    """HTTP calls on one route, blocking; the options are those of `RouteClient.request`."""
+
+    def __init__(self, app: _app.Understudy, name: str, portal: Portal) -> None:
+        self._app = app
+        self._name = name
+        self._portal = portal
+
+    def request(self, method: str, path: str = "/", **options: Any) -> Response:
+        """Ask the route and wait for the answer."""
+        found = self._portal.call(self._app.route(self._name).request, method, path, **options)
+        return Response(found, self._portal) if isinstance(found, _Response) else found
+
+    def get(self, path: str = "/", **options: Any) -> Response:
+        """`request("GET", …)`."""
+        return self.request("GET", path, **options)
+
+    def post(self, path: str = "/", **options: Any) -> Response:
+        """`request("POST", …)`."""
+        return self.request("POST", path, **options)
+
+    def put(self, path: str = "/", **options: Any) -> Response:
+        """`request("PUT", …)`."""
+        return self.request("PUT", path, **options)
+
+    def delete(self, path: str = "/", **options: Any) -> Response:
+        """`request("DELETE", …)`."""
+        return self.request("DELETE", path, **options)
+
+
+class Understudy:
+    """The blocking façade of an application; usable from any number of threads."""
+
+    def __init__(self, settings: Any = None, *, app: _app.Understudy | None = None, **parts: Any) -> None:
+        self.app = app or _app.Understudy.build(settings, **parts)
+        self.portal = Portal()
+
+    def register_api(self, *args: Any, **settings: Any) -> None:
+        """See `FallbackManager.register_api`."""
+        self.app.fallback.register_api(*args, **settings)
+
+    def register_route(self, *args: Any, **settings: Any) -> None:
+        """See `FallbackManager.register_route`."""
+        self.app.fallback.register_route(*args, **settings)
+
+    def execute_with_fallback(self, *args: Any, **options: Any) -> Any:
+        """See `FallbackManager.execute_with_fallback`; blocking operations run in threads."""
+        return self.portal.call(self.app.fallback.execute_with_fallback, *args, **options)
+
+    def call(self, *args: Any, **options: Any) -> Result:
+        """See `FallbackManager.call`."""
+        return self.portal.call(self.app.fallback.call, *args, **options)
+
+    def guard(self, name: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorate a plain function, so that its calls run under the API or route `name` and block."""
+
+        def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+            guarded = self.app.fallback.guard(name, **options)(function)
+
+            @functools.wraps(function)
+            def blocking(*args: Any, **kwargs: Any) -> Any:
+                return self.portal.call(guarded, *args, **kwargs)  # type: ignore[arg-type]  # a coroutine function
+
+            return blocking
+
+        return decorate
+
+    def route(self, name: str) -> Route:
+        """The HTTP client of a route.
+
+        Raises:
+            UnknownName: neither a route nor an API of that name is registered.
+        """
+        self.app.fallback.roster.route(name)
+        return Route(self.app, name, self.portal)
+
+    def close(self) -> None:
+        """Wait for calls in flight, then end the background loop."""
+        self.portal.call(self.app.stop)
+        self.portal.close()
+
+    def __enter__(self) -> Self:
+        self.portal.call(self.app.start)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
