@@ -1,0 +1,249 @@
+"""All that is known about one API: its series by operation, rolled up when somebody asks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from math import nan
+from typing import Any
+
+from understudy.core.clock import Clock
+from understudy.core.types import Attribution, OutcomeClass
+
+from .histogram import BOUNDS, quantiles
+from .series import Series, Totals
+from .summary import Cumulative, LastError, Point, Snapshot
+from .window import Kinds, Tally, window_of
+
+_QUANTILES = (0.5, 0.95, 0.99)
+
+
+class Ledger:
+    """The series of one API: one for each operation, and one for what users record by hand."""
+
+    __slots__ = (
+        "_balance", "_baseline", "_clock", "_lock", "_since", "_started", "name", "recorded", "series", "starts",
+    )  # fmt: skip
+
+    def __init__(self, name: str, clock: Clock) -> None:
+        self.name = name
+        self._clock = clock
+        self.series: dict[str, Series] = {}
+        #: The series behind `record_request_*`: the only one that any thread may drain.
+        self.recorded: Series | None = None
+        #: One entry for each `record_request_start`, until the next drain.
+        self.starts: list[None] = []
+        self._lock = threading.Lock()
+        self._started = 0
+        self._balance = 0
+        self._baseline = Totals()
+        self._since = clock.monotonic()
+
+    def all(self) -> Iterator[Series]:
+        """Every series, in the order of making."""
+        # A copy: another thread may register an operation meanwhile.
+        chosen: Iterable[Series] = tuple(self.series.values())
+        return chain(chosen, () if self.recorded is None else (self.recorded,))
+
+    def drain_recorded(self) -> None:
+        """Settle what users recorded; any thread may do this at any time."""
+        recorded = self.recorded
+        if recorded is None:
+            return
+        with self._lock:
+            recorded.drain()
+            ended = recorded.totals.ok + recorded.totals.failed
+            # A start comes before its end, so starts are taken after ends: none is missed. Ends without
+            # a start (`record_request_start` is optional) are let pass.
+            starts = len(self.starts)
+            del self.starts[:starts]
+            self._started = max(self._started + starts, ended)
+            self._balance = self._started - ended
+
+    @property
+    def in_flight(self) -> int:
+        """Requests recorded as started and not yet as ended, as of the last drain."""
+        return self._balance
+
+    @property
+    def version(self) -> int:
+        """Changes whenever anything about this API did."""
+        return sum(series.version for series in self.all())
+
+    @property
+    def last_error(self) -> LastError | None:
+        """The latest failure that came with a text or a class."""
+        errors = [series.last_error for series in self.all() if series.last_error is not None]
+        return max(errors, key=lambda error: error.at, default=None)
+
+    def tally(self, width: int) -> Tally:
+        """The window with slices of `width` seconds, over all operations."""
+        whole = Tally()
+        for series in self.all():
+            series.view(width, whole)
+        return whole
+
+    def totals(self) -> Totals:
+        """Counts since the start, over all operations."""
+        whole = Totals()
+        for series in self.all():
+            totals = series.totals
+            whole.ok += totals.ok
+            whole.failed += totals.failed
+            whole.neutral += totals.neutral
+            whole.timed += totals.timed
+            whole.seconds += totals.seconds
+            whole.failed_seconds += totals.failed_seconds
+            for kind, times in tuple(totals.kinds.items()):
+                whole.kinds[kind] = whole.kinds.get(kind, 0) + times
+        return whole
+
+    def forget(self) -> None:
+        """Begin statistics anew; what `/metrics` shows goes on."""
+        for series in self.all():
+            series.forget()
+        self._baseline = self.totals()
+        with self._lock:
+            self._started -= self._balance
+            self._balance = 0
+        self._since = self._clock.monotonic()
+
+    def since_clear(self) -> Totals:
+        """Counts since the last `forget`."""
+        whole, base = self.totals(), self._baseline
+        whole.ok -= base.ok
+        whole.failed -= base.failed
+        whole.neutral -= base.neutral
+        whole.timed -= base.timed
+        whole.seconds -= base.seconds
+        whole.failed_seconds -= base.failed_seconds
+        whole.kinds = {
+            kind: left for kind, times in whole.kinds.items() if (left := times - base.kinds.get(kind, 0)) > 0
+        }
+        return whole
+
+    def snapshot(self, window: str) -> Snapshot:
+        """The API over one window."""
+        length, width = window_of(window)
+        tally = self.tally(width)
+        rated = tally.ok + tally.failed
+        success_rate = 100.0 * tally.ok / rated if rated else None
+        p50, p95, p99 = quantiles(tally.counts(), _QUANTILES)
+        kinds = tally.kinds or {}
+        covered = self.covered(length)
+        return Snapshot(
+            api=self.name,
+            window=window,
+            at=self._clock.time(),
+            covered=covered,
+            total=tally.total,
+            successes=tally.ok,
+            failures=tally.failed,
+            neutral=tally.neutral,
+            seconds=tally.seconds,
+            failed_seconds=tally.failed_seconds,
+            success_rate=success_rate,
+            error_rate=None if success_rate is None else 100.0 - success_rate,
+            response_time=tally.seconds / tally.timed if tally.timed else None,
+            p50=p50,
+            p95=p95,
+            p99=p99,
+            requests_per_minute=tally.total * 60.0 / covered,
+            errors_by_class=by_class(kinds, neutral=False),
+            errors_by_attribution=by_attribution(kinds),
+            neutral_by_class=by_class(kinds, neutral=True),
+        )
+
+    def covered(self, length: int) -> float:
+        """The part of a window in which this API existed, s; at least a minute, so that rates are not wild."""
+        return min(float(length), max(60.0, self._clock.monotonic() - self._since))
+
+    def history(self, window: str) -> list[Point]:
+        """The slices of a window in order of time, empty ones included."""
+        length, width = window_of(window)
+        groups: dict[int, Tally] = {}
+        for series in self.all():
+            series.groups(width, groups)
+        now = self._clock.monotonic()
+        last = int(now) // width
+        offset = self._clock.time() - now
+        return [
+            _point(groups.get(group), group * width + offset, width) for group in range(last - length // width + 1, last + 1)
+        ]
+
+    def cumulative(self) -> Cumulative:
+        """Everything since the start, for `/metrics`."""
+        version = self.version
+        totals = self.totals()
+        buckets = [0] * (len(BOUNDS) + 1)
+        for series in self.all():
+            for place, times in enumerate(series.buckets()):
+                buckets[place] += times
+        outcomes: dict[tuple[OutcomeClass, Attribution], int] = {}
+        for (_, outcome, attribution), times in totals.kinds.items():
+            known = (OutcomeClass(outcome), Attribution(attribution))
+            outcomes[known] = outcomes.get(known, 0) + times
+        return Cumulative(
+            api=self.name,
+            version=version,
+            successes=totals.ok,
+            failures=totals.failed,
+            neutral=totals.neutral,
+            seconds=totals.seconds,
+            failed_seconds=totals.failed_seconds,
+            timed=totals.timed,
+            buckets=tuple(buckets),
+            outcomes=outcomes,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The API's part of the performance summary: counts since `clear`, percentiles of five minutes."""
+        totals = self.since_clear()
+        rated = totals.ok + totals.failed
+        recent = self.snapshot("5m")
+        error = self.last_error
+        return {
+            "total_requests": rated + totals.neutral,
+            "successful_requests": totals.ok,
+            "failed_requests": totals.failed,
+            "neutral_requests": totals.neutral,
+            "success_rate": 100.0 * totals.ok / rated if rated else nan,
+            "error_rate": 100.0 * totals.failed / rated if rated else nan,
+            "avg_response_time": totals.seconds / totals.timed if totals.timed else nan,
+            "p50": nan if recent.p50 is None else recent.p50,
+            "p95": nan if recent.p95 is None else recent.p95,
+            "p99": nan if recent.p99 is None else recent.p99,
+            "requests_per_minute": float(self.tally(1).total),
+            "errors_by_class": by_class(totals.kinds, neutral=False),
+            "errors_by_attribution": by_attribution(totals.kinds),
+            "neutral_by_class": by_class(totals.kinds, neutral=True),
+            "last_error": None if error is None else error.as_dict(),
+            "in_flight": self.in_flight,
+        }
+
+
+def by_class(kinds: Kinds, *, neutral: bool) -> dict[str, int]:
+    """Failures, or neutral attempts, by outcome class."""
+    found: dict[str, int] = {}
+    for (is_neutral, outcome, _), times in kinds.items():
+        if is_neutral == neutral:
+            found[str(outcome)] = found.get(str(outcome), 0) + times
+    return found
+
+
+def by_attribution(kinds: Kinds) -> dict[str, int]:
+    """Failures by whose fault they were."""
+    found: dict[str, int] = {}
+    for (is_neutral, _, attribution), times in kinds.items():
+        if not is_neutral:
+            found[str(attribution)] = found.get(str(attribution), 0) + times
+    return found
+
+
+def _point(tally: Tally | None, at: float, width: int) -> Point:
+    if tally is None:
+        return Point(at, width, 0, 0, 0, 0, None, None, None)
+    p50, p95 = quantiles(tally.counts(), (0.5, 0.95))
+    mean = tally.seconds / tally.timed if tally.timed else None
+    return Point(at, width, tally.total, tally.ok, tally.failed, tally.neutral, mean, p50, p95)

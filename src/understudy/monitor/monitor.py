@@ -1,0 +1,359 @@
+"""The front door: record outcomes from anywhere, ask how every API is doing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from math import inf, nan
+from typing import Any
+
+from understudy.core.clock import SYSTEM_CLOCK, Clock
+from understudy.core.errors import BodyBroken, ConnectFailed, ConnectionLost
+from understudy.core.types import Attribution, OutcomeClass
+
+from .histogram import quantiles
+from .ledger import Ledger
+from .series import Series
+from .summary import Cumulative, Point, Snapshot
+from .text import harmless, one_line
+from .trends import Comparison, Trend, compare, trend
+from .window import Tally, window_of
+
+_log = logging.getLogger("understudy.monitor")
+
+#: Longest name that is kept, characters.
+MAX_NAME = 200
+#: Names beyond `max_names` are counted together under this one.
+OVERFLOW = "other"
+#: How often the background thread drains, and how long a drain by the application stands in for it, s.
+_TICK, _DRIVEN_FOR = 1.0, 3.0
+
+
+class PerformanceMonitor:
+    """How is each API doing: the series of every API, and what can be read from them.
+
+    `record_request_*` work from any thread, with or without an event loop. Series made with `series`
+    belong to the loop that serves the calls: they are drained by `drain`, which the application calls
+    each second, and by readers on the thread that drained last.
+    """
+
+    def __init__(self, clock: Clock = SYSTEM_CLOCK, *, max_names: int = 10_000) -> None:
+        self._clock = clock
+        self._max_names = max_names
+        self._ledgers: dict[str, Ledger] = {}
+        #: Name -> bound append, so that recording a success is one look-up and one append.
+        self._appends: dict[str, Callable[[float], None]] = {}
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+        self._driven_at = -inf
+        self._drainer: threading.Thread | None = None
+        self._started_at = clock.monotonic()
+        #: Events that were counted under `other`, because too many names were in use.
+        self.overflowed = 0
+
+    # -- recording --------------------------------------------------------------------------------
+
+    def series(self, api: str, operation: str = "") -> Series:
+        """The series of an (API, operation), made when it does not exist.
+
+        Raises:
+            ValueError: `api` is not a usable name (a text of 1 to 200 printable characters).
+        """
+        if not isinstance(api, str) or clean_name(api) != api:
+            raise ValueError(f"API name: expected 1 to {MAX_NAME} printable characters, found {api!r:.80}")
+        ledger = self._ledger(api)
+        found = ledger.series.get(operation)
+        if found is None:
+            with self._lock:
+                found = ledger.series.setdefault(operation, Series(self._clock))
+                if self._owner is None:
+                    self._owner = threading.get_ident()
+        return found
+
+    def record_request_start(self, name: str) -> None:
+        """A request to `name` begins; `in_flight` counts it until a success or failure is recorded."""
+        ledger = self._ledgers.get(name) if isinstance(name, str) else None
+        if ledger is None or ledger.recorded is None:
+            ledger = self._recording(name)
+        ledger.starts.append(None)
+
+    def record_request_success(self, name: str, response_time: float) -> None:
+        """A request to `name` succeeded after `response_time` seconds.
+
+        Raises:
+            ValueError: `response_time` is not a finite number of seconds, 0 or more.
+        """
+        try:
+            append = self._appends[name]
+        except (KeyError, TypeError):
+            append = self._append_of(name)
+        try:
+            if 0.0 < response_time < inf:
+                append(response_time)
+                return
+        except TypeError:
+            pass  # not a number: told below, like a number that is out of range
+        if not _is_seconds(response_time):
+            raise _bad_seconds(response_time)
+        append(0.0)  # never -0.0, whose sign would say failure
+
+    def record_request_failure(
+        self, name: str, error: BaseException | str | None = None, response_time: float | None = None
+    ) -> None:
+        """A request to `name` failed with `error`, after `response_time` seconds where that is known.
+
+        Raises:
+            ValueError: `response_time` is given and is not a finite number of seconds, 0 or more.
+        """
+        if response_time is not None and not _is_seconds(response_time):
+            raise _bad_seconds(response_time)
+        recorded = self._recording(name).recorded
+        if recorded is not None:
+            outcome, attribution = _judge(error)
+            recorded.failed(response_time, outcome, attribution, _text_of(error), _status_of(error))
+
+    # -- draining ---------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Settle everything that was recorded; for the loop that owns the series, each second.
+
+        A listener that raises is logged and harms no other series.
+        """
+        self._owner = threading.get_ident()
+        self._driven_at = self._clock.monotonic()
+        self._settle(tuple(self._ledgers.values()))
+
+    def drain_recorded(self) -> None:
+        """Settle what `record_request_*` took in, and nothing else; any thread may do this."""
+        for ledger in tuple(self._ledgers.values()):
+            ledger.drain_recorded()
+
+    def release(self) -> None:
+        """The application ends and drains no more: from the next event on, a background thread does."""
+        self.drain()
+        self._driven_at = -inf
+        self._owner = None
+        self._appends.clear()
+
+    def _settle(self, ledgers: Sequence[Ledger]) -> None:
+        """Drain what this thread may drain."""
+        mine = self._owner is None or self._owner == threading.get_ident()
+        for ledger in ledgers:
+            ledger.drain_recorded()
+            if mine:
+                for series in tuple(ledger.series.values()):
+                    try:
+                        series.drain()
+                    except Exception:  # a listener is another room's code: its fault must not stop the others
+                        _log.exception("a listener of the series of %s failed", ledger.name)
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    def names(self) -> list[str]:
+        """Every API that was registered or recorded, in that order."""
+        return list(self._ledgers)
+
+    def p50(self, api: str) -> float | None:
+        """Median seconds of the API's successes over the last five minutes; None without samples."""
+        ledger = self._ledgers.get(api)
+        if ledger is None:
+            return None
+        return quantiles(ledger.tally(5).counts(), (0.5,))[0]
+
+    def snapshot(self, api: str, window: str = "5m") -> Snapshot:
+        """One API over the last minute, five minutes or hour (`1m`, `5m`, `1h`); empty for an unknown name.
+
+        Raises:
+            ValueError: there is no such window.
+        """
+        return self._settled(api).snapshot(window)
+
+    def history(self, api: str, window: str = "1h") -> list[Point]:
+        """The sixty slices of a window in order of time, for charts.
+
+        Raises:
+            ValueError: there is no such window.
+        """
+        return self._settled(api).history(window)
+
+    def trend(self, api: str, metric: str = "response_time", window: str = "1h") -> Trend:
+        """Where a metric (`response_time`, `error_rate`, `requests_per_minute`) is going, with an interval.
+
+        Raises:
+            ValueError: there is no such metric or window.
+        """
+        return trend(self.history(api, window), metric, api=api, window=window)
+
+    def compare(self, names: Sequence[str] | None = None, window: str = "1h") -> Comparison:
+        """Which of these APIs (all by default) is better, by how much, and whether that is more than chance.
+
+        Raises:
+            ValueError: there is no such window.
+        """
+        _, width = window_of(window)
+        chosen = self.names() if names is None else list(dict.fromkeys(names))
+        tallies: dict[str, Tally] = {name: self._settled(name).tally(width) for name in chosen}
+        return compare(tallies, window)
+
+    def cumulative(self, api: str) -> Cumulative:
+        """Counters since the process began, for `/metrics`; as of the last drain."""
+        return self._known(api).cumulative()
+
+    def changed(self, api: str) -> int:
+        """A number that differs when `cumulative(api)` does; cheap enough to ask for every API at each scrape."""
+        return self._known(api).version
+
+    def in_flight(self, api: str) -> int:
+        """Requests recorded as started and not yet as ended."""
+        return self._settled(api).in_flight
+
+    def get_performance_summary(self) -> dict[str, Any]:
+        """Everything at once: overall numbers, and those of each API under `apis`.
+
+        Rates are percentages since the start or the last `clear`, and NaN while there are no samples;
+        `p50`, `p95`, `p99` cover five minutes, `requests_per_minute` the last one; times are seconds.
+        """
+        ledgers = tuple(self._ledgers.values())
+        self._settle(ledgers)
+        apis = {ledger.name: ledger.as_dict() for ledger in ledgers}
+        successes = sum(api["successful_requests"] for api in apis.values())
+        failures = sum(api["failed_requests"] for api in apis.values())
+        rated = successes + failures
+        totals = [ledger.since_clear() for ledger in ledgers]
+        timed = sum(each.timed for each in totals)
+        return {
+            "overall_success_rate": 100.0 * successes / rated if rated else nan,
+            "overall_error_rate": 100.0 * failures / rated if rated else nan,
+            "total_requests": sum(api["total_requests"] for api in apis.values()),
+            "successful_requests": successes,
+            "failed_requests": failures,
+            "avg_response_time": sum(each.seconds for each in totals) / timed if timed else nan,
+            "requests_per_minute": sum(api["requests_per_minute"] for api in apis.values()),
+            "uptime": self._clock.monotonic() - self._started_at,
+            "apis": apis,
+        }
+
+    def clear(self, api: str | None = None) -> None:
+        """Begin the statistics of one API, or of all, anew; the counters of `/metrics` go on."""
+        if api is None:
+            chosen = tuple(self._ledgers.values())
+        else:
+            chosen = (self._known(api),)
+        self._settle(chosen)
+        for ledger in chosen:
+            ledger.forget()
+
+    # -- inside -----------------------------------------------------------------------------------
+
+    def _known(self, api: str) -> Ledger:
+        """The ledger of a name; an empty one, which is not kept, when nothing was ever recorded."""
+        return self._ledgers.get(api) or Ledger(api, self._clock)
+
+    def _settled(self, api: str) -> Ledger:
+        ledger = self._known(api)
+        self._settle((ledger,))
+        return ledger
+
+    def _ledger(self, name: str) -> Ledger:
+        ledger = self._ledgers.get(name)
+        if ledger is not None:
+            return ledger
+        with self._lock:
+            if name not in self._ledgers and len(self._ledgers) >= self._max_names:
+                self.overflowed += 1
+                name = OVERFLOW
+            return self._ledgers.setdefault(name, Ledger(name, self._clock))
+
+    def _recording(self, name: str) -> Ledger:
+        """The ledger that events recorded under `name` go to; never fails for a text of any kind."""
+        if not isinstance(name, str):
+            raise ValueError(f"name: expected a text, found {type(name).__name__}")
+        ledger = self._ledger(clean_name(name))
+        if ledger.recorded is None:
+            with self._lock:
+                if ledger.recorded is None:
+                    ledger.recorded = Series(self._clock)
+        if self._drainer is None:
+            self._start_drainer()
+        return ledger
+
+    def _append_of(self, name: str) -> Callable[[float], None]:
+        ledger = self._recording(name)
+        recorded = ledger.recorded
+        if recorded is None:  # _recording made it
+            raise RuntimeError(f"no series for {name!r:.80}")
+        if ledger.name == name:
+            # Only names that are kept are remembered, so hostile names cannot fill this table.
+            self._appends[name] = recorded.append
+        return recorded.append
+
+    def _start_drainer(self) -> None:
+        """Have a thread drain what is recorded, unless the application does."""
+        if self._clock.monotonic() - self._driven_at < _DRIVEN_FOR:
+            return
+        with self._lock:
+            if self._drainer is None:
+                self._drainer = threading.Thread(
+                    target=_drain_for_ever, args=(weakref.ref(self),), name="understudy-drain", daemon=True
+                )
+                self._drainer.start()
+
+
+def _drain_for_ever(of: weakref.ref[PerformanceMonitor]) -> None:
+    """Drain what users record until the monitor is gone; series with an owner are left to it."""
+    waiting = threading.Event()
+    while True:
+        waiting.wait(_TICK)
+        monitor = of()
+        if monitor is None:
+            return
+        monitor.drain_recorded()
+        del monitor
+
+
+def clean_name(name: str) -> str:
+    """`name` as it is kept: printable, at most 200 characters, `other` when nothing is left."""
+    return one_line(name, MAX_NAME).strip() or OVERFLOW
+
+
+def _is_seconds(value: object) -> bool:
+    try:
+        return bool(0.0 <= value < inf)  # type: ignore[operator]  # the very question is whether it compares
+    except (TypeError, ValueError):
+        return False
+
+
+def _bad_seconds(value: object) -> ValueError:
+    return ValueError(f"response_time: expected a finite number of seconds, 0 or more, found {value!r:.80}")
+
+
+_OUTCOMES: tuple[tuple[tuple[type[BaseException], ...], OutcomeClass], ...] = (
+    ((ConnectFailed, ConnectionRefusedError), OutcomeClass.CONNECT),
+    ((TimeoutError,), OutcomeClass.TIMEOUT),
+    ((ConnectionLost, ConnectionError), OutcomeClass.LOST),
+    ((BodyBroken,), OutcomeClass.BODY),
+)
+
+
+def _judge(error: object) -> tuple[OutcomeClass, Attribution]:
+    """The class of a failure that a user recorded: the provider's, unless the exception says more."""
+    for kinds, outcome in _OUTCOMES:
+        if isinstance(error, kinds):
+            return outcome, Attribution.PROVIDER
+    return OutcomeClass.PROVIDER, Attribution.PROVIDER
+
+
+def _text_of(error: object) -> str:
+    if error is None:
+        return ""
+    text = harmless(error)
+    if isinstance(error, BaseException):
+        return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return text
+
+
+def _status_of(error: object) -> int | None:
+    status = getattr(error, "status", None)
+    return status if isinstance(status, int) and not isinstance(status, bool) else None
