@@ -58,7 +58,33 @@ _HOMES = {
     "Result": ".resilience.call",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605 - a sorted list of the names above
+__all__ = [
+    "AllApisFailed",
+    "ApiOptions",
+    "BadResponse",
+    "BreakerOpen",
+    "CallError",
+    "ConfigError",
+    "DeadlineExceeded",
+    "Explanation",
+    "FallbackManager",
+    "NoEligibleApi",
+    "PerformanceMonitor",
+    "ProductionConfig",
+    "Result",
+    "RouteOptions",
+    "Secret",
+    "TransportError",
+    "Understudy",
+    "UnderstudyError",
+    "configure",
+    "current",
+    "get_fallback_manager",
+    "get_performance_monitor",
+    "load_production_config",
+    "reset",
+    "using",
+]
 __version__ = "0.1.0"
 
 

@@ -1,25 +1,25 @@
 """Every error that Understudy raises, in one picture.
 
-    UnderstudyError
-    ├── OptionError (ValueError)         an option outside its range
-    ├── ConfigError (ValueError)         the configuration as a whole: carries all its faults
-    ├── UnknownName (KeyError)           no API or route of that name
-    ├── NotInstalled (ImportError)       an extra is missing; the text names the command
-    ├── CallError                        a call that ended without a result; has `.explain()`
-    │   ├── AllApisFailed                every API was tried or passed over; `.causes` says why, one by one
-    │   ├── DeadlineExceeded (TimeoutError)   time ran out after k attempts
-    │   └── NoEligibleApi                nothing could even be tried
-    ├── Rejected                         one mechanism said no before anything was sent
-    │   ├── BreakerOpen · BulkheadFull · RateLimited · KeysUnavailable · QuotaExhausted · BudgetSpent
-    └── TransportError                   an attempt that ended without a complete response
-        ├── ConnectFailed                refused, DNS, TLS, connect time-out: the request was never sent
-        ├── ConnectionLost               reset or closed before the response headers
-        ├── AttemptTimeout (TimeoutError)     our own limit for one attempt, or for one idle gap
-        ├── PoolTimeout                  no connection became free in time: ours, never the provider's
-        ├── BodyBroken                   cut, stalled, badly framed, undecodable
-        │   └── TruncatedResponse        the same after the caller had received bytes
-        ├── BodyTooLarge                 over `max_body`
-        └── BadResponse                  a complete response that the API's success conditions refuse
+UnderstudyError
+├── OptionError (ValueError)         an option outside its range
+├── ConfigError (ValueError)         the configuration as a whole: carries all its faults
+├── UnknownName (KeyError)           no API or route of that name
+├── NotInstalled (ImportError)       an extra is missing; the text names the command
+├── CallError                        a call that ended without a result; has `.explain()`
+│   ├── AllApisFailed                every API was tried or passed over; `.causes` says why, one by one
+│   ├── DeadlineExceeded (TimeoutError)   time ran out after k attempts
+│   └── NoEligibleApi                nothing could even be tried
+├── Rejected                         one mechanism said no before anything was sent
+│   ├── BreakerOpen · BulkheadFull · RateLimited · KeysUnavailable · QuotaExhausted · BudgetSpent
+└── TransportError                   an attempt that ended without a complete response
+    ├── ConnectFailed                refused, DNS, TLS, connect time-out: the request was never sent
+    ├── ConnectionLost               reset or closed before the response headers
+    ├── AttemptTimeout (TimeoutError)     our own limit for one attempt, or for one idle gap
+    ├── PoolTimeout                  no connection became free in time: ours, never the provider's
+    ├── BodyBroken                   cut, stalled, badly framed, undecodable
+    │   └── TruncatedResponse        the same after the caller had received bytes
+    ├── BodyTooLarge                 over `max_body`
+    └── BadResponse                  a complete response that the API's success conditions refuse
 """
 
 from __future__ import annotations
@@ -118,7 +118,9 @@ class Rejected(UnderstudyError):
 class BreakerOpen(Rejected):
     """The circuit breaker of the API admits no call now; has `state` and `last_cause`."""
 
-    def __init__(self, message: str, retry_after: float | None = None, state: str = "open", last_cause: str = "") -> None:
+    def __init__(
+        self, message: str, retry_after: float | None = None, state: str = "open", last_cause: str = ""
+    ) -> None:
         super().__init__(message, retry_after)
         self.state, self.last_cause = state, last_cause
 
@@ -204,7 +206,9 @@ class BadResponse(TransportError):
     Carries `status`, `headers` and the beginning of the `body`, so that callers can look.
     """
 
-    def __init__(self, message: str, *, status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
+    def __init__(
+        self, message: str, *, status: int, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.headers: Mapping[str, str] = headers or {}

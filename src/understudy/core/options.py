@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import cache
 from typing import Annotated, Any, ClassVar, get_args, get_origin, get_type_hints
 
 import annotated_types as at
@@ -38,7 +38,7 @@ class FieldSpec:
     doc: Doc | None
 
 
-@lru_cache(maxsize=None)
+@cache
 def describe(cls: type) -> tuple[FieldSpec, ...]:
     """The fields of an options class with their limits and sentences, in order of declaration."""
     hints = get_type_hints(cls, include_extras=True)

@@ -75,6 +75,8 @@ running_task: Callable[[asyncio.AbstractEventLoop | None], asyncio.Task[Any] | N
 )
 
 _NOWHERE = Scope(None)
+# No running task is this one, so that outside of any call every look-up leads to `enter`.
+_NOWHERE.task = object()  # type: ignore[assignment]  # a mark, never used as a task
 SCOPE: ContextVar[Scope] = ContextVar("understudy_scope", default=_NOWHERE)
 
 
@@ -98,7 +100,8 @@ class DeadlineWheel:
         task = asyncio.current_task(self.loop)
         scope = SCOPE.get()
         if scope.task is not task or task is None:
-            scope = Scope(task, scope if scope.task is not None else None)
+            outer = None if scope is _NOWHERE or scope.task is None else scope
+            scope = Scope(task, outer)
             SCOPE.set(scope)
             self._scopes.append(scope)
         elif scope.task is task and scope.limit == BOUND:
@@ -121,12 +124,12 @@ class DeadlineWheel:
                 scope.task = None  # breaks the cycle task -> context -> scope -> task
                 continue
             kept.append(scope)
-            if 0.0 <= scope.limit != IDLE:
-                if scope.limit <= now:
-                    scope.limit = EXPIRED
-                    task.cancel()
-                else:
-                    flying = True
+            if scope.limit == IDLE or scope.limit == BOUND:
+                continue
+            flying = True
+            if 0.0 <= scope.limit <= now:
+                scope.limit = EXPIRED
+                task.cancel()
         self._scopes = kept
         self.armed = False
         if flying:
