@@ -1,0 +1,65 @@
+"""The connections of a server: one task each, and an end that leaves none behind."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+
+from .connection import Connection
+
+Serve = Callable[[Connection], Awaitable[None]]
+
+
+class Connections:
+    """Runs `serve` for each accepted socket, and closes it afterwards."""
+
+    def __init__(self, serve: Serve, context: ssl.SSLContext | None = None) -> None:
+        self._serve = serve
+        self._context = context
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._open: set[Connection] = set()
+
+    def accepted(self, sock: socket.socket) -> None:
+        """Begin to serve a socket."""
+        task = asyncio.get_running_loop().create_task(self._run(sock))
+        self._tasks.add(task)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            # For a task that was cancelled before its first step, nobody else has taken the socket.
+            sock.close()
+
+        task.add_done_callback(ended)
+
+    def reset_all(self) -> None:
+        """Reset every connection that is open now."""
+        for conn in tuple(self._open):
+            conn.reset()
+
+    async def stop(self) -> None:
+        """Cancel what runs and wait until it has ended."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        # Aborted transports give up their sockets in the loop's next turn.
+        await asyncio.sleep(0)
+
+    async def _run(self, sock: socket.socket) -> None:
+        try:
+            conn = await Connection.over(asyncio.get_running_loop(), sock, self._context)
+        except OSError:
+            return  # a handshake that fails is what a TLS fault is for
+        self._open.add(conn)
+        try:
+            try:
+                await self._serve(conn)
+            except ConnectionError:
+                pass  # the client left in the middle of an answer
+            conn.close()
+            await conn.closed()
+        finally:
+            conn.drop()
+            self._open.discard(conn)

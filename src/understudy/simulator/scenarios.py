@@ -1,0 +1,95 @@
+"""Faults on a schedule: what goes wrong with which API, when and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .catalogue import CATALOGUE, HUB
+from .faults import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fault of a scenario: `at` and `duration` in seconds; `api` is a name, `hub` or `*`."""
+
+    at: float
+    duration: float
+    api: str
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A story of faults, in any order; `seconds` is when the last of them ends."""
+
+    name: str
+    says: str
+    events: tuple[Event, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Length of the story."""
+        return max((event.at + event.duration for event in self.events), default=0.0)
+
+
+#: The order in which an API meets its faults; each turn takes the next one.
+TURNS: tuple[Fault, ...] = (
+    Fault("status", status=500),
+    Fault("refuse"),
+    Fault("hang"),
+    Fault("reset"),
+    Fault("rate_limit", after=2, form="seconds"),
+    Fault("blackhole"),
+    Fault("error_envelope"),
+    Fault("truncated"),
+    Fault("status", status=503, form="date", after=2),
+    Fault("invalid_json"),
+    Fault("close_idle"),
+    Fault("half_close"),
+    Fault("bad_chunk", segment="later"),
+    Fault("latency", seconds=6),
+    Fault("drip"),
+)
+
+
+def calm(seconds: float = 60.0) -> Scenario:
+    """Nothing fails."""
+    return Scenario("calm", "nothing fails", ())
+
+
+def each_api_in_turn(seconds: float = 60.0, apis: tuple[str, ...] = tuple(CATALOGUE), turn: float = 4.0) -> Scenario:
+    """One API after another fails, each turn in another way; never two at once.
+
+    Of each turn of `turn` seconds the last quarter is free of faults, so that an API can come back.
+    """
+    turns = max(1, int(seconds / turn))
+    events = tuple(
+        Event(number * turn, turn * 0.75, apis[number % len(apis)], TURNS[number % len(TURNS)])
+        for number in range(turns)
+    )
+    return Scenario("each_api_in_turn", "one API after another fails, each time in another way", events)
+
+
+def quota_end(seconds: float = 60.0) -> Scenario:
+    """The first key of each leading API is spent, then all its keys."""
+    third = seconds / 3
+    leads = ("fixtures_pro", "odds_prime", "predictions_ai")
+    first = tuple(Event(third, third, api, Fault("quota_end", key="key1")) for api in leads)
+    rest = tuple(Event(2 * third, third, api, Fault("quota_end")) for api in leads)
+    return Scenario("quota_end", "the leading APIs run out of quota, key by key", first + rest)
+
+
+def hub_outage(seconds: float = 60.0) -> Scenario:
+    """All APIs behind the hub fail together, for the middle third."""
+    third = seconds / 3
+    return Scenario("hub_outage", "the hub fails, and every API behind it", (
+        Event(third, third, HUB, Fault("hub_failure")),
+    ))  # fmt: skip
+
+
+SCENARIOS = {
+    "calm": calm,
+    "each_api_in_turn": each_api_in_turn,
+    "quota_end": quota_end,
+    "hub_outage": hub_outage,
+}
