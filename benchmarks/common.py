@@ -94,6 +94,11 @@ class Goal:
         """Whether the goal is reached; a number that is not a number reaches nothing."""
         return self.measured >= self.limit if self.at_least else self.measured <= self.limit
 
+    @property
+    def bound(self) -> str:
+        """The limit as people write it."""
+        return f"{'≥' if self.at_least else '≤'} {_show(self.limit)}"
+
 
 _UNITS = {"ns": 1e9, "µs": 1e6, "ms": 1e3, "s": 1.0}
 
@@ -176,7 +181,7 @@ class Table:
             lines += ["## Goals", ""]
             lines += _grid(
                 ["goal", "measured", "limit", "met"],
-                [[g.text, g.measured, ("≥ " if g.at_least else "≤ ") + _show(g.limit), _yes(g.met)] for g in self._goals],
+                [[g.text, g.measured, g.bound, "yes" if g.met else "NO"] for g in self._goals],
             )
         for text in self._notes:
             lines += [text, ""]
@@ -203,10 +208,6 @@ def _as_fraction(share: float) -> str:
     if share <= 0:
         return ""
     return f"1/{1 / share:.3g}" if share < 0.95 else f"{share:.3g}×"
-
-
-def _yes(met: bool) -> str:
-    return "yes" if met else "NO"
 
 
 def _show(value: object) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from bisect import bisect_left
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, copysign, inf
@@ -130,10 +130,6 @@ def value_of(key: int) -> float:
     return float(struct.unpack("f", struct.pack("I", key << 16 | 0x8000))[0])
 
 
-def _floor_of(key: int) -> float:
-    return float(struct.unpack("f", struct.pack("I", key << 16))[0])
-
-
 def at_ranks(counts: Mapping[int, int], ranks: Sequence[int]) -> list[float]:
     """The values at these ranks (1 is the smallest; ascending), seconds; `counts` must not be empty."""
     found: list[float] = []
@@ -159,7 +155,8 @@ def quantiles(counts: Mapping[int, int], wanted: Sequence[float]) -> tuple[float
     return tuple(at_ranks(counts, [max(1, ceil(share * total - 1e-9)) for share in wanted]))
 
 
-_bucket_of: dict[int, int] = {}
+#: The last key that belongs to each bound's bucket: the bound itself, cut to a key.
+_LAST_KEYS = tuple(array("H", _keys(struct.pack("f", bound)))[0] for bound in BOUNDS)
 
 
 def fold(counts: Mapping[int, int], buckets: list[int]) -> None:
@@ -168,8 +165,12 @@ def fold(counts: Mapping[int, int], buckets: list[int]) -> None:
     A key belongs to the bucket of the lower end of its range: a value that equals a bound counts
     under it, as the format demands, and so do values up to 0.8 % above it.
     """
-    for key, times in counts.items():
-        bucket = _bucket_of.get(key)
-        if bucket is None:
-            bucket = _bucket_of[key] = bisect_left(BOUNDS, _floor_of(key))
-        buckets[bucket] += times
+    keys = sorted(counts)
+    times = [counts[key] for key in keys]
+    begin = 0
+    for bucket, last in enumerate(_LAST_KEYS):
+        end = bisect_right(keys, last, begin)
+        if end > begin:
+            buckets[bucket] += sum(times[begin:end])
+            begin = end
+    buckets[-1] += sum(times[begin:])

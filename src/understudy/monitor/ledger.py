@@ -166,11 +166,10 @@ class Ledger:
         for series in self.all():
             series.groups(width, groups)
         now = self._clock.monotonic()
-        last = int(now) // width
         offset = self._clock.time() - now
-        return [
-            _point(groups.get(group), group * width + offset, width) for group in range(last - length // width + 1, last + 1)
-        ]
+        last = int(now) // width
+        first = last - length // width + 1
+        return [_point(groups.get(place), place * width + offset, width) for place in range(first, last + 1)]
 
     def cumulative(self) -> Cumulative:
         """Everything since the start, for `/metrics`."""

@@ -61,7 +61,7 @@ class PerformanceMonitor:
         Raises:
             ValueError: `api` is not a usable name (a text of 1 to 200 printable characters).
         """
-        if not isinstance(api, str) or clean_name(api) != api:
+        if not _is_text(api) or clean_name(api) != api:
             raise ValueError(f"API name: expected 1 to {MAX_NAME} printable characters, found {api!r:.80}")
         ledger = self._ledger(api)
         found = ledger.series.get(operation)
@@ -74,7 +74,7 @@ class PerformanceMonitor:
 
     def record_request_start(self, name: str) -> None:
         """A request to `name` begins; `in_flight` counts it until a success or failure is recorded."""
-        ledger = self._ledgers.get(name) if isinstance(name, str) else None
+        ledger = self._ledgers.get(name) if _is_text(name) else None
         if ledger is None or ledger.recorded is None:
             ledger = self._recording(name)
         ledger.starts.append(None)
@@ -237,10 +237,7 @@ class PerformanceMonitor:
 
     def clear(self, api: str | None = None) -> None:
         """Begin the statistics of one API, or of all, anew; the counters of `/metrics` go on."""
-        if api is None:
-            chosen = tuple(self._ledgers.values())
-        else:
-            chosen = (self._known(api),)
+        chosen = tuple(self._ledgers.values()) if api is None else (self._known(api),)
         self._settle(chosen)
         for ledger in chosen:
             ledger.forget()
@@ -268,7 +265,7 @@ class PerformanceMonitor:
 
     def _recording(self, name: str) -> Ledger:
         """The ledger that events recorded under `name` go to; never fails for a text of any kind."""
-        if not isinstance(name, str):
+        if not _is_text(name):
             raise ValueError(f"name: expected a text, found {type(name).__name__}")
         ledger = self._ledger(clean_name(name))
         if ledger.recorded is None:
@@ -316,6 +313,11 @@ def _drain_for_ever(of: weakref.ref[PerformanceMonitor]) -> None:
 def clean_name(name: str) -> str:
     """`name` as it is kept: printable, at most 200 characters, `other` when nothing is left."""
     return one_line(name, MAX_NAME).strip() or OVERFLOW
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is what the annotation promises; callers are not all type-checked."""
+    return isinstance(value, str)
 
 
 def _is_seconds(value: object) -> bool:

@@ -22,7 +22,6 @@ from .summary import LastError
 from .text import harmless
 from .window import Kind, Kinds, Tally, Windows
 
-
 T = TypeVar("T")
 
 
@@ -77,7 +76,7 @@ class Series:
         # The class comes first: whoever drains in between may see it a drain early, never lose it.
         self._kinds.append((False, outcome, attribution))
         self.append(-abs(seconds) if seconds is not None and seconds == seconds else -inf)  # noqa: PLR0124 - NaN test
-        self.last_error = LastError(self._clock.time(), outcome, attribution, harmless(message), status)
+        self.last_error = LastError(self._clock.time(), outcome.value, attribution.value, harmless(message), status)
 
     def neutral(
         self, outcome: OutcomeClass, attribution: Attribution, message: str = "", status: int | None = None
@@ -85,7 +84,7 @@ class Series:
         """Count an attempt that is neither success nor failure: in the total and under its own name."""
         self._kinds.append((True, outcome, attribution))
         if message:
-            self.last_error = LastError(self._clock.time(), outcome, attribution, harmless(message), status)
+            self.last_error = LastError(self._clock.time(), outcome.value, attribution.value, harmless(message), status)
 
     def drain(self) -> None:
         """Settle what has arrived: listener first, then the windows.

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from importlib import import_module
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -199,7 +200,7 @@ def _connections_from_proc() -> int:
 def _psutil_process() -> Any:
     """This process as psutil sees it; None without the `service` extra."""
     try:
-        import psutil  # optional: the base install does without
+        # By name: the base install does without, and type checkers need not know it.
+        return import_module("psutil").Process()
     except ImportError:
         return None
-    return psutil.Process()

@@ -40,17 +40,17 @@ class Tally:
         self.ok = self.failed = self.neutral = self.timed = 0
         self.seconds = self.failed_seconds = 0.0
         self.kinds: Kinds | None = None
-        self.chunks: list[Keys] = []
+        self.chunks: Sequence[Keys] = []
 
-    def add(self, other: Tally | Slice) -> None:
-        """Count everything that `other` counted."""
+    def add(self, other: Tally) -> None:
+        """Count everything that `other` counted; only for tallies that were made empty."""
         self.ok += other.ok
         self.failed += other.failed
         self.neutral += other.neutral
         self.timed += other.timed
         self.seconds += other.seconds
         self.failed_seconds += other.failed_seconds
-        self.chunks.extend(other.chunks if isinstance(other, Tally) else (other.keys,))
+        self.chunks += other.chunks  # type: ignore[operator]  # a list until the slice is closed
         if other.kinds:
             self.add_kinds(other.kinds.items())
 
@@ -72,33 +72,25 @@ class Tally:
         return count(self.chunks)
 
 
-class Slice:
-    """What happened in one closed stretch; `index` is its start divided by its length."""
+class Slice(Tally):
+    """What happened in one stretch; `index` is its start divided by its length."""
 
-    __slots__ = ("failed", "failed_seconds", "folded", "index", "keys", "kinds", "neutral", "ok", "seconds", "timed")
+    __slots__ = ("folded", "index")
 
-    def __init__(self, index: int, tally: Tally, keys: Keys, folded: bool) -> None:
+    def __init__(self, index: int) -> None:
+        Tally.__init__(self)
         self.index = index
-        self.ok = tally.ok
-        self.failed = tally.failed
-        self.neutral = tally.neutral
-        self.timed = tally.timed
-        self.seconds = tally.seconds
-        self.failed_seconds = tally.failed_seconds
-        self.kinds = tally.kinds
-        self.keys = keys
         #: Whether its durations are in the cumulative buckets already.
-        self.folded = folded
+        self.folded = False
 
 
 class Windows:
     """The slices of one series, and the buckets of everything it ever saw."""
 
-    __slots__ = ("_fives", "_minutes", "_open", "_open_index", "_seconds", "buckets", "due")
+    __slots__ = ("_fives", "_minutes", "_open", "_seconds", "buckets", "due")
 
     def __init__(self) -> None:
-        self._open: Tally | None = None
-        self._open_index = 0
+        self._open: Slice | None = None
         self._seconds: list[Slice] = []
         self._fives: list[Slice] = []
         self._minutes: list[Slice] = []
@@ -113,10 +105,12 @@ class Windows:
         if second >= self.due:
             self.advance(second)
         tally = self._open
-        if tally is None:
-            tally = self._open = Tally()
-            self._open_index = second
-            self.due = min(self.due, second + 1)
+        if tally is None or tally.index < second:
+            if tally is not None:
+                self._close(tally)
+            tally = self._open = Slice(second)
+            if self.due > second + 64:
+                self.due = self._next_due()
         tally.ok += batch.ok
         tally.failed += batch.failed
         tally.neutral += neutral
@@ -124,14 +118,14 @@ class Windows:
         tally.seconds += batch.seconds
         tally.failed_seconds += batch.failed_seconds
         if batch.keys:
-            tally.chunks.append(batch.keys)
+            tally.chunks += (batch.keys,)  # type: ignore[operator]  # a list until the slice is closed
         if kinds:
             tally.add_kinds(kinds.items())
 
     def advance(self, second: int) -> None:
         """Close, merge and drop what is due at this second."""
-        if self._open is not None and self._open_index < second:
-            self._close()
+        if self._open is not None and self._open.index < second:
+            self._close(self._open)
         if self._seconds:
             self._promote(self._seconds, self._fives, 5, (second - 64) // 5)
         if self._fives:
@@ -143,7 +137,7 @@ class Windows:
     def fold(self) -> list[int]:
         """Bring the cumulative buckets up to date; each event is counted there once."""
         if self._open is not None:
-            self._close()
+            self._close(self._open)
         for slices in (self._seconds, self._fives, self._minutes):
             for piece in slices:
                 if not piece.folded:
@@ -177,7 +171,7 @@ class Windows:
             if group > oldest:
                 into.setdefault(group, Tally()).add(piece)
 
-    def _pieces(self) -> Iterator[tuple[int, Tally | Slice]]:
+    def _pieces(self) -> Iterator[tuple[int, Slice]]:
         for piece in self._minutes:
             yield piece.index * 60, piece
         for piece in self._fives:
@@ -185,16 +179,15 @@ class Windows:
         for piece in self._seconds:
             yield piece.index, piece
         if self._open is not None:
-            yield self._open_index, self._open
+            yield self._open.index, self._open
 
-    def _close(self) -> None:
+    def _close(self, piece: Slice) -> None:
         """Move the open second to the closed ones; a second may be closed in several pieces."""
-        tally = self._open
-        if tally is not None:
-            chunks = tally.chunks
-            keys = chunks[0] if len(chunks) == 1 else pack(chunks)[0]
-            self._seconds.append(Slice(self._open_index, tally, keys, folded=False))
-            self._open = None
+        chunks = piece.chunks
+        # A tuple of one is smaller than a list, and a closed slice grows no more.
+        piece.chunks = tuple(chunks) if len(chunks) <= 1 else (pack(chunks)[0],)
+        self._seconds.append(piece)
+        self._open = None
 
     def _promote(self, source: list[Slice], target: list[Slice], width: int, newest: int) -> None:
         """Merge groups of `width` slices, up to group `newest`, into slices of the next length."""
@@ -215,18 +208,20 @@ class Windows:
             for piece in pieces:
                 self._fold(piece)
             folded = True
-        merged = Tally()
+        merged = Slice(index)
         for piece in pieces:
             merged.add(piece)
         keys, counts = pack(merged.chunks)
+        merged.chunks = (keys,) if merged.timed else ()
         if counts is not None and not folded:
             self._fold_counts(counts)
             folded = True
-        return Slice(index, merged, keys, folded)
+        merged.folded = folded
+        return merged
 
     def _fold(self, piece: Slice) -> None:
         if not piece.folded:
-            self._fold_counts(count((piece.keys,)))
+            self._fold_counts(piece.counts())
             piece.folded = True
 
     def _fold_counts(self, counts: Counter[int]) -> None:
@@ -237,7 +232,7 @@ class Windows:
     def _next_due(self) -> float:
         due = inf
         if self._open is not None:
-            due = self._open_index + 1
+            due = self._open.index // 5 * 5 + 64
         if self._seconds:
             due = min(due, self._seconds[0].index // 5 * 5 + 64)
         if self._fives:
