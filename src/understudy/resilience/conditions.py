@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-import jmespath  # type: ignore[import-untyped]  # the library ships no types
-from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]  # likewise
+import jmespath
+from jmespath.exceptions import JMESPathError
 
 from understudy.core.errors import OptionError
 

@@ -166,7 +166,8 @@ def _structured(values: Mapping[str, str]) -> dict[str, LimitInfo]:
     draft = dict(_DRAFT.findall(told))
     found: dict[str, LimitInfo] = {}
     if draft:
-        found[""] = LimitInfo("", *(float(draft[key]) if key in draft else None for key in ("limit", "remaining", "reset")))
+        limit, left, after = (float(draft[key]) if key in draft else None for key in ("limit", "remaining", "reset"))
+        found[""] = LimitInfo("", limit, left, after)
         told = ""
     for quoted, token, params in _POLICY.findall(told)[:_MAX_LIMITS]:
         values_of = dict(_PARAM.findall(params))

@@ -62,7 +62,7 @@ class Bucket:
         "first", "first_at", "limit", "object", "observed", "observed_at", "plan", "reset_at", "source", "window",
     )  # fmt: skip
 
-    def __init__(self, name: str, window: float | None, plan: bool, source: str) -> None:
+    def __init__(self, name: str, window: float | None, *, plan: bool, source: str) -> None:
         self.object = name
         self.window = window
         self.plan = plan
@@ -155,9 +155,10 @@ class Account:
         if self._config is not None and changed:
             self.buckets.pop(("configured", 0.0), None)
             self._config = None
-        if options.limit is not None and self._config is None and not any(b.source == "header" for b in self.buckets.values()):
+        told = any(bucket.source == "header" for bucket in self.buckets.values())
+        if options.limit is not None and self._config is None and not told:
             window = WINDOWS[options.window]
-            self._config = Bucket("configured", window, window > WINDOWS["hour"], "config")
+            self._config = Bucket("configured", window, plan=window > WINDOWS["hour"], source="config")
             self._config.limit = float(options.limit)
             self.buckets["configured", 0.0] = self._config
 
@@ -169,7 +170,7 @@ class Account:
             now = self._clock.monotonic()
             config.roll(now)
             if config.observed is None:
-                config.observed = config.first = config.limit
+                config.observed = config.first = config.limit or 0.0
                 config.first_at = config.observed_at = now
                 config.reset_at = now + self._window_left()
 
@@ -189,14 +190,14 @@ class Account:
         """Nothing is left until that monotonic time: inferred from a refusal that named no limit."""
         bucket = self.buckets.get(("inferred", 0.0))
         if bucket is None:
-            bucket = self.buckets["inferred", 0.0] = Bucket("inferred", None, True, "429")
+            bucket = self.buckets["inferred", 0.0] = Bucket("inferred", None, plan=True, source="429")
         bucket.observed, bucket.observed_at, bucket.reset_at = 0.0, self._clock.monotonic(), until
 
     def _observe(self, info: LimitInfo, now: float) -> Bucket:
         key = (info.object, info.window or 0.0)
         bucket = self.buckets.get(key)
         if bucket is None:
-            bucket = self.buckets[key] = Bucket(info.object, info.window, info.long, "header")
+            bucket = self.buckets[key] = Bucket(info.object, info.window, plan=info.long, source="header")
         bucket.roll(now)
         bucket.plan = bucket.plan or info.long
         bucket.observe(info, self.in_flight, now)
@@ -263,7 +264,7 @@ class Account:
         if bucket is None:
             if row["source"] == "config":
                 return  # the configuration no longer has that limit
-            bucket = self.buckets[key] = Bucket(row["object"], row["window"], row["plan"], row["source"])
+            bucket = self.buckets[key] = Bucket(row["object"], row["window"], plan=row["plan"], source=row["source"])
         if bucket.observed is None:
             bucket.limit = bucket.limit if row["source"] == "config" else row["limit"]
             bucket.observed = bucket.first = float(row["remaining"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from . import Preset
+from .data import DATA
 from .hubs import HUBS
+from .platforms import PLATFORMS
 
-PRESETS: Final[tuple[Preset, ...]] = (*HUBS,)
+PRESETS: Final[tuple[Preset, ...]] = (*HUBS, *DATA, *PLATFORMS)
