@@ -1,0 +1,34 @@
+#!/bin/sh
+# Makes sure that the programs which the tests start are there: as root from Debian's packages, otherwise what
+# PATH offers. Fails naming what is missing; a test is never skipped because something was not installed.
+set -eu
+
+# One line for each program: its command, Debian's package, what the tests do with it.
+needed() {
+    cat <<'LIST'
+git git tests/house reads the list of committed files
+LIST
+}
+
+missing_commands=""
+missing_packages=""
+while read -r command package _; do
+    if ! command -v "$command" >/dev/null 2>&1; then
+        missing_commands="$missing_commands $command"
+        missing_packages="$missing_packages $package"
+    fi
+done <<LIST
+$(needed)
+LIST
+
+[ -n "$missing_commands" ] || exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    apt-get update -qq
+    # Word splitting is meant: the variable is a list of package names.
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing_packages >/dev/null
+    exit 0
+fi
+echo "understudy: the tests need these programs, which PATH does not offer:$missing_commands" >&2
+echo "understudy: on Debian, as root: apt install$missing_packages" >&2
+exit 1
