@@ -35,7 +35,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--seed", type=int, default=7, help="facts, keys, latencies and chances (default 7)")
-    parser.add_argument("--port-base", type=_port, default=0, help="first port; control is 20 above (default: free ones)")
+    parser.add_argument("--port-base", type=_port, default=0, help="first port, control 20 above (default: free)")
     parser.add_argument("--scenario", choices=sorted(SCENARIOS), default="calm", help="what fails (default calm)")
     parser.add_argument("--duration", type=_seconds, help="seconds until it ends (default: until Ctrl-C)")
     return parser.parse_args(argv)
@@ -65,6 +65,11 @@ def _table(sim: Simulator) -> str:
     return "\n".join([*lines, "", f"control  {sim.control_url}/control/state", "Ctrl-C ends it."])
 
 
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
 async def run(arguments: argparse.Namespace, clock: Clock = SYSTEM_CLOCK) -> None:
     """Serve until the duration is over, or SIGINT or SIGTERM comes."""
     done = asyncio.Event()
@@ -75,7 +80,7 @@ async def run(arguments: argparse.Namespace, clock: Clock = SYSTEM_CLOCK) -> Non
             with contextlib.suppress(NotImplementedError):
                 loop.add_signal_handler(number, done.set)
     async with Simulator(arguments.seed, clock=clock, port_base=arguments.port_base) as sim:
-        print(_table(sim), flush=True)
+        _say(_table(sim))
         make = SCENARIOS[arguments.scenario]
         sim.play(make(arguments.duration) if arguments.duration else make())
         timer = clock.call_later(arguments.duration, done.set) if arguments.duration else None
@@ -83,7 +88,7 @@ async def run(arguments: argparse.Namespace, clock: Clock = SYSTEM_CLOCK) -> Non
         if timer is not None:
             timer.cancel()
         seen = ", ".join(f"{name} {sim.requests(name)}" for name in sim.base_urls)
-        print(f"requests seen: {seen}")
+        _say(f"requests seen: {seen}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -97,8 +102,8 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         except OSError as error:
             base = arguments.port_base
-            print(f"cannot listen on ports {base} to {base + 20}: {error.strerror}; "
-                  "choose another --port-base, or none for free ports", file=sys.stderr)  # fmt: skip
+            where = f"ports {base} to {base + 20}" if base else "any port"
+            sys.stderr.write(f"cannot listen on {where}: {error.strerror}; choose another --port-base\n")
             return 1
     return 0
 

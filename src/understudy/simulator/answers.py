@@ -36,13 +36,13 @@ class Answerer:
         self._clock = clock
         self._hosts = frozenset(hosts)
         self._faults: dict[str, Callable[[Fault, str], Response]] = {
-            "status": self._status,
+            "status": lambda fault, _: self._status(fault),
             "rate_limit": self._rate_limit,
             "quota_end": lambda _, key: self._quota_end(key),
-            "hub_failure": self._hub_failure,
-            "wrong_key": lambda _, key: self._wrong_key(),
-            "not_subscribed": lambda _, key: self._refusal(403, "You are not subscribed to this API."),
-            "redirect": self._redirect,
+            "hub_failure": lambda fault, _: self._hub_failure(fault),
+            "wrong_key": lambda *_: self._wrong_key(),
+            "not_subscribed": lambda *_: self._refusal(403, "You are not subscribed to this API."),
+            "redirect": lambda fault, _: self._redirect(fault),
             "error_envelope": lambda _, key: self._ok(key, self._envelope_body("upstream data source unavailable")),
             "empty": lambda _, key: self._ok(key, b""),
             "invalid_json": lambda _, key: self._ok(key, self._shaped(self._season.of_round(1))[:-20]),
@@ -146,18 +146,18 @@ class Answerer:
     def _rate_limit(self, fault: Fault, key: str) -> Response:
         return self._refusal(429, "Too many requests", self._quota(key) + self._wait(fault))
 
-    def _status(self, fault: Fault, key: str) -> Response:
+    def _status(self, fault: Fault) -> Response:
         status = int(fault.number("status"))
         return Response(status, [_JSON, *self._wait(fault)], self._envelope_body(f"simulated status {status}"))
 
     def _wait(self, fault: Fault) -> Headers:
         return wait_headers(fault.text("form"), fault.number("after"), self._clock.time())
 
-    def _hub_failure(self, fault: Fault, key: str) -> Response:
+    def _hub_failure(self, fault: Fault) -> Response:
         status = int(fault.number("status"))
         return Response(status, [_JSON, HUB_MARKER], _encode({"message": "The hub is temporarily unavailable."}))
 
-    def _redirect(self, fault: Fault, key: str) -> Response:
+    def _redirect(self, fault: Fault) -> Response:
         return Response(int(fault.number("status")), [("Location", fault.text("location"))])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import ssl
@@ -72,15 +73,12 @@ class Connection:
 
     async def until_gone(self) -> None:
         """Read and forget until the client closes."""
-        try:
+        with contextlib.suppress(ConnectionError):
             while await self.reader.read(MAX_HEAD):
                 pass
-        except ConnectionError:
-            pass
 
     async def closed(self) -> None:
         """Wait until the socket is really closed."""
-        try:
+        # How the client left is its own affair (ssl errors are OSErrors too).
+        with contextlib.suppress(OSError):
             await self._writer.wait_closed()
-        except OSError:
-            pass  # how the client left is its own affair (ssl errors are OSErrors too)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -45,7 +46,9 @@ class Connections:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         # Aborted transports give up their sockets in the loop's next turn.
-        await asyncio.sleep(0)
+        turn = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(turn.set_result, None)
+        await turn
 
     async def _run(self, sock: socket.socket) -> None:
         try:
@@ -54,10 +57,9 @@ class Connections:
             return  # a handshake that fails is what a TLS fault is for
         self._open.add(conn)
         try:
-            try:
+            # The client may leave in the middle of an answer.
+            with contextlib.suppress(ConnectionError):
                 await self._serve(conn)
-            except ConnectionError:
-                pass  # the client left in the middle of an answer
             conn.close()
             await conn.closed()
         finally:

@@ -95,7 +95,7 @@ class ControlServer:
             raise BadRequest(400, "send application/json")  # also keeps out forms of foreign pages
         wish = json.loads(request.body)
         if not isinstance(wish, dict) or not isinstance(wish.get("fault"), str):
-            raise BadRequest(400, 'expected an object with "api", "fault", and perhaps "params", "share", "probes", "for"')
+            raise BadRequest(400, 'expected an object: "api", "fault", perhaps "params", "share", "probes", "for"')
         api, for_seconds, params = wish.get("api", "*"), wish.get("for"), wish.get("params", {})
         if not isinstance(api, str) or not isinstance(params, dict):
             raise BadRequest(400, '"api" is a name, "params" an object')

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from understudy.core.clock import Clock
 
@@ -18,18 +19,28 @@ from .wire import Response
 _APART = 0.03
 _BLOCK = 64 * 1024
 
-Way = Callable[[Connection, Response, Fault, Clock], Awaitable[bool]]
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be delivered where, and how it must go wrong."""
+
+    conn: Connection
+    response: Response
+    fault: Fault
+    clock: Clock
+
+
+Way = Callable[[Job], Awaitable[bool]]
 
 
 async def deliver(
-    conn: Connection, response: Response, fault: Fault | None, clock: Clock, keep: bool, bodiless: bool
+    conn: Connection, response: Response, fault: Fault | None, clock: Clock, *, keep: bool, bodiless: bool
 ) -> bool:
     """Send the response, honestly or as the fault says; `bodiless` for the answer to a HEAD."""
     if fault is None or (fault.kind == "close_idle" and conn.served == 0):
         conn.told = True
         await conn.send(response.head(response.length(), keep) + (b"" if bodiless else response.body))
         return keep
-    return await _WAYS[fault.kind](conn, response, fault, clock)
+    return await _WAYS[fault.kind](Job(conn, response, fault, clock))
 
 
 async def _tell(conn: Connection, response: Response, framing: tuple[str, str] | None, body: bytes = b"") -> None:
@@ -42,129 +53,129 @@ def _half(response: Response) -> bytes:
     return response.body[: len(response.body) // 2]
 
 
-async def _hang(conn: Connection, response: Response, fault: Fault, clock: Clock) -> bool:
-    if fault.text("stage") != "before_headers":
-        mid = fault.text("stage") == "mid_body"
-        await _tell(conn, response, response.length(), _half(response) if mid else b"")
-    await conn.until_gone()
+async def _hang(job: Job) -> bool:
+    if job.fault.text("stage") != "before_headers":
+        mid = job.fault.text("stage") == "mid_body"
+        await _tell(job.conn, job.response, job.response.length(), _half(job.response) if mid else b"")
+    await job.conn.until_gone()
     return False
 
 
-async def _reset(conn: Connection, response: Response, fault: Fault, clock: Clock) -> bool:
-    if fault.text("stage") == "mid_body":
-        await _tell(conn, response, response.length(), _half(response))
-        await clock.sleep(_APART)
-    conn.reset()
+async def _reset(job: Job) -> bool:
+    if job.fault.text("stage") == "mid_body":
+        await _tell(job.conn, job.response, job.response.length(), _half(job.response))
+        await job.clock.sleep(_APART)
+    job.conn.reset()
     return False
 
 
-async def _half_close(conn: Connection, response: Response, fault: Fault, clock: Clock) -> bool:
-    if fault.text("stage") == "mid_body":
-        await _tell(conn, response, response.length(), _half(response))
-    conn.half_close()
-    await conn.until_gone()
+async def _half_close(job: Job) -> bool:
+    if job.fault.text("stage") == "mid_body":
+        await _tell(job.conn, job.response, job.response.length(), _half(job.response))
+    job.conn.half_close()
+    await job.conn.until_gone()
     return False
 
 
-async def _close_idle(conn: Connection, response: Response, fault: Fault, clock: Clock) -> bool:
-    if fault.text("how") == "reset":
-        conn.reset()
+async def _close_idle(job: Job) -> bool:
+    if job.fault.text("how") == "reset":
+        job.conn.reset()
     return False
 
 
-async def _close_after(conn: Connection, response: Response, fault: Fault, clock: Clock) -> bool:
-    head = response.head(response.length(), keep=True)
-    count = int(fault.number("bytes"))
-    conn.told = count >= len(head)
-    await conn.send((head + response.body)[:count])
+async def _close_after(job: Job) -> bool:
+    head = job.response.head(job.response.length(), keep=True)
+    count = int(job.fault.number("bytes"))
+    job.conn.told = count >= len(head)
+    await job.conn.send((head + job.response.body)[:count])
     return False
 
 
-async def _no_length(conn: Connection, response: Response, fault: Fault, clock: Clock) -> bool:
-    conn.told = True
-    await conn.send(response.head(None, keep=False) + response.body)
+async def _no_length(job: Job) -> bool:
+    job.conn.told = True
+    await job.conn.send(job.response.head(None, keep=False) + job.response.body)
     return False
 
 
-async def _sliced(conn: Connection, response: Response, fault: Fault, clock: Clock) -> bool:
-    data = response.head(response.length(), keep=True) + response.body
+async def _sliced(job: Job) -> bool:
+    data = job.response.head(job.response.length(), keep=True) + job.response.body
     for index in range(len(data)):
-        await conn.send(data[index : index + 1])
+        await job.conn.send(data[index : index + 1])
         if index % 64 == 0:
             # The peer, often on the same loop, gets a turn to read: else its kernel joins the packets.
-            await clock.sleep(0.000_1)
-    conn.told = True
+            await job.clock.sleep(0.000_1)
+    job.conn.told = True
     return True
 
 
-async def _truncated(conn: Connection, response: Response, fault: Fault, clock: Clock) -> bool:
-    await _tell(conn, response, response.length(), _half(response))
+async def _truncated(job: Job) -> bool:
+    await _tell(job.conn, job.response, job.response.length(), _half(job.response))
     return False
 
 
-async def _bad_chunk(conn: Connection, response: Response, fault: Fault, clock: Clock) -> bool:
-    half = _half(response)
+async def _bad_chunk(job: Job) -> bool:
+    half = _half(job.response)
     good = b"%x\r\n%s\r\n" % (len(half), half)
-    bad = b"zz\r\n" + response.body[len(half) :] + b"\r\n0\r\n\r\n"
+    bad = b"zz\r\n" + job.response.body[len(half) :] + b"\r\n0\r\n\r\n"
     framing = ("Transfer-Encoding", "chunked")
-    if fault.text("segment") == "same":
-        await _tell(conn, response, framing, good + bad)
+    if job.fault.text("segment") == "same":
+        await _tell(job.conn, job.response, framing, good + bad)
     else:
-        await _tell(conn, response, framing, good)
-        await clock.sleep(_APART)
-        await conn.send(bad)
+        await _tell(job.conn, job.response, framing, good)
+        await job.clock.sleep(_APART)
+        await job.conn.send(bad)
     # The end of the answer must come from the bad size, not from our closing.
-    await conn.until_gone()
+    await job.conn.until_gone()
     return False
 
 
-async def _drip(conn: Connection, response: Response, fault: Fault, clock: Clock) -> bool:
-    await _tell(conn, response, response.length())
-    for index in range(len(response.body)):
-        await clock.sleep(fault.number("interval"))
-        await conn.send(response.body[index : index + 1])
+async def _drip(job: Job) -> bool:
+    await _tell(job.conn, job.response, job.response.length())
+    for index in range(len(job.response.body)):
+        await job.clock.sleep(job.fault.number("interval"))
+        await job.conn.send(job.response.body[index : index + 1])
     return True
 
 
-async def _bandwidth(conn: Connection, response: Response, fault: Fault, clock: Clock) -> bool:
-    data = response.head(response.length(), keep=True) + response.body
-    rate = max(1.0, fault.number("bytes_per_second"))
+async def _bandwidth(job: Job) -> bool:
+    data = job.response.head(job.response.length(), keep=True) + job.response.body
+    rate = max(1.0, job.fault.number("bytes_per_second"))
     step = max(1, int(rate / 20))
     for start in range(0, len(data), step):
         piece = data[start : start + step]
-        await conn.send(piece)
-        await clock.sleep(len(piece) / rate)
-    conn.told = True
+        await job.conn.send(piece)
+        await job.clock.sleep(len(piece) / rate)
+    job.conn.told = True
     return True
 
 
-async def _endless_headers(conn: Connection, response: Response, fault: Fault, clock: Clock) -> bool:
-    await conn.send(response.head(None, keep=True)[:-2])
+async def _endless_headers(job: Job) -> bool:
+    await job.conn.send(job.response.head(None, keep=True)[:-2])
     line = b"X-Filler: " + b"a" * 1000 + b"\r\n"
-    await _flood(conn, line * 64, int(fault.number("bytes")))
+    await _flood(job.conn, line * 64, int(job.fault.number("bytes")))
     return False
 
 
-async def _huge_body(conn: Connection, response: Response, fault: Fault, clock: Clock) -> bool:
-    await _tell(conn, response, ("Content-Length", str(int(fault.number("bytes")))))
-    await _flood(conn, b" " * _BLOCK, int(fault.number("bytes")))
+async def _huge_body(job: Job) -> bool:
+    await _tell(job.conn, job.response, ("Content-Length", str(int(job.fault.number("bytes")))))
+    await _flood(job.conn, b" " * _BLOCK, int(job.fault.number("bytes")))
     return True
 
 
-async def _gzip_bomb(conn: Connection, response: Response, fault: Fault, clock: Clock) -> bool:
-    conn.told = True
-    zipped = Response(response.status, [*response.headers, ("Content-Encoding", "gzip")])
-    await conn.send(zipped.head(("Transfer-Encoding", "chunked"), keep=True))
+async def _gzip_bomb(job: Job) -> bool:
+    job.conn.told = True
+    zipped = Response(job.response.status, [*job.response.headers, ("Content-Encoding", "gzip")])
+    await job.conn.send(zipped.head(("Transfer-Encoding", "chunked"), keep=True))
     packer = zlib.compressobj(9, wbits=31)
-    left = int(fault.number("bytes"))
+    left = int(job.fault.number("bytes"))
     zeros = bytes(1024 * 1024)
     while left > 0:
-        await _chunk(conn, packer.compress(zeros[: min(left, len(zeros))]))
+        await _chunk(job.conn, packer.compress(zeros[: min(left, len(zeros))]))
         left -= len(zeros)
         # Packing costs a millisecond each time and sends little: the other connections need a turn.
-        await clock.sleep(0.000_1)
-    await _chunk(conn, packer.flush())
-    await conn.send(b"0\r\n\r\n")
+        await job.clock.sleep(0.000_1)
+    await _chunk(job.conn, packer.flush())
+    await job.conn.send(b"0\r\n\r\n")
     return True
 
 

@@ -36,7 +36,7 @@ KINDS: dict[str, Kind] = {
     "blackhole": Kind("connect", "connecting hangs; open connections fall silent", {}),
     "tls": Kind(
         "connect",
-        "the HTTPS port shows a bad certificate or fails its handshake; the plain port answers in TLS",
+        "the HTTPS port shows a bad certificate or breaks off its handshake; the plain port answers in TLS",
         {"mode": ("expired", "self_signed", "wrong_host", "handshake")},
     ),
     "latency": Kind("delay", "answers come later", {"seconds": 1.0, "jitter": 0.0}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .catalogue import CATALOGUE, HUB
@@ -52,8 +53,8 @@ TURNS: tuple[Fault, ...] = (
 )
 
 
-def calm(seconds: float = 60.0) -> Scenario:
-    """Nothing fails."""
+def calm(_seconds: float = 60.0) -> Scenario:
+    """Nothing fails, for however long."""
     return Scenario("calm", "nothing fails", ())
 
 
@@ -87,7 +88,8 @@ def hub_outage(seconds: float = 60.0) -> Scenario:
     ))  # fmt: skip
 
 
-SCENARIOS = {
+#: The ready scenarios by name; each is made for a length in seconds.
+SCENARIOS: dict[str, Callable[..., Scenario]] = {
     "calm": calm,
     "each_api_in_turn": each_api_in_turn,
     "quota_end": quota_end,

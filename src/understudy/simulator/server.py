@@ -21,7 +21,7 @@ from .journal import Journal, Seen
 from .listener import Listener
 from .meter import Meter
 from .season import Season
-from .wire import BadRequest, Request, Response, read_request
+from .wire import MAX_HEAD, BadRequest, Request, Response, read_request
 
 #: The TLS record "fatal alert: handshake failure", which a TLS port says to one who speaks plainly.
 _TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x28"
@@ -123,7 +123,7 @@ class ApiServer:
             self._secure.reset_all()
 
     def _choose_certificate(
-        self, sock: ssl.SSLSocket | ssl.SSLObject, name: str | None, context: ssl.SSLContext
+        self, sock: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _context: ssl.SSLContext
     ) -> int | None:
         fault = self._faults.connect()
         if fault is None or fault.kind != "tls":
@@ -136,6 +136,8 @@ class ApiServer:
     async def _serve_plain(self, conn: Connection) -> None:
         fault = self._faults.connect()
         if fault is not None and fault.kind == "tls":
+            # A TLS stack reads what it takes for a greeting; closing on unread bytes would be a reset.
+            await conn.reader.read(MAX_HEAD)
             await conn.send(_TLS_ALERT)
             return
         await self._serve(conn)
@@ -177,7 +179,12 @@ class ApiServer:
         conn.told = False
         try:
             return await deliver(
-                conn, response, plan.wire, self._clock, request.keep_alive, request.method == "HEAD"
+                conn,
+                response,
+                plan.wire,
+                self._clock,
+                keep=request.keep_alive,
+                bodiless=request.method == "HEAD",
             )
         finally:
             if conn.told:
