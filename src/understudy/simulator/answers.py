@@ -35,6 +35,7 @@ class Answerer:
         self._meter = meter
         self._clock = clock
         self._hosts = frozenset(hosts)
+        self._bodies: dict[tuple[int, ...], bytes] = {}
         self._faults: dict[str, Callable[[Fault, str], Response]] = {
             "status": lambda fault, _: self._status(fault),
             "rate_limit": self._rate_limit,
@@ -120,7 +121,12 @@ class Answerer:
         return self._season.of_round(int(round_ or "1"))
 
     def _shaped(self, matches: Sequence[Match]) -> bytes:
-        return _encode(self._spec.shape(matches))
+        # The facts never change, and there are only so many rounds, days and matches to ask for.
+        asked = tuple(match.number for match in matches)
+        body = self._bodies.get(asked)
+        if body is None:
+            body = self._bodies[asked] = _encode(self._spec.shape(matches))
+        return body
 
     def _envelope_body(self, text: str) -> bytes:
         return _encode(self._spec.envelope(text))
