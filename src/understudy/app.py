@@ -43,9 +43,7 @@ class Understudy:
     loop. `async with app` (or `start` and `stop`) also ends everything cleanly.
     """
 
-    def __init__(
-        self, settings: Settings | None, clock: Clock, http: HttpClient | None, rng: random.Random
-    ) -> None:
+    def __init__(self, settings: Settings | None, clock: Clock, http: HttpClient | None, rng: random.Random) -> None:
         self.settings = settings
         self.clock = clock
         self.version = __version__
@@ -119,7 +117,7 @@ class Understudy:
         known = self._authenticators.get(api.name)
         if known is not None and known[0] is api.options:
             return known[1]
-        made = Authenticator(api.options, self.http, self.clock, self._rng)
+        made = Authenticator(api.options.auth, api.options.base_url, self.http, self.clock, self._rng, api.sign)
         self._authenticators[api.name] = (api.options, made)
         return made
 
@@ -264,4 +262,3 @@ class Understudy:
         from .clients.httpx import AsyncUnderstudyTransport
 
         return AsyncUnderstudyTransport(self, route)
-

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .core.clock import Clock
-from .core.errors import AttemptTimeout, ConnectFailed, TransportError, UnderstudyError
+from .core.errors import AttemptTimeout, ConnectFailed, Rejected, TransportError, UnderstudyError
 from .core.http import HttpClient, HttpRequest
 from .core.types import Attribution, Verdict
 from .resilience.auth import Authenticator
@@ -63,12 +63,12 @@ async def check_api(api: Api, http: HttpClient, authenticator: Authenticator, cl
         return CheckResult(api.name, False, error.stage, None, clock.monotonic() - started, str(error), advice)
     except (TransportError, UnderstudyError) as error:
         stage = "timeout" if isinstance(error, AttemptTimeout) else "response"
-        return CheckResult(api.name, False, stage, None, clock.monotonic() - started, str(error), _ADVICE[Attribution.PROVIDER])
+        return CheckResult(
+            api.name, False, stage, None, clock.monotonic() - started, str(error), _ADVICE[Attribution.PROVIDER]
+        )
 
 
-async def _ask(
-    api: Api, http: HttpClient, authenticator: Authenticator, clock: Clock, started: float
-) -> CheckResult:
+async def _ask(api: Api, http: HttpClient, authenticator: Authenticator, clock: Clock, started: float) -> CheckResult:
     options = api.options
     check = options.health_check
     request = HttpRequest(
@@ -79,13 +79,19 @@ async def _ask(
         idle_timeout=check.timeout,
         max_body=options.max_body,
     )
-    key = api.keys.any()
-    if key is not None and not authenticator.apply_now(request, key):
-        await authenticator.apply(request, key)
-    response = await http.send(request)
-    outcome = api.classifier.response(
-        response.status, response.headers, response.body, clock.time(), request.method
-    )
+    try:
+        key = api.keys.pick()
+    except Rejected as rejection:
+        return CheckResult(api.name, None, "auth", None, 0.0, str(rejection), _ADVICE[Attribution.QUOTA])
+    try:
+        if not authenticator.apply_now(request, key):
+            await authenticator.apply(request, key)
+        response = await http.send(request)
+    except BaseException:
+        api.keys.abandoned(key)
+        raise
+    outcome = api.classifier.response(response.status, response.headers, response.body, clock.time(), request.method)
+    api.keys.settle(key, outcome, response.status, response.headers)
     seconds = clock.monotonic() - started
     if outcome.verdict is Verdict.SUCCESS:
         return CheckResult(api.name, True, "done", response.status, seconds, f"answered {response.status}")

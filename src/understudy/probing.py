@@ -44,8 +44,8 @@ class Prober:
             api.options.health_check,
             is_open=lambda: any(binding.breaker.blocked() for binding in api.bindings.values()),
             last_success_at=lambda: api.score.last_success_at,
-            quota_left=api.keys.quota_left,
-            quota_limit=api.keys.quota_limit,
+            quota_left=lambda: _least(api, "remaining"),
+            quota_limit=lambda: _least(api, "limit"),
             on_result=self._found,
         )
 
@@ -79,3 +79,9 @@ class Prober:
         for binding in api.bindings.values():
             binding.breaker.check(result.ok)
             binding.follow()
+
+
+def _least(api: Api, what: str) -> int | None:
+    """The smallest known number of the API's quotas; None when nothing is known."""
+    known = [int(quota[what]) for quota in api.keys.quotas() if quota[what] is not None]
+    return min(known, default=None)

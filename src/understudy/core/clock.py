@@ -54,3 +54,17 @@ class SystemClock:
 
 
 SYSTEM_CLOCK = SystemClock()
+
+
+async def pause(clock: Clock, seconds: float) -> None:
+    """Wait between the rounds of background work.
+
+    As `clock.sleep`, but by a timer: a fake clock never jumps ahead for it, so background loops do
+    not make time fly in tests.
+    """
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    timer = clock.call_later(max(0.0, seconds), lambda: future.done() or future.set_result(None))
+    try:
+        await future
+    finally:
+        timer.cancel()

@@ -18,7 +18,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from understudy.core.clock import SYSTEM_CLOCK, Clock
+from understudy.core.clock import SYSTEM_CLOCK, Clock, pause
 
 from .text import harmless
 
@@ -105,7 +105,7 @@ class SystemMetrics:
         with self.collecting():
             while True:
                 due = self._clock.monotonic() + LAG_PERIOD
-                await self._clock.sleep(LAG_PERIOD)
+                await pause(self._clock, LAG_PERIOD)
                 self._lags.append(max(0.0, self._clock.monotonic() - due))
 
     @contextmanager

@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from understudy.core.clock import Clock
+from understudy.core.errors import RateLimited
 from understudy.core.types import Mode, Verdict
 
 from .breaker import Permit
 from .call import Call
 from .keys import Key
+from .limiter import RateLimiter
 from .registry import Binding
 
 
 class Admission:
     """Key, place in the bulkhead and permits of one attempt: taken in order, each given back once."""
 
-    __slots__ = ("_binding", "_clock", "_held", "_hub_permit", "_permit", "_sent", "generation", "key")
+    __slots__ = ("_binding", "_clock", "_held", "_hub_permit", "_limiter", "_permit", "_sent", "generation", "key")
 
     def __init__(self, binding: Binding, clock: Clock) -> None:
         self._binding = binding
         self._clock = clock
         self._held = False
         self._sent = False
+        self._limiter: RateLimiter | None = None
         self._permit: Permit | None = None
         self._hub_permit: Permit | None = None
         self.key: Key | None = None
@@ -34,7 +37,7 @@ class Admission:
         api = self._binding.api
         try:
             if api.uses_keys:
-                self.key = api.keys.pick(call.critical)
+                self._take_key(call)
             bulkhead = api.bulkhead
             if bulkhead is not None and not bulkhead.try_acquire():
                 await self._queue(call)
@@ -49,6 +52,21 @@ class Admission:
         except BaseException:
             self.leave(Verdict.NEUTRAL)
             raise
+
+    def _take_key(self, call: Call) -> None:
+        """A key that is neither held nor out of tokens; its token is taken with it."""
+        api = self._binding.api
+        if api.options.rate_limit is None:
+            self.key = api.keys.pick(call.critical)
+            return
+        enforced = api.options.rate_limit.mode is Mode.ENFORCE
+        spent = [key for key in api.keys if enforced and _wait(api.limiter(key.alias)) > 0]
+        if spent and len(spent) == len(api.keys):
+            raise RateLimited(f"{api.name}: the rate limit of every key is reached", api.rate_wait())
+        self.key = api.keys.pick(call.critical, spent)
+        self._limiter = api.limiter(self.key.alias)
+        if self._limiter is not None:
+            self._limiter.reserve()
 
     async def _queue(self, call: Call) -> None:
         bulkhead = self._binding.api.bulkhead
@@ -89,9 +107,15 @@ class Admission:
         if self.key is not None and not self._sent:
             api.keys.give_back(self.key)
             self.key = None
+            if self._limiter is not None:
+                self._limiter.give_back()
 
     def hub_failed(self) -> None:
         """The hub itself failed: its permit learns it."""
         if self._hub_permit is not None:
             self._hub_permit.release(Verdict.FAILURE)
             self._hub_permit = None
+
+
+def _wait(limiter: RateLimiter | None) -> float:
+    return 0.0 if limiter is None else limiter.wait_time()

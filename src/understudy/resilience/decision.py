@@ -13,9 +13,10 @@ class DecisionLog:
     """Keeps the last records. Failures and fallbacks have a ring of their own, which successes never push out."""
 
     def __init__(self, keep_events: int = 2000, keep_samples: int = 500) -> None:
-        self._events: deque[Explanation] = deque(maxlen=keep_events)
-        self._samples: deque[Explanation] = deque(maxlen=keep_samples)
+        self._events: deque[tuple[int, Explanation]] = deque(maxlen=keep_events)
+        self._samples: deque[tuple[int, Explanation]] = deque(maxlen=keep_samples)
         self._count = itertools.count(1)
+        self._order = itertools.count(1)
 
     def next_id(self, boot: str) -> str:
         """A name for a call, unique for this process and its start."""
@@ -23,7 +24,7 @@ class DecisionLog:
 
     def add(self, record: Explanation) -> None:
         """Keep a record; the oldest of its kind goes when its ring is full."""
-        (self._samples if record.outcome == "success" else self._events).append(record)
+        (self._samples if record.outcome == "success" else self._events).append((next(self._order), record))
 
     def find(self, call_id: str) -> Explanation | None:
         """The record of one call, when it is still kept."""
@@ -40,4 +41,5 @@ class DecisionLog:
         return found
 
     def _newest(self) -> Iterator[Explanation]:
-        return iter(sorted((*self._events, *self._samples), key=lambda record: record.at, reverse=True))
+        for _, record in sorted((*self._events, *self._samples), key=lambda entry: entry[0], reverse=True):
+            yield record

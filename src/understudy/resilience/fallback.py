@@ -18,6 +18,7 @@ from understudy.core.events import Event, EventBus
 from understudy.core.types import AttemptRecord, Attribution, Explanation, OutcomeClass, Verdict
 
 from .api import ApiOptions, RouteOptions
+from .auth import SignHook
 from .call import Call, First, Result
 from .counters import Counters
 from .deadline import EXPIRED, IDLE, SCOPE, DeadlineWheel, Scope, ended_by_us, running_task
@@ -92,6 +93,7 @@ class FallbackManager:
         options: ApiOptions | None = None,
         *,
         probe: Callable[[], Any] | None = None,
+        sign: SignHook | None = None,
         **settings: Any,
     ) -> Api:
         """Register an API, or change one that exists.
@@ -99,7 +101,8 @@ class FallbackManager:
         `priority` 1 is preferred. Only APIs of one `route` stand in for one another. `operation` is
         called without arguments when this API is to serve; `settings` are fields of `ApiOptions`
         (`safe=False`, `timeout=TimeoutOptions(attempt=2)`, …). `probe` is a callable without arguments
-        that raises while the API does not work; it is asked as `health_check` says.
+        that raises while the API does not work; it is asked as `health_check` says. `sign` is called
+        with each request to an HTTP API before it is sent, and may change its headers (HMAC, SigV4).
 
         Raises:
             OptionError: an option lies outside its range.
@@ -107,6 +110,8 @@ class FallbackManager:
             TypeError: an unknown setting.
         """
         api = self.roster.register(name, priority, route, operation, options, settings)
+        if sign is not None:
+            api.sign = sign
         if probe is not None:
             api.probe = probe
             for binding in api.bindings.values():
@@ -180,9 +185,7 @@ class FallbackManager:
             value = await operation()
         except BaseException as error:  # noqa: BLE001 - classified and raised again, or served by another API
             api.in_flight -= 1
-            return await self._recover(
-                plan, scope, started, error, (operation, fallback_operation, critical, default)
-            )
+            return await self._recover(plan, scope, started, error, (operation, fallback_operation, critical, default))
         api.in_flight -= 1
         if scope.limit == EXPIRED:
             ended_by_us(scope, 0)
@@ -255,9 +258,7 @@ class FallbackManager:
         if (owner := self.bind()) is not None:
             return await self.carry(
                 owner,
-                self.call(
-                    name, operation, fallback_operation, deadline=deadline, critical=critical, default=default
-                ),
+                self.call(name, operation, fallback_operation, deadline=deadline, critical=critical, default=default),
             )
         call = self._new_call(name, operation, fallback_operation, critical, default, deadline)
         result = await self._pipeline.run(call, self.wheel)
@@ -310,9 +311,7 @@ class FallbackManager:
             chosen=plan.api.name,
             runner_up=next((c.api for c in candidates if not c.gate and c.api != plan.api.name), ""),
             candidates=candidates,
-            attempts=(
-                AttemptRecord(plan.api.name, "", 0.0, seconds, OutcomeClass.SUCCESS, Attribution.NONE),
-            ),
+            attempts=(AttemptRecord(plan.api.name, "", 0.0, seconds, OutcomeClass.SUCCESS, Attribution.NONE),),
             deadline=route.options.deadline,
             policy_version=self._pipeline.policy_version,
             mode=route.options.mode,

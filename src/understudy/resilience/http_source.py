@@ -91,6 +91,12 @@ class HttpSource:
         api.in_flight += 1
         try:
             response = await self._http.send(request)
+            if response.status == 401 and key is not None and await authenticator.renew(request, key):
+                # The token was stale, not the key: once more with a fresh one, within this attempt.
+                await response.close()
+                request = build(self._query, api, attempt.number, attempt.fresh)
+                await authenticator.apply(request, key)
+                response = await self._http.send(request)
             try:
                 if self._query.stream:
                     response = await commit(response, self._route)
@@ -232,7 +238,9 @@ def refused(api: str, response: HttpResponse, outcome: Outcome) -> BadResponse:
     except RuntimeError:
         body = b""
     reason = outcome.reason or outcome.kind.value
-    return BadResponse(f"{api} answered {response.status}: {reason}", status=response.status, headers=response.headers, body=body)
+    return BadResponse(
+        f"{api} answered {response.status}: {reason}", status=response.status, headers=response.headers, body=body
+    )
 
 
 __all__ = ["HttpSource", "Query", "build", "check_path", "commit", "encode_params", "refused"]

@@ -14,7 +14,7 @@ from typing import Any
 
 from understudy.core.clock import Clock
 from understudy.core.errors import AllApisFailed, AttemptTimeout, BreakerOpen, DeadlineExceeded, NoEligibleApi, Rejected
-from understudy.core.types import Attribution, AttemptRecord, Candidate, Explanation, Mode, OutcomeClass, Verdict
+from understudy.core.types import AttemptRecord, Attribution, Candidate, Explanation, Mode, OutcomeClass, Verdict
 
 from .admission import Admission
 from .call import Attempt, Call, First, Result
@@ -84,9 +84,7 @@ class Pipeline:
                 wheel.arm()
         return await self._last_resort(call)
 
-    async def _guarded(
-        self, call: Call, scope: Scope, cancelling: int, first: First | None
-    ) -> Result:
+    async def _guarded(self, call: Call, scope: Scope, cancelling: int, first: First | None) -> Result:
         """Serve the call; a fault of our own code lets it through once, if nothing was sent (rule R19)."""
         try:
             result = await self._serve(call, scope, cancelling, first)
@@ -101,9 +99,7 @@ class Pipeline:
             return Result(value, lead.name, lambda: self._explanation(call, "success", lead.name))
         return result if result is not None else await self._last_resort(call)
 
-    async def _serve(
-        self, call: Call, scope: Scope, cancelling: int, first: First | None
-    ) -> Result | None:
+    async def _serve(self, call: Call, scope: Scope, cancelling: int, first: First | None) -> Result | None:
         """Try APIs until one serves; None when nothing is left to try."""
         step = "next"
         binding: Binding | None = None
@@ -220,7 +216,9 @@ class Pipeline:
             except BaseException as error:
                 seconds = self._now() - begun
                 caught = self._our_time_out(call, scope, cancelling, error, limit, seconds)
-                outcome = self._judge(call, binding, caught, seconds, begun, admission, begun - queued, ours=caught is not error)
+                outcome = self._judge(
+                    call, binding, caught, seconds, begun, admission, begun - queued, ours=caught is not error
+                )
                 verdict = outcome.verdict
                 if isinstance(caught, asyncio.CancelledError) or not isinstance(caught, Exception):
                     raise
@@ -483,7 +481,9 @@ class Pipeline:
         if len(call.apis) == 1 and len(call.causes) == 1:
             return next(iter(call.causes.values()))
         reasons = "; ".join(f"{c.api}: {c.gate} {c.detail}".rstrip() for c in call.candidates)
-        return NoEligibleApi(f"{call.route.name}: no API can serve this call now: {reasons or 'none is registered'}", call.causes)
+        return NoEligibleApi(
+            f"{call.route.name}: no API can serve this call now: {reasons or 'none is registered'}", call.causes
+        )
 
     def _finish(self, call: Call, outcome: str, api: str, error: BaseException | None) -> Explanation:
         record = self._explanation(call, outcome, api)

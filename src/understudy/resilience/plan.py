@@ -19,7 +19,7 @@ PLAN_LIFE = 1.0
 class Plan:
     """Who serves the next calls under a name. Immutable: it is replaced, never changed."""
 
-    __slots__ = ("api", "append", "binding", "candidates", "expires", "limit", "name", "wheel")
+    __slots__ = ("api", "append", "binding", "candidates", "expires", "limit", "name", "quick", "wheel")
 
     def __init__(
         self,
@@ -39,6 +39,13 @@ class Plan:
         self.limit = limit
         self.expires = expires
         self.wheel = wheel
+        #: Nothing has to be waited for or fetched before a request: no rate limit, no token, no signing hook.
+        auth = self.api.options.auth.kind
+        self.quick = (
+            self.api.options.rate_limit is None
+            and self.api.sign is None
+            and auth not in ("oauth2_client_credentials", "token_request")
+        )
 
 
 def prepare(name: str, call: Call, gates: Gatekeeper, wheel: DeadlineWheel, now: float) -> Plan | None:

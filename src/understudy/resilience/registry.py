@@ -10,10 +10,12 @@ from understudy.core.clock import Clock
 from understudy.core.types import Mode
 
 from .api import ApiOptions, RouteOptions
+from .auth import SignHook
 from .breaker import Breaker, BreakerOptions
 from .budget import Budget
 from .bulkhead import Bulkhead, BulkheadOptions
 from .keys import KeyPool
+from .limiter import RateLimiter
 from .outcome import Classifier
 from .ports import Series
 from .score import Score
@@ -60,6 +62,8 @@ class Api:
         self.clock = clock
         self.bulkhead = _bulkhead(options, clock)
         self.budget = Budget(options.budget, clock)
+        #: One token bucket for each key that has been used, by alias; empty without a rate limit.
+        self._limiters: dict[str, RateLimiter] = {}
         self.score = Score(clock.monotonic())
         self.bindings: dict[str, Binding] = {}
         self.in_flight = 0
@@ -75,6 +79,8 @@ class Api:
         self.operation: Operation | None = None
         #: A callable that raises while the API does not work; None for HTTP APIs, which have a path.
         self.probe: Operation | None = None
+        #: The user's own hook that signs each request; None without one.
+        self.sign: SignHook | None = None
         #: The route it was registered for; empty: it stands in for nobody by itself.
         self.route = ""
         #: Made by `<name>.fallback` or by a call under an unknown name, not by the user.
@@ -99,10 +105,29 @@ class Api:
     def apply_bulkhead(self) -> None:
         """After a reload: keep the bulkhead and its queue, with the new limit."""
         fresh = _bulkhead(self.options, self.clock)
+        self._limiters.clear()
         if fresh is not None and self.bulkhead is not None:
             self.bulkhead.limit = fresh.limit
         else:
             self.bulkhead = fresh
+
+    def limiter(self, alias: str) -> RateLimiter | None:
+        """The token bucket of a key; None without a rate limit."""
+        limit = self.options.rate_limit
+        if limit is None or limit.mode is Mode.OFF:
+            return None
+        limiter = self._limiters.get(alias)
+        if limiter is None:
+            limiter = self._limiters[alias] = RateLimiter(limit, self.clock)
+        return limiter
+
+    def rate_wait(self) -> float:
+        """Seconds until some key has a token of its rate limit; 0 when one has."""
+        limit = self.options.rate_limit
+        if limit is None or limit.mode is not Mode.ENFORCE:
+            return 0.0
+        waits = (self.limiter(key.alias) for key in self.keys)
+        return min((limiter.wait_time() for limiter in waits if limiter is not None), default=0.0)
 
     def hold(self, seconds: float, reason: str) -> None:
         """Send nothing before `seconds` have passed; a longer hold that exists stays."""
@@ -190,4 +215,3 @@ class Route:
     def sort(self) -> None:
         """Order the APIs by priority, then registration."""
         self.apis.sort(key=lambda entry: (entry.options.priority, entry.order))
-

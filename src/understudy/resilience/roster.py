@@ -29,7 +29,9 @@ Transition = Callable[[Binding | None, str, str, str, str], None]
 class Roster:
     """The registered names of one application."""
 
-    def __init__(self, clock: Clock, rng: random.Random, health: HealthView, emit: Emit, transition: Transition) -> None:
+    def __init__(
+        self, clock: Clock, rng: random.Random, health: HealthView, emit: Emit, transition: Transition
+    ) -> None:
         self._clock = clock
         self._rng = rng
         self._health = health

@@ -168,6 +168,7 @@ class RouteClient:
         if (
             plan is None
             or stream
+            or not plan.quick
             or deadline is not None
             or critical
             or not repeatable
@@ -316,6 +317,3 @@ def _body(json: Any, data: Any) -> tuple[bytes | BodyFactory | None, bool, dict[
 
 def _once(iterator: AsyncIterator[bytes]) -> BodyFactory:
     return lambda: iterator
-
-
-

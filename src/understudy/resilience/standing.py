@@ -71,9 +71,7 @@ class Gatekeeper:
         ranked = rank(standings, route.options.mode, route.incumbent or call.apis[0].name, self._rng)
         eligible = sum(not candidate.gate for candidate in ranked)
         for api in call.apis:
-            self.binding(api, route).breaker.standby = eligible > 1 or (
-                eligible == 1 and ranked[0].api != api.name
-            )
+            self.binding(api, route).breaker.standby = eligible > 1 or (eligible == 1 and ranked[0].api != api.name)
         return self._probe_first(call, ranked, eligible)
 
     def standings(self, route: Route, now: float) -> list[Candidate]:
@@ -159,6 +157,9 @@ class Gatekeeper:
             reason = api.keys.usable(now, call.critical)
             if reason:
                 return "keys", reason
+            wait = api.rate_wait()
+            if wait > 0:
+                return "rate_limited", f"{wait:.2f} s"
         remaining = call.deadline_at - now
         median = self.p50(api) or 0.0
         if api.bulkhead is not None and api.bulkhead.waiting:
@@ -196,6 +197,8 @@ class Gatekeeper:
             longest = api.options.retry.max_wait
             if gate == "hold":
                 waits.append((api.hold_until - now, longest))
+            elif gate == "rate_limited":
+                waits.append((api.rate_wait(), longest))
             elif gate == "keys":
                 after = api.keys.release_after()
                 if after is not None:
