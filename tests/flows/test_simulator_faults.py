@@ -362,6 +362,15 @@ async def test_hostile_floods_stop_when_the_client_leaves(sim: Simulator) -> Non
             await asyncio.sleep(0.01)
 
 
+async def test_a_head_request_gets_headers_only_and_the_connection_goes_on(sim: Simulator) -> None:
+    async with Wire(sim) as wire:
+        wire.ask(method="HEAD")
+        status, headers = await wire.head()
+        assert status == 200 and int(headers["content-length"]) > 0
+        wire.ask()
+        assert (await wire.whole())[0] == 200
+
+
 async def test_latency_and_scheduled_faults_follow_the_clock() -> None:
     clock = FakeClock(auto=False)
     async with Simulator(clock=clock, latency_scale=0) as sim:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from understudy.core.errors import OptionError, UnknownName
 from understudy.simulator import CATALOGUE, SCENARIOS, Fault
 from understudy.simulator.faults import ActiveFaults
-from understudy.simulator.meter import Standing, quota_headers, wait_headers
+from understudy.simulator.meter import Meter, Standing, quota_headers, wait_headers
 from understudy.simulator.scenarios import each_api_in_turn
 from understudy.simulator.season import Season
+from understudy.testing.clock import FakeClock
 
 
 def test_one_seed_draws_one_season_and_another_seed_another() -> None:
@@ -137,3 +139,18 @@ def test_in_each_api_in_turn_no_two_faults_overlap_and_all_apis_have_a_turn() ->
 def test_every_ready_scenario_keeps_to_its_length() -> None:
     for make in SCENARIOS.values():
         assert make(30.0).seconds <= 30.000_001
+
+
+def test_a_plan_is_spent_by_key_and_renewed_with_its_window() -> None:
+    clock = FakeClock()
+    spec = replace(CATALOGUE["odds_open"], limit=2, window=100.0)
+    meter = Meter(spec, clock, first_reset=30.0)
+    assert [meter.draw("key1") for _ in range(3)] == [True, True, False]
+    assert meter.draw("key2")
+    assert meter.standing("key1").remaining == 0 and meter.standing("key1").reset_in == 30.0
+    clock.jump_wall(3600)
+    assert not meter.draw("key1"), "a jump of the wall clock renews nothing"
+    clock.tick(30)
+    assert meter.draw("key1") and meter.standing("key1").reset_in == 100.0
+    clock.tick(250)
+    assert meter.standing("key1").remaining == 2 and meter.standing("key1").reset_in == 50.0

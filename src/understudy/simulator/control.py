@@ -1,9 +1,9 @@
 """The control port: faults over HTTP, for people and programs outside the process.
 
-    GET    /control/state                     everything the simulator knows
-    POST   /control/faults                    {"api": "odds_prime", "fault": "status",
-                                               "params": {"status": 502}, "for": 30}
-    DELETE /control/faults[?api=odds_prime]   end them
+GET    /control/state                     everything the simulator knows
+POST   /control/faults                    {"api": "odds_prime", "fault": "status",
+                                           "params": {"status": 502}, "for": 30}
+DELETE /control/faults[?api=odds_prime]   end them
 """
 
 from __future__ import annotations

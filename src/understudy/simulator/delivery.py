@@ -19,6 +19,7 @@ from .wire import Response
 _APART = 0.03
 _BLOCK = 64 * 1024
 
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What is to be delivered where, and how it must go wrong."""
@@ -40,6 +41,8 @@ async def deliver(
         conn.told = True
         await conn.send(response.head(response.length(), keep) + (b"" if bodiless else response.body))
         return keep
+    if bodiless:
+        response.body = b""
     return await _WAYS[fault.kind](Job(conn, response, fault, clock))
 
 

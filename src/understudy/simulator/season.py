@@ -91,9 +91,7 @@ def _pairings(teams: Sequence[Team]) -> list[list[tuple[Team, Team]]]:
     return rounds
 
 
-def _play(
-    rng: random.Random, number: int, round_: int, kickoff: int, home: Team, away: Team, ratio: float
-) -> Match:
+def _play(rng: random.Random, number: int, round_: int, kickoff: int, home: Team, away: Team, ratio: float) -> Match:
     draw = rng.randint(20, 30)
     win = round((100 - draw) * ratio / (1 + ratio))
     chances = (win, draw, 100 - draw - win)
