@@ -1,0 +1,113 @@
+"""What users see of the package: the list of names, what each says about itself, and what importing costs."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import json
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+import understudy
+from house import PACKAGE, ROOT, name_of, python_files, report, tree
+
+REQUIRED = {"aiohttp", "annotated_types", "jmespath", "pydantic"}
+#: What each extra brings, by the name it is imported under.
+OPTIONAL = {"httpx", "httpx2", "psutil", "requests", "rich", "typer", "uvicorn"}
+#: Arrives with another declared package and is part of its promise (uvicorn[standard], aiohttp, typer, pydantic).
+CARRIED = {"click", "pydantic_core", "urllib3", "uvloop", "yarl", "multidict"}
+HEAVY = {"aiohttp", "httpx", "pydantic", "requests", "rich", "sqlite3", "starlette", "typer", "uvicorn", "yarl"}
+
+
+def public_names() -> list[str]:
+    return list(understudy.__all__)
+
+
+def test_the_list_of_names_is_the_one_written_down():
+    """Whoever changes what users may import changes `tests/house/api.txt` in the same step."""
+    written = (ROOT / "tests" / "house" / "api.txt").read_text("utf-8").split()
+    assert public_names() == written
+
+
+def test_every_name_of_the_list_can_be_had_and_dir_shows_it():
+    assert set(public_names()) <= set(dir(understudy))
+    for name in public_names():
+        assert getattr(understudy, name) is not None
+
+
+@pytest.mark.parametrize("name", public_names())
+def test_what_is_exported_says_what_it_means(name):
+    thing = getattr(understudy, name)
+    findings = [] if inspect.getdoc(thing) else [f"{name} has no docstring"]
+    for member, value in vars(thing).items() if inspect.isclass(thing) else ():
+        function = inspect.unwrap(value.fget if isinstance(value, property) else getattr(value, "__func__", value))
+        if member[0] != "_" and inspect.isfunction(function) and not (function.__doc__ or "").strip():
+            findings.append(f"{name}.{member} has no docstring")
+    assert not findings, report(findings)
+
+
+@pytest.mark.parametrize(
+    "statement", ["import understudy", "from understudy import Understudy", "from understudy import get_fallback_manager"]
+)
+def test_importing_loads_no_web_database_http_or_validation_library(statement):
+    program = f"import sys; {statement}; import json; print(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT / "src", capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = set(json.loads(run.stdout)) - set(sys.stdlib_module_names)
+    assert not loaded & HEAVY
+    assert not loaded & OPTIONAL
+
+
+def test_every_library_that_is_imported_is_declared():
+    known = set(sys.stdlib_module_names) | {"understudy"} | REQUIRED | OPTIONAL | CARRIED
+    findings = sorted(
+        f"{name_of(path)}:{line}: {name}" for path in python_files("src") for line, name in imports(path) if name not in known
+    )
+    assert not findings, report(findings)
+
+
+def test_every_declared_library_is_imported_somewhere():
+    used = {name for path in python_files("src") for _, name in imports(path)}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = [*project["dependencies"], *(r for rs in project["optional-dependencies"].values() for r in rs)]
+    names = {re.split(r"[^\w-]", wish)[0].replace("-", "_") for wish in wanted} - {"understudy"}
+    assert names == REQUIRED | OPTIONAL
+    assert names <= used, f"declared, never imported: {sorted(names - used)}"
+
+
+def imports(path):
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name.split(".")[0]) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.lineno, (node.module or "").split(".")[0]
+
+
+def test_rooms_and_core_know_no_http_database_or_web_library():
+    outside = {"aiohttp", "pydantic", "httpx", "httpx2", "requests", "uvicorn", "sqlite3", "typer", "rich"}
+    findings = [
+        f"{name_of(path)}:{line}: {name}"
+        for room in ("core", "resilience", "monitor")
+        for path in python_files(f"src/understudy/{room}")
+        for line, name in imports(path)
+        if name in outside
+    ]
+    assert not findings, report(findings)
+
+
+def test_every_module_can_be_imported_by_itself():
+    """A fresh interpreter each would be slow; one that imports them all still finds a missing name."""
+    for path in python_files("src/understudy"):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        if parts[-1] != "__main__":
+            importlib.import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+
+
+def test_the_package_is_marked_as_typed():
+    assert (PACKAGE / "py.typed").is_file()
