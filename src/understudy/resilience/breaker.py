@@ -5,9 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from math import copysign, inf
-from typing import Annotated, Any
+from typing import Annotated
 
 import annotated_types as at
 
@@ -16,6 +14,8 @@ from understudy.core.errors import BreakerOpen
 from understudy.core.options import Doc, Options
 from understudy.core.types import Mode, Verdict
 
+from .breaker_judge import Judge, is_failure
+from .breaker_state import BreakerState, BreakerView
 from .breaker_window import Window
 
 
@@ -47,17 +47,6 @@ class BreakerOptions(Options):
     rate_limit_counts: Annotated[bool, Doc("count a 429 as a failure")] = False
 
 
-class BreakerState(StrEnum):
-    """Where a breaker stands. The last three are an operator's word; statistics do not move them."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
-    FORCED_OPEN = "forced_open"
-    FORCED_CLOSED = "forced_closed"
-    OBSERVE = "observe"
-
-
 _FORCED = frozenset((BreakerState.FORCED_OPEN, BreakerState.FORCED_CLOSED, BreakerState.OBSERVE))
 #: States in which a call needs no permit.
 _ADMITTING = frozenset((BreakerState.CLOSED, BreakerState.FORCED_CLOSED, BreakerState.OBSERVE))
@@ -72,35 +61,6 @@ LEASE_MARGIN = 5.0
 LONGEST_HINT = 86_400.0
 #: Doublings beyond this cannot matter: the cap is long reached, and the power must not overflow.
 _MOST_DOUBLINGS = 62
-
-
-@dataclass(frozen=True, slots=True)
-class BreakerView:
-    """A breaker as people see it.
-
-    `since_at` is epoch seconds; `retry_after` seconds until a call may be admitted, None when that
-    depends on something else than time. `calls`, `failures` and `slow` are those of the window.
-    """
-
-    state: BreakerState
-    generation: int
-    opened_count: int
-    retry_after: float | None
-    since_at: float
-    last_cause: str
-    failures: int
-    calls: int
-    slow: int
-    permits_left: int
-    reason: str
-    actor: str
-    would_open: bool
-
-    def as_dict(self) -> dict[str, Any]:
-        """The view as plain JSON-ready values."""
-        plain = {name: getattr(self, name) for name in self.__slots__}
-        plain["state"] = self.state.value
-        return plain
 
 
 class Permit:
@@ -137,8 +97,8 @@ class Breaker:
     """
 
     __slots__ = (
-        "_actor", "_cause", "_clock", "_closed_since", "_consecutive", "_done", "_expires", "_factor", "_failed_checks",
-        "_given", "_hint", "_n", "_on_transition", "_opened", "_out", "_reason", "_resume", "_rng", "_since", "_window",
+        "_actor", "_cause", "_clock", "_closed_since", "_done", "_expires", "_factor", "_failed_checks", "_given",
+        "_hint", "_judge", "_n", "_on_transition", "_opened", "_out", "_reason", "_resume", "_rng", "_since",
         "attempt_timeout", "closed", "free_probe", "generation", "name", "options", "standby", "state", "would_open",
     )  # fmt: skip
 
@@ -172,8 +132,7 @@ class Breaker:
         self._on_transition = on_transition
         now = clock.monotonic()
         self._since = self._closed_since = self._opened = now
-        self._window = Window(options.window, options.buckets)
-        self._consecutive = 0
+        self._judge = Judge(options)
         self._failed_checks = 0
         self._n = 0
         self._factor = 1.0
@@ -200,38 +159,18 @@ class Breaker:
             return
         now = self._clock.monotonic()
         if min(batch) > 0 and max(batch) < self.options.slow_call and not self.would_open:
-            self._window.add(now, len(batch))
-            self._consecutive = self._failed_checks = 0
+            self._judge.successes(len(batch), now)
+            self._failed_checks = 0
             return
         for seconds in batch:
-            cause = self._count(seconds, now)
+            if not is_failure(seconds):
+                self._failed_checks = 0
+                self._recover(now)
+            else:
+                self._done = 0
+            cause = self._judge.count(seconds, now, self.options, standby=self.standby)
             if cause and self._trip(cause, now):
                 return
-
-    def _count(self, seconds: float, now: float) -> str:
-        """Count one attempt; the cause when the breaker must open after it, else the empty string.
-
-        A ratio is judged only after an attempt that raised it, so that no good outcome ever trips.
-        """
-        options = self.options
-        failed = copysign(1.0, seconds) < 0
-        slow = options.slow_call <= abs(seconds) < inf
-        window = self._window
-        window.add(now, 1, failed, slow)
-        if not failed:
-            self._consecutive = self._failed_checks = 0
-            self._recover(now)
-        else:
-            self._consecutive += 1
-            limit = options.consecutive_with_standby if self.standby else options.consecutive
-            if self._consecutive >= limit:
-                return f"{self._consecutive} failures in a row"
-        if window.calls >= options.min_calls:
-            if failed and window.failures >= options.failure_ratio * window.calls:
-                return f"{window.failures} of {window.calls} attempts failed"
-            if slow and window.slow >= options.slow_ratio * window.calls:
-                return f"{window.slow} of {window.calls} attempts took {options.slow_call:g} s or more"
-        return ""
 
     def _recover(self, now: float) -> None:
         """While only observing: end the episode when a real breaker would have closed by now."""
@@ -437,7 +376,7 @@ class Breaker:
         """
         before, self.options = self.options, options
         if (before.window, before.buckets) != (options.window, options.buckets):
-            self._window = Window(options.window, options.buckets)
+            self._judge.window = Window(options.window, options.buckets)
         if options.mode is Mode.ENFORCE:
             if self.state is not BreakerState.OBSERVE:
                 self.would_open = False
@@ -450,7 +389,8 @@ class Breaker:
     def view(self) -> BreakerView:
         """The breaker as it stands."""
         now = self._clock.monotonic()
-        self._window.forget(now)
+        window = self._judge.window
+        window.forget(now)
         half_open = self.state is BreakerState.HALF_OPEN
         return BreakerView(
             state=self.state,
@@ -459,9 +399,9 @@ class Breaker:
             retry_after=self._retry_after(now),
             since_at=self._clock.time() - (now - self._since),
             last_cause=self._cause,
-            failures=self._window.failures,
-            calls=self._window.calls,
-            slow=self._window.slow,
+            failures=window.failures,
+            calls=window.calls,
+            slow=window.slow,
             permits_left=max(0, self.options.half_open_permits - self._given) if half_open else 0,
             reason=self._reason,
             actor=self._actor,
@@ -536,8 +476,8 @@ class Breaker:
 
     def _forget(self) -> None:
         """Start counting anew."""
-        self._window = Window(self.options.window, self.options.buckets)
-        self._consecutive = self._failed_checks = self._given = self._done = 0
+        self._judge = Judge(self.options)
+        self._failed_checks = self._given = self._done = 0
 
     def _tell(self, old: BreakerState, new: str, cause: str) -> None:
         if self._on_transition is not None:
@@ -549,3 +489,6 @@ class Breaker:
         if self.state is BreakerState.OPEN:
             return max(0.0, self._opened + self._wait() - now)
         return None if self._expires is None else max(0.0, self._expires - now)
+
+
+__all__ = ["WOULD_OPEN", "Breaker", "BreakerOptions", "BreakerState", "BreakerView", "Permit"]

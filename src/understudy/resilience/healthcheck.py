@@ -25,7 +25,7 @@ class HealthCheckOptions(Options):
     method: Annotated[Literal["GET", "HEAD", "POST"], Doc("method of the probe")] = "GET"
     cost: Annotated[Literal["free", "metered"], Doc("whether a probe draws on the quota")] = "metered"
     interval: Annotated[float, at.Ge(0.1), at.Le(86400), Doc("time between probes, ±10 %", "s")] = 60.0
-    open_interval: Annotated[float, at.Ge(0.1), at.Le(86400), Doc("the same while the breaker is open (free)", "s")] = 5.0
+    open_interval: Annotated[float, at.Ge(0.1), at.Le(86400), Doc("the same while open (free probes)", "s")] = 5.0
     timeout: Annotated[float, at.Gt(0), at.Le(600), Doc("limit of one probe", "s")] = 5.0
     unhealthy_after: Annotated[int, at.Ge(1), at.Le(100), Doc("failed probes in a row", "probes")] = 3
     healthy_after: Annotated[int, at.Ge(1), at.Le(100), Doc("good probes in a row", "probes")] = 2
