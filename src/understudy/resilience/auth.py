@@ -6,7 +6,8 @@ import base64
 import inspect
 import random
 from collections.abc import Awaitable, Callable
-from typing import Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, quote_plus, urlsplit
 
 from understudy.core.clock import Clock
@@ -16,7 +17,11 @@ from understudy.core.secrets import Secret
 
 from .keys import AuthOptions, Key
 from .outcome_table import CredentialsFailed
+from .presets import preset_for
 from .tokens import TokenSource, TokenStore
+
+if TYPE_CHECKING:
+    from .api import ApiOptions
 
 #: Completes a request after the key was put in; may be a coroutine function (HMAC, SigV4).
 SignHook = Callable[[HttpRequest], Awaitable[None] | None]
@@ -170,6 +175,17 @@ class Authenticator:
                 headers[self._name] = self._before + value
 
 
+def with_preset(options: ApiOptions) -> AuthOptions:
+    """How the API is signed in to: what is configured, completed by what its preset knows."""
+    auth, preset = options.auth, preset_for(options)
+    if preset is None or not preset.auth_kind:
+        return auth
+    kind = preset.auth_kind if auth.kind == "none" and auth.keys else auth.kind
+    if kind != preset.auth_kind:
+        return auth
+    return replace(auth, kind=kind, name=auth.name or preset.auth_name, prefix=auth.prefix or preset.auth_prefix)
+
+
 def _plain_prefix(base_url: str) -> str:
     """`https://host/` where comparing text is as good as comparing origins; else empty."""
     parts = urlsplit(base_url)
@@ -185,7 +201,7 @@ def _check(options: AuthOptions) -> None:
         raise OptionError("auth", "token_url", options.token_url, "the URL where a token is fetched")
     if options.kind == "oauth2_client_credentials" and not options.username:
         raise OptionError("auth", "username", options.username, "the client id")
-    if options.kind not in ("none", "rapidapi") and options.kind in ("header", "bearer", "basic") and not options.keys:
+    if options.kind != "none" and not options.keys:
         raise OptionError("auth", "keys", (), "at least one key")
     for text in (options.name, options.prefix):
         if not text.isprintable() or (text is options.name and " " in text):
@@ -198,7 +214,8 @@ def _check_secret(secret: Secret, alias: str) -> None:
     """A key with a line break would end the header it is sent in; told without showing it."""
     value = secret.reveal()
     if not value or not value.isascii() or not value.isprintable():
-        raise OptionError("auth", "keys", alias, "a key of printable ASCII characters (check for a line break at its end)")
+        expected = "a key of printable ASCII characters (check for a line break at its end)"
+        raise OptionError("auth", "keys", alias, expected)
 
 
-__all__ = ["Authenticator", "ForeignOrigin", "SignHook", "origin_of"]
+__all__ = ["Authenticator", "ForeignOrigin", "SignHook", "origin_of", "with_preset"]

@@ -151,7 +151,7 @@ def as_text(value: Any) -> str:
 class HeaderCondition:
     """`Name` must be there, or `Name: pattern` must be there and match."""
 
-    __slots__ = ("name", "_pattern")
+    __slots__ = ("_pattern", "name")
 
     def __init__(self, text: str, owner: str) -> None:
         name, colon, wanted = text.partition(":")

@@ -48,8 +48,8 @@ NAMES: Final[dict[str, str]] = {
     ),
     **dict.fromkeys(
         (
-            "ClientPayloadError", "ChunkedEncodingError", "ContentDecodingError", "IncompleteRead", "InvalidChunkLength",
-            "DecodingError", "DecodeError", "TransferEncodingError", "ContentLengthError",
+            "ClientPayloadError", "ChunkedEncodingError", "ContentDecodingError", "IncompleteRead",
+            "InvalidChunkLength", "DecodingError", "DecodeError", "TransferEncodingError", "ContentLengthError",
         ),
         "body",
     ),
@@ -133,7 +133,7 @@ def _leaves(error: BaseException) -> list[BaseException]:
     return found
 
 
-def _ours(link: BaseException, first_reuse_fault: bool) -> str:
+def _ours(link: BaseException, first_reuse_fault: bool) -> str:  # one return for each row
     """Our own errors, whose meaning is certain."""
     if not isinstance(link, our.UnderstudyError):
         return ""

@@ -56,9 +56,9 @@ class AuthOptions(Options):
     prefix: Annotated[str, Doc("text before the key in the header")] = ""
     username: Annotated[str, Doc("user of kind basic, client id of oauth2")] = ""
     token_url: Annotated[str, Doc("where a token is fetched")] = ""
-    token_method: Annotated[Literal["GET", "POST"], Doc("method of token_request")] = "POST"
+    token_method: Annotated[Literal["GET", "POST"], Doc("method of token_request")] = "POST"  # no password
     token_body: Annotated[str, Doc("body of token_request; {key} stands for the key")] = ""
-    token_path: Annotated[str, Doc("JMESPath of the token in the answer")] = "access_token"
+    token_path: Annotated[str, Doc("JMESPath of the token in the answer")] = "access_token"  # no password
     expires_path: Annotated[str, Doc("JMESPath of its lifetime in seconds")] = "expires_in"
     scope: Annotated[str, Doc("scope of oauth2_client_credentials")] = ""
 
@@ -128,7 +128,8 @@ class KeyPool:
         old, self._keys = self._keys, []
         wanted = [(entry.value, entry.alias or f"key{n}", entry) for n, entry in enumerate(options.auth.keys, 1)]
         for secret, alias, entry in wanted:
-            account = self.ledger.account(hub, self.api, f"@{entry.quota_group}" if entry.quota_group else alias, self._quota)
+            group = f"@{entry.quota_group}" if entry.quota_group else alias
+            account = self.ledger.account(hub, self.api, group, self._quota)
             self._keys.append(self._kept(old, secret, alias, account))
         if not self._keys:
             account = self.ledger.account(hub, self.api, "", self._quota)
@@ -145,7 +146,7 @@ class KeyPool:
         return Key(self, alias, secret, account)
 
     def reconfigured(self, options: ApiOptions) -> KeyPool:
-        """This pool with other options: keys that stay keep their holds and quotas, and calls in flight end as usual."""
+        """This pool with other options: keys that stay keep holds and quotas, calls in flight end as usual."""
         self._apply(options)
         return self
 
@@ -359,11 +360,12 @@ class KeyPool:
         shown = []
         for key in self._keys:
             reason, until = self._refusal(key, now, critical=False)
+            why = {"quarantined": key.quarantined, "held": key.hold_reason}.get(reason, "")
             shown.append(
                 {
                     "key": key.alias,
                     "state": reason or "usable",
-                    "reason": key.quarantined if reason == "quarantined" else key.hold_reason if reason == "held" else "",
+                    "reason": why,
                     "release_after": None if not reason or until == math.inf else round(until - now, 3),
                     "in_flight": key.account.in_flight,
                     "remaining": key.account.remaining(now),

@@ -19,7 +19,17 @@ from .error_rows import row_of, told_status
 from .limits import LimitInfo, parse_limits
 from .local_network import LocalNetworkDetector
 from .outcome_options import OutcomeRule, SuccessOptions
-from .outcome_table import STATUS_ROWS, SUCCESS, SUPERSEDED, TABLE, Again, CredentialsFailed, Next, Outcome, local_network
+from .outcome_table import (
+    STATUS_ROWS,
+    SUCCESS,
+    SUPERSEDED,
+    TABLE,
+    Again,
+    CredentialsFailed,
+    Next,
+    Outcome,
+    local_network,
+)
 from .reason import message_of, safe_text
 from .retry_after import QUOTA_CAP, RATE_CAP, date, header, parse_retry_after
 
@@ -28,7 +38,8 @@ if TYPE_CHECKING:
     from .presets import Preset
 
 _QUOTA_TEXT: Final = on.pattern(
-    r"(exceeded|reached|exhausted|over|out of).{0,60}\b(quota|daily|monthly|plan)\b|\bquota\b.{0,40}(exceeded|reached|exhausted)",
+    r"(exceeded|reached|exhausted|over|out of).{0,60}\b(quota|daily|monthly|plan)\b"
+    r"|\bquota\b.{0,40}(exceeded|reached|exhausted)",
     "outcome",
     "pattern",
 )
@@ -199,7 +210,7 @@ class Classifier:
 
     def _wait(self, base: Outcome, response: _Response) -> float | None:
         if base.kind is OutcomeClass.QUOTA or base.kind is OutcomeClass.BILLING:
-            spent = [limit.reset_after for limit in self._limits(response) if limit.remaining == 0 and limit.reset_after]
+            spent = [info.reset_after for info in self._limits(response) if info.remaining == 0 and info.reset_after]
             return max(spent) if spent else parse_retry_after(response.headers, response.now_wall, QUOTA_CAP)
         said = parse_retry_after(response.headers, response.now_wall, RATE_CAP)
         if said is None and base.kind is OutcomeClass.RATE:
@@ -242,7 +253,8 @@ class Classifier:
         outcome = self.response(status, headers, body, math.nan if arrived is None else arrived)
         if outcome.verdict is not Verdict.SUCCESS:
             return outcome
-        return dataclasses.replace(TABLE["semantic"], status=status, reason=f"HTTP {status}: refused by the caller's code")
+        reason = f"HTTP {status}: refused by the caller's code"
+        return dataclasses.replace(TABLE["semantic"], status=status, reason=reason)
 
 
 def _text(error: BaseException) -> str:
