@@ -7,6 +7,7 @@ from math import ceil, copysign
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from understudy.core.types import Attribution, OutcomeClass
 from understudy.monitor import PerformanceMonitor
 from understudy.monitor.histogram import BOUNDS, digest, quantiles

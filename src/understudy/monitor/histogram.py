@@ -57,7 +57,7 @@ def digest(batch: Sequence[float]) -> Digest:
     try:
         raw = struct.pack(f"{count}f", *batch)
         if not raw[_TOP_BYTE::4].translate(None, _PLAIN):
-            return Digest(count, 0, count, sum(batch), 0.0, _keys(raw))
+            return Digest(count, 0, count, float(sum(batch, 0.0)), 0.0, _keys(raw))
     except (TypeError, OverflowError, struct.error):
         # The raw append is not checked; one odd object must not cost the rest of the batch.
         batch = [_number(value) for value in batch]

@@ -130,7 +130,7 @@ class Ledger:
         rated = tally.ok + tally.failed
         success_rate = 100.0 * tally.ok / rated if rated else None
         p50, p95, p99 = quantiles(tally.counts(), _QUANTILES)
-        kinds = tally.kinds or {}
+        kinds = dict(tally.kinds)
         covered = self.covered(length)
         return Snapshot(
             api=self.name,

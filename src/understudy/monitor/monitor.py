@@ -146,7 +146,7 @@ class PerformanceMonitor:
                 for series in tuple(ledger.series.values()):
                     try:
                         series.drain()
-                    except Exception:  # a listener is another room's code: its fault must not stop the others
+                    except Exception:  # noqa: BLE001 - a listener is another room's code: its fault must not stop the others
                         _log.exception("a listener of the series of %s failed", ledger.name)
 
     # -- reading ----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import chain
 from math import inf
 from typing import TypeVar
@@ -74,7 +75,7 @@ class Series:
     ) -> None:
         """Append a failure and count its class; the caller drains when somebody must judge at once."""
         # The class comes first: whoever drains in between may see it a drain early, never lose it.
-        self._kinds.append((False, outcome, attribution))
+        self._kinds.append(_kind(False, outcome, attribution))
         self.append(-abs(seconds) if seconds is not None and seconds == seconds else -inf)  # noqa: PLR0124 - NaN test
         self.last_error = LastError(self._clock.time(), outcome.value, attribution.value, harmless(message), status)
 
@@ -82,7 +83,7 @@ class Series:
         self, outcome: OutcomeClass, attribution: Attribution, message: str = "", status: int | None = None
     ) -> None:
         """Count an attempt that is neither success nor failure: in the total and under its own name."""
-        self._kinds.append((True, outcome, attribution))
+        self._kinds.append(_kind(True, outcome, attribution))
         if message:
             self.last_error = LastError(self._clock.time(), outcome.value, attribution.value, harmless(message), status)
 
@@ -195,3 +196,7 @@ def _holders(lists: list[list[float]]) -> list[int]:
 _ALONE = _holders([[]])[0]
 
 
+@cache
+def _kind(neutral: bool, outcome: OutcomeClass, attribution: Attribution) -> Kind:
+    """The same object for the same kind: it is held in many slices."""
+    return neutral, outcome, attribution

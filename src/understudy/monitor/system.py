@@ -79,11 +79,11 @@ class RecentErrors(logging.Handler):
         """Keep one record; never raises and never logs."""
         try:
             text = record.getMessage()
-        except Exception:  # a wrong format string is the caller's fault; its record is still worth keeping
+        except Exception:  # noqa: BLE001 - a wrong format string is the caller's fault; its record is still worth keeping
             text = str(record.msg)
         if record.exc_info and record.exc_info[1] is not None:
             error = record.exc_info[1]
-            text = f"{text} ({type(error).__name__}: {harmless(error)})"
+            text = f"{text}: {type(error).__name__}: {harmless(error)}"
         self.total += 1
         self.entries.append(ErrorEntry(record.created, record.levelname, harmless(record.name, 100), harmless(text)))
 
@@ -174,15 +174,15 @@ def active_connections() -> int | None:
     try:
         ask = getattr(process, "net_connections", None) or process.connections
         return sum(1 for each in ask(kind="tcp") if each.status == "ESTABLISHED")
-    except Exception:  # psutil has its own errors, and some systems refuse this to ordinary users
+    except Exception:  # noqa: BLE001 - psutil has its own errors, and some systems refuse this to ordinary users
         return None
 
 
 def _connections_from_proc() -> int:
     own = set()
-    for entry in os.scandir(_PROC / "fd"):
+    for entry in (_PROC / "fd").iterdir():
         try:
-            target = os.readlink(entry.path)
+            target = str(entry.readlink())
         except OSError:
             continue  # closed meanwhile
         if target.startswith("socket:["):

@@ -31,7 +31,7 @@ def harmless(text: object, limit: int = 300) -> str:
     """The beginning of `text` on one line, what looks like a secret masked; never raises."""
     try:
         whole = text if isinstance(text, str) else str(text)
-    except Exception:  # the text of somebody else's exception may itself fail
+    except Exception:  # noqa: BLE001 - the text of somebody else's exception may itself fail
         return f"<{type(text).__name__} without a text>"
     # Only a bounded beginning is searched; a word cut in two at its end could be half a secret.
     start = one_line(whole, 4 * limit)

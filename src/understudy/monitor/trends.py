@@ -24,9 +24,15 @@ LEVEL = 0.95
 #: Below this many slices with data a trend is `unknown`, below this many samples a median has no interval.
 MIN_POINTS, MIN_SAMPLES = 8, 10
 
+
+def _error_rate(point: Point) -> float | None:
+    rated = point.successes + point.failures
+    return 100.0 * point.failures / rated if rated else None
+
+
 METRICS: dict[str, Callable[[Point], float | None]] = {
     "response_time": lambda point: point.response_time,
-    "error_rate": lambda point: _error_rate(point),
+    "error_rate": _error_rate,
     "requests_per_minute": lambda point: point.total * 60.0 / point.length,
 }
 
@@ -201,11 +207,6 @@ def _is_best(name: str, names: Sequence[str], differences: Sequence[Difference])
         if next((better for better in verdicts if better), "") != name:
             return False
     return True
-
-
-def _error_rate(point: Point) -> float | None:
-    rated = point.successes + point.failures
-    return 100.0 * point.failures / rated if rated else None
 
 
 def _z(level: float) -> float:

@@ -32,35 +32,40 @@ def window_of(name: str) -> tuple[int, int]:
 
 
 class Tally:
-    """Counts over some stretch of time; `chunks` holds the durations of its successes."""
+    """Counts over some stretch of time; `chunks` and `keys` hold the durations of its successes."""
 
-    __slots__ = ("chunks", "failed", "failed_seconds", "kinds", "neutral", "ok", "seconds", "timed")
+    __slots__ = ("chunks", "failed", "failed_seconds", "keys", "kinds", "neutral", "ok", "seconds", "timed")
 
     def __init__(self) -> None:
         self.ok = self.failed = self.neutral = self.timed = 0
         self.seconds = self.failed_seconds = 0.0
-        self.kinds: Kinds | None = None
-        self.chunks: Sequence[Keys] = []
+        #: Failures and neutral attempts by outcome and attribution; a tuple takes half a dict's room.
+        self.kinds: tuple[tuple[Kind, int], ...] = ()
+        self.chunks: list[Keys] = []
+        self.keys: Keys = b""
 
     def add(self, other: Tally) -> None:
-        """Count everything that `other` counted; only for tallies that were made empty."""
+        """Count everything that `other` counted."""
         self.ok += other.ok
-        self.failed += other.failed
-        self.neutral += other.neutral
         self.timed += other.timed
         self.seconds += other.seconds
-        self.failed_seconds += other.failed_seconds
-        self.chunks += other.chunks  # type: ignore[operator]  # a list until the slice is closed
+        self.chunks += other.chunks
+        if other.keys:
+            self.chunks.append(other.keys)
         if other.kinds:
-            self.add_kinds(other.kinds.items())
+            self.add_kinds(other.kinds)
+        self.neutral += other.neutral
+        # Most slices have no failure, and 0.0 + 0.0 would be one more object in each.
+        if other.failed:
+            self.failed += other.failed
+            self.failed_seconds += other.failed_seconds
 
     def add_kinds(self, kinds: Iterable[tuple[Kind, int]]) -> None:
         """Count failures and neutral attempts by outcome and attribution."""
-        mine = self.kinds
-        if mine is None:
-            mine = self.kinds = {}
+        merged = dict(self.kinds)
         for kind, times in kinds:
-            mine[kind] = mine.get(kind, 0) + times
+            merged[kind] = merged.get(kind, 0) + times
+        self.kinds = tuple(merged.items())
 
     @property
     def total(self) -> int:
@@ -69,7 +74,7 @@ class Tally:
 
     def counts(self) -> Counter[int]:
         """Durations of successes: how often each histogram key occurs."""
-        return count(self.chunks)
+        return count((*self.chunks, self.keys))
 
 
 class Slice(Tally):
@@ -82,6 +87,10 @@ class Slice(Tally):
         self.index = index
         #: Whether its durations are in the cumulative buckets already.
         self.folded = False
+
+
+#: What all closed slices have in place of a list of their own; nothing is ever added to a closed slice.
+_CLOSED: list[Keys] = []
 
 
 class Windows:
@@ -112,14 +121,15 @@ class Windows:
             if self.due > second + 64:
                 self.due = self._next_due()
         tally.ok += batch.ok
-        tally.failed += batch.failed
-        tally.neutral += neutral
         tally.timed += batch.timed
         tally.seconds += batch.seconds
-        tally.failed_seconds += batch.failed_seconds
+        if batch.failed:
+            tally.failed += batch.failed
+            tally.failed_seconds += batch.failed_seconds
         if batch.keys:
-            tally.chunks += (batch.keys,)  # type: ignore[operator]  # a list until the slice is closed
+            tally.chunks.append(batch.keys)
         if kinds:
+            tally.neutral += neutral
             tally.add_kinds(kinds.items())
 
     def advance(self, second: int) -> None:
@@ -184,8 +194,8 @@ class Windows:
     def _close(self, piece: Slice) -> None:
         """Move the open second to the closed ones; a second may be closed in several pieces."""
         chunks = piece.chunks
-        # A tuple of one is smaller than a list, and a closed slice grows no more.
-        piece.chunks = tuple(chunks) if len(chunks) <= 1 else (pack(chunks)[0],)
+        piece.keys = chunks[0] if len(chunks) == 1 else pack(chunks)[0]
+        piece.chunks = _CLOSED
         self._seconds.append(piece)
         self._open = None
 
@@ -211,8 +221,8 @@ class Windows:
         merged = Slice(index)
         for piece in pieces:
             merged.add(piece)
-        keys, counts = pack(merged.chunks)
-        merged.chunks = (keys,) if merged.timed else ()
+        merged.keys, counts = pack(merged.chunks)
+        merged.chunks = _CLOSED
         if counts is not None and not folded:
             self._fold_counts(counts)
             folded = True

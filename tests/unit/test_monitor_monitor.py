@@ -1,0 +1,273 @@
+"""The front door: recording from anywhere, summaries that say what happened, bounded against hostile names."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from decimal import Decimal
+from math import inf, isnan, nan
+
+import pytest
+
+from understudy.core.errors import ConnectFailed
+from understudy.core.types import Attribution, OutcomeClass
+from understudy.monitor import PerformanceMonitor
+from understudy.testing.clock import FakeClock
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def monitor(clock: FakeClock) -> PerformanceMonitor:
+    return PerformanceMonitor(clock)
+
+
+def test_a_summary_without_samples_prints_as_the_document_prints_it(monitor: PerformanceMonitor) -> None:
+    summary = monitor.get_performance_summary()
+    assert isnan(summary["overall_success_rate"])
+    assert f"{summary['overall_success_rate']:.1f}%" == "nan%"
+    assert summary["apis"] == {}
+
+
+def test_a_summary_counts_what_was_recorded(monitor: PerformanceMonitor) -> None:
+    for _ in range(3):
+        monitor.record_request_start("odds")
+        monitor.record_request_success("odds", 0.5)
+    monitor.record_request_start("odds")
+    monitor.record_request_failure("odds", TimeoutError("no answer"), 2.0)
+    monitor.record_request_start("odds")
+    summary = monitor.get_performance_summary()
+    assert summary["overall_success_rate"] == 75.0
+    odds = summary["apis"]["odds"]
+    assert odds["total_requests"] == 4
+    assert (odds["success_rate"], odds["error_rate"]) == (75.0, 25.0)
+    assert odds["avg_response_time"] == 0.5
+    assert odds["p95"] == pytest.approx(0.5, rel=0.01)
+    assert odds["requests_per_minute"] == 4.0
+    assert odds["errors_by_class"] == {"timeout": 1}
+    assert odds["errors_by_attribution"] == {"provider": 1}
+    assert odds["last_error"]["message"] == "TimeoutError: no answer"
+    assert odds["in_flight"] == 1
+
+
+def test_successes_without_a_start_never_make_the_balance_negative(monitor: PerformanceMonitor) -> None:
+    monitor.record_request_success("odds", 0.1)
+    assert monitor.in_flight("odds") == 0
+    monitor.record_request_start("odds")
+    assert monitor.in_flight("odds") == 1
+    monitor.record_request_failure("odds", "down")
+    assert monitor.in_flight("odds") == 0
+
+
+@pytest.mark.parametrize("odd", [nan, inf, -0.1, -inf, "1", None, [], 1j])
+def test_a_response_time_that_is_no_time_is_refused_clearly(monitor: PerformanceMonitor, odd: object) -> None:
+    with pytest.raises(ValueError, match="response_time: expected a finite number of seconds"):
+        monitor.record_request_success("odds", odd)  # type: ignore[arg-type]  # the point of the test
+    if odd is not None:
+        with pytest.raises(ValueError, match="response_time: expected"):
+            monitor.record_request_failure("odds", "down", odd)  # type: ignore[arg-type]  # the point of the test
+    assert monitor.snapshot("odds").total == 0
+
+
+@pytest.mark.parametrize("fine", [0, -0.0, 0.0, 1, True, Decimal("0.5"), 1e-9, 10**30])
+def test_any_number_of_seconds_is_taken_as_a_success(monitor: PerformanceMonitor, fine: float) -> None:
+    monitor.record_request_success("odds", fine)
+    snapshot = monitor.snapshot("odds")
+    assert (snapshot.successes, snapshot.failures) == (1, 0)
+
+
+@pytest.mark.parametrize("name", ["", " ", "\x1b[31m", "a\nb", "x" * 10_000, "\u202eevil", "ação"])
+def test_a_strange_name_is_counted_under_a_printable_one(monitor: PerformanceMonitor, name: str) -> None:
+    monitor.record_request_success(name, 0.1)
+    monitor.record_request_failure(name, None)
+    monitor.record_request_start(name)
+    (kept,) = monitor.names()
+    assert kept.isprintable()
+    assert 0 < len(kept) <= 200
+    assert monitor.snapshot(kept).total == 2
+
+
+def test_names_are_bounded_and_what_is_over_the_bound_is_counted_as_other(clock: FakeClock) -> None:
+    monitor = PerformanceMonitor(clock, max_names=10)
+    for number in range(100):
+        monitor.record_request_success(f"name-{number}", 0.1)
+    assert len(monitor.names()) == 11
+    assert monitor.snapshot("other").total == 90
+    assert monitor.overflowed == 90
+    assert monitor.get_performance_summary()["total_requests"] == 100
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * 201, 7])
+def test_a_series_wants_a_proper_name(monitor: PerformanceMonitor, name: str) -> None:
+    with pytest.raises(ValueError, match="API name"):
+        monitor.series(name)
+
+
+def test_an_exception_that_cannot_be_printed_is_recorded_all_the_same(monitor: PerformanceMonitor) -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no")
+
+    monitor.record_request_failure("odds", Mute())
+    snapshot = monitor.snapshot("odds")
+    assert snapshot.failures == 1
+
+
+def test_texts_of_errors_are_clipped_and_carry_neither_secrets_nor_control_characters(
+    monitor: PerformanceMonitor,
+) -> None:
+    text = "GET https://user:hunter2@host/?api_key=abc123 \x1b[2J Authorization: Bearer s3cr3t " + "z" * 5000
+    monitor.record_request_failure("odds", RuntimeError(text))
+    message = monitor.get_performance_summary()["apis"]["odds"]["last_error"]["message"]
+    assert len(message) < 400
+    assert message.isprintable()
+    for secret in ("hunter2", "abc123", "s3cr3t"):
+        assert secret not in message
+
+
+def test_the_class_of_a_recorded_failure_follows_its_exception(monitor: PerformanceMonitor) -> None:
+    for error in (TimeoutError(), ConnectFailed("refused"), ConnectionResetError(), ValueError("x"), "text", None):
+        monitor.record_request_failure("odds", error)
+    assert monitor.snapshot("odds").errors_by_class == {"timeout": 1, "connect": 1, "lost": 1, "provider": 3}
+
+
+def test_an_api_is_the_sum_of_its_operations(monitor: PerformanceMonitor) -> None:
+    monitor.series("odds", "fixtures").append(0.1)
+    monitor.series("odds", "live").append(0.3)
+    monitor.series("odds").neutral(OutcomeClass.RATE, Attribution.KEY)
+    monitor.record_request_success("odds", 0.2)
+    snapshot = monitor.snapshot("odds", "1m")
+    assert (snapshot.total, snapshot.successes, snapshot.neutral) == (4, 3, 1)
+    assert snapshot.success_rate == 100.0
+    assert snapshot.response_time == pytest.approx(0.2)
+    assert snapshot.neutral_by_class == {"rate": 1}
+    assert monitor.p50("odds") == pytest.approx(0.2, rel=0.01)
+    assert monitor.p50("nobody") is None
+
+
+def test_only_neutral_outcomes_leave_the_rates_open(monitor: PerformanceMonitor) -> None:
+    monitor.series("odds").neutral(OutcomeClass.RATE, Attribution.KEY)
+    snapshot = monitor.snapshot("odds")
+    assert (snapshot.total, snapshot.success_rate, snapshot.error_rate) == (1, None, None)
+
+
+def test_clearing_begins_statistics_anew_and_leaves_the_counters_of_metrics(
+    monitor: PerformanceMonitor, clock: FakeClock
+) -> None:
+    monitor.record_request_success("odds", 0.1)
+    monitor.record_request_failure("odds", "down")
+    monitor.record_request_success("fixtures", 0.1)
+    version = monitor.changed("odds")
+    monitor.clear("odds")
+    summary = monitor.get_performance_summary()
+    assert summary["apis"]["odds"]["total_requests"] == 0
+    assert summary["apis"]["odds"]["errors_by_class"] == {}
+    assert summary["apis"]["fixtures"]["total_requests"] == 1
+    counters = monitor.cumulative("odds")
+    assert (counters.successes, counters.failures, sum(counters.buckets)) == (1, 1, 1)
+    assert counters.outcomes == {(OutcomeClass.PROVIDER, Attribution.PROVIDER): 1}
+    assert monitor.changed("odds") != version
+    monitor.record_request_success("odds", 0.1)
+    assert monitor.get_performance_summary()["apis"]["odds"]["total_requests"] == 1
+
+
+def test_an_api_that_nothing_happened_to_keeps_its_version(monitor: PerformanceMonitor, clock: FakeClock) -> None:
+    monitor.series("odds").append(0.1)
+    monitor.series("fixtures").append(0.1)
+    monitor.drain()
+    before = {name: monitor.changed(name) for name in monitor.names()}
+    clock.tick(100.0)
+    monitor.series("odds").append(0.1)
+    monitor.drain()
+    assert monitor.changed("odds") > before["odds"]
+    assert monitor.changed("fixtures") == before["fixtures"]
+
+
+def test_requests_per_minute_divides_by_the_age_of_a_young_api(monitor: PerformanceMonitor, clock: FakeClock) -> None:
+    for _ in range(120):
+        monitor.record_request_success("odds", 0.1)
+        clock.tick(1.0)
+    snapshot = monitor.snapshot("odds", "1h")
+    assert snapshot.covered == 120.0
+    assert snapshot.requests_per_minute == 60.0
+
+
+def test_another_thread_that_reads_leaves_series_with_an_owner_alone(monitor: PerformanceMonitor) -> None:
+    threads: list[int] = []
+    series = monitor.series("odds", "fixtures")
+    series.listener = lambda batch: threads.append(threading.get_ident())
+    monitor.drain()
+    series.append(0.1)
+    reader = threading.Thread(target=monitor.get_performance_summary)
+    reader.start()
+    reader.join()
+    assert threads == []
+    monitor.drain()
+    assert threads == [threading.get_ident()]
+
+
+def test_one_raising_listener_does_not_keep_others_from_being_drained(
+    monitor: PerformanceMonitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    def listen(batch: object) -> None:
+        raise RuntimeError("listener")
+
+    monitor.series("a").listener = listen
+    monitor.series("a").append(0.1)
+    monitor.series("b").append(0.1)
+    monitor.drain()
+    assert monitor.snapshot("a").total == monitor.snapshot("b").total == 1
+    assert "listener of the series of a failed" in caplog.text
+
+
+def test_without_a_loop_one_thread_drains_what_is_recorded(clock: FakeClock) -> None:
+    monitor = PerformanceMonitor(clock)
+    monitor.record_request_success("odds", 0.1)
+    thread = monitor._drainer
+    assert thread is not None
+    assert thread.daemon
+    monitor.record_request_success("fixtures", 0.1)
+    assert monitor._drainer is thread
+    monitor.drain_recorded()  # what the thread does each second
+    assert monitor.cumulative("odds").successes == 1
+
+
+async def test_an_application_that_drains_needs_no_thread_until_it_lets_go(clock: FakeClock) -> None:
+    monitor = PerformanceMonitor(clock)
+    monitor.drain()
+    monitor.record_request_success("odds", 0.1)
+    assert monitor._drainer is None
+    monitor.release()
+    monitor.record_request_success("odds", 0.1)
+    assert monitor._drainer is not None
+    assert monitor.snapshot("odds").total == 2
+
+
+def test_counts_are_exact_from_many_threads_and_a_loop(monitor: PerformanceMonitor) -> None:
+    def record() -> None:
+        for number in range(2000):
+            monitor.record_request_start(f"api-{number % 7}")
+            monitor.record_request_success(f"api-{number % 7}", 0.1)
+            if number % 50 == 0:
+                monitor.get_performance_summary()
+
+    async def on_a_loop() -> None:
+        record()
+
+    threads = [threading.Thread(target=record) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    asyncio.run(on_a_loop())
+    for thread in threads:
+        thread.join()
+    summary = monitor.get_performance_summary()
+    assert summary["total_requests"] == 8000
+    assert all(api["in_flight"] == 0 for api in summary["apis"].values())
+
+
+def test_an_unknown_window_is_named(monitor: PerformanceMonitor) -> None:
+    with pytest.raises(ValueError, match="expected one of 1m, 5m, 1h, found '2h'"):
+        monitor.snapshot("odds", "2h")
