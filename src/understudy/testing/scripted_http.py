@@ -45,7 +45,7 @@ Reply: TypeAlias = Answer | BaseException | int
 Script: TypeAlias = Union[Reply, Iterable[Reply], Callable[[HttpRequest], Reply], Mapping[str, "Script"]]  # noqa: UP007 - `|` cannot take a forward reference
 
 
-class ScriptExhausted(AssertionError):  # noqa: N818 - read as a sentence in a test report
+class ScriptExhausted(AssertionError):
     """The code under test sent more requests than the script foresees."""
 
 
