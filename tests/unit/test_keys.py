@@ -11,6 +11,7 @@ from understudy.core.secrets import Secret
 from understudy.core.types import Mode
 from understudy.resilience.api import ApiOptions
 from understudy.resilience.keys import AuthOptions, Key, KeyOptions, KeyPool
+from understudy.resilience.limiter import RateLimitOptions
 from understudy.resilience.outcome import SUCCESS, Classifier
 from understudy.resilience.quota import QuotaOptions
 from understudy.testing.clock import FakeClock
@@ -166,6 +167,20 @@ def test_off_learns_nothing() -> None:
     answer(pool, pool.pick(), 200, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "60"})
     pool.pick()
     assert pool.quotas() == []
+
+
+def test_the_configured_rate_of_a_key_is_kept_and_unused_moments_come_back() -> None:
+    clock = FakeClock()
+    limited = ApiOptions(rate_limit=RateLimitOptions(rate=1, per=10))
+    pool = KeyPool("slow", limited, clock, lambda kind, detail: None)
+    pool.give_back(pool.pick())
+    pool.settle(pool.pick(), SUCCESS, 200, {})
+    with pytest.raises(RateLimited) as caught:
+        pool.pick()
+    assert caught.value.retry_after == pytest.approx(10.0)
+    assert pool.release_after() == pytest.approx(10.0)
+    clock.tick(10.0)
+    pool.pick()
 
 
 def test_units_of_calls_without_an_end_come_back() -> None:

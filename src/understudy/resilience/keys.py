@@ -14,6 +14,7 @@ from understudy.core.options import Doc, Options
 from understudy.core.secrets import Secret
 from understudy.core.types import Mode, OutcomeClass
 
+from .limiter import RateLimiter
 from .limits import LimitInfo, parse_limits
 from .outcome_table import SUCCESS, Outcome
 from .presets import preset_for
@@ -22,6 +23,7 @@ from .retry_after import QUOTA_CAP
 
 if TYPE_CHECKING:
     from .api import ApiOptions
+    from .limiter import RateLimitOptions
 
 #: A refused key rests that long, doubled by each refusal that follows; seconds.
 QUARANTINE: Final = 60.0
@@ -67,7 +69,7 @@ class Key:
     """One key of a pool. Times are monotonic; `secret` is None for the anonymous key of a keyless API."""
 
     __slots__ = (
-        "account", "alias", "billing_until", "hold_reason", "hold_until", "last_used", "pool", "quarantined",
+        "account", "alias", "billing_until", "hold_reason", "hold_until", "last_used", "limiter", "pool", "quarantined",
         "quarantined_until", "refusals", "secret", "throttles", "warned_until",
     )  # fmt: skip
 
@@ -77,6 +79,8 @@ class Key:
         self.secret = secret
         self.account = account
         self.last_used = 0
+        #: The configured rate of this key; None: unlimited.
+        self.limiter: RateLimiter | None = None
         self.clear()
 
     def clear(self) -> None:
@@ -118,10 +122,13 @@ class KeyPool:
         self._skip = 0
         self._keys: list[Key] = []
         self._misconfigured = False
+        self._rate: RateLimitOptions | None = None
         self._apply(options)
 
     def _apply(self, options: ApiOptions) -> None:
-        self._options = options
+        rate = options.rate_limit
+        limited_as_before = self._rate is rate or self._rate == rate
+        self._rate = rate
         self._quota = options.quota
         self._preset = preset_for(options)
         hub = options.hub or urlsplit(options.base_url).netloc or self.api
@@ -134,6 +141,9 @@ class KeyPool:
         if not self._keys:
             account = self.ledger.account(hub, self.api, "", self._quota)
             self._keys.append(self._kept(old, None, "", account))
+        for key in self._keys:
+            if rate is None or not limited_as_before or key.limiter is None:
+                key.limiter = None if rate is None or rate.mode is Mode.OFF else RateLimiter(rate, self._clock)
         self._first = self._keys[0]
         self._replain()
 
@@ -151,7 +161,7 @@ class KeyPool:
         return self
 
     def _replain(self) -> None:
-        self._plain = len(self._keys) == 1 and not self._first.resting
+        self._plain = len(self._keys) == 1 and not self._first.resting and self._first.limiter is None
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -188,6 +198,8 @@ class KeyPool:
         self._picks += 1
         chosen.last_used = self._picks
         chosen.account.begin()
+        if chosen.limiter is not None:
+            chosen.limiter.reserve()
         return chosen
 
     def _refusal(self, key: Key, now: float, critical: bool) -> tuple[str, float]:
@@ -198,6 +210,10 @@ class KeyPool:
             return "billing", key.billing_until
         if key.hold_until > now:
             return "held", key.hold_until
+        if key.limiter is not None:
+            wait = key.limiter.wait_time()
+            if wait > 0:
+                return "rate", now + wait
         if not key.account.buckets or self._quota.mode is Mode.OFF:
             return "", 0.0
         found = key.account.refusal(now, critical)
@@ -280,11 +296,13 @@ class KeyPool:
 
     def abandoned(self, key: Key) -> None:
         """The attempt ended without a response: the API may have counted it, so we do."""
-        key.account.end(True)
+        key.account.end(executed=True)
 
     def give_back(self, key: Key) -> None:
         """Nothing was sent: the reserved unit goes back."""
-        key.account.end(False)
+        key.account.end(executed=False)
+        if key.limiter is not None:
+            key.limiter.give_back()
 
     def _hold(self, key: Key, outcome: Outcome, now: float) -> None:
         wait = outcome.retry_after
