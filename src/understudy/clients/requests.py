@@ -110,16 +110,15 @@ class _Raw(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        taken = []
-        while size < 0 or sum(map(len, taken)) < size:
-            if not self._rest and not self._more():
-                break
-            take = len(self._rest) if size < 0 else size - sum(map(len, taken))
-            taken.append(self._rest[:take])
+        taken = b""
+        # One piece as it comes for a bounded read; everything for an unbounded one.
+        while self._rest or self._more():
+            take = len(self._rest) if size < 0 else size
+            taken += self._rest[:take]
             self._rest = self._rest[take:]
-            if size > 0:
+            if size >= 0:
                 break
-        return b"".join(taken)
+        return taken
 
     def _more(self) -> bool:
         try:
