@@ -37,7 +37,10 @@ def test_the_skew_of_the_server_s_clock_does_not_matter(wait: int, skew: int) ->
     assert parse_retry_after(headers, NOW) == wait
 
 
-@given(st.dictionaries(LIMITS, st.one_of(st.text(max_size=60), st.from_regex(r"[0-9;=rtqw,\" -]{0,40}", fullmatch=True))))
+VALUES = st.one_of(st.text(max_size=60), st.from_regex(r"[0-9;=rtqw,\" -]{0,40}", fullmatch=True))
+
+
+@given(st.dictionaries(LIMITS, VALUES))
 def test_any_limit_headers_give_bounded_limits(headers: dict[str, str]) -> None:
     for info in parse_limits(headers, QuotaOptions(), NOW):
         assert info.limit is None or info.limit >= 0

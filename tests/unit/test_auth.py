@@ -123,7 +123,8 @@ def test_a_query_key_is_quoted_and_put_before_the_fragment() -> None:
     ],
 )
 async def test_another_origin_gets_no_key(url: str) -> None:
-    for auth in ({"kind": "bearer"}, {"kind": "query", "name": "k"}, {"kind": "rapidapi"}):
+    kinds: tuple[dict[str, Any], ...] = ({"kind": "bearer"}, {"kind": "query", "name": "k"}, {"kind": "rapidapi"})
+    for auth in kinds:
         authenticator, key, _ = signer(**auth)
         sent = request(url)
         with pytest.raises(ForeignOrigin) as caught:

@@ -192,8 +192,8 @@ def test_units_of_calls_without_an_end_come_back() -> None:
 
 def test_nothing_shows_a_key() -> None:
     pool, _, events = pool_of("", "")
+    key = pool.pick()
     for _ in range(2):
-        key = pool.pick()
         pool.settle(key, JUDGE.error(RuntimeError("x"), elapsed=0), None)
         answer(pool, pool.pick(), 401)
     shown = f"{pool.view()} {pool.quotas()} {events} {key!r} {pool.export_state()} {pool.ledger.export_state()}"

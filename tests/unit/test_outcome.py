@@ -14,9 +14,8 @@ import pytest
 from understudy.core import errors as our
 from understudy.core.errors import OptionError
 from understudy.core.secrets import Secret
-from understudy.core.types import Attribution as A
+from understudy.core.types import Attribution, Verdict
 from understudy.core.types import OutcomeClass as C
-from understudy.core.types import Verdict as V
 from understudy.resilience.api import ApiOptions
 from understudy.resilience.breaker import BreakerOptions
 from understudy.resilience.keys import AuthOptions, KeyOptions
@@ -44,18 +43,18 @@ def row(outcome: Outcome) -> tuple[object, ...]:
     return outcome.kind, outcome.attribution, outcome.verdict, outcome.again, outcome.next
 
 
-PROVIDER = (C.PROVIDER, A.PROVIDER, V.FAILURE, Again.SAFE, Next.SAFE)
-CALLER = (C.CALLER, A.CALLER, V.NEUTRAL, Again.NO, Next.NO)
-KEY = (C.KEY, A.KEY, V.NEUTRAL, Again.NO, Next.ANY)
+PROVIDER = (C.PROVIDER, Attribution.PROVIDER, Verdict.FAILURE, Again.SAFE, Next.SAFE)
+CALLER = (C.CALLER, Attribution.CALLER, Verdict.NEUTRAL, Again.NO, Next.NO)
+KEY = (C.KEY, Attribution.KEY, Verdict.NEUTRAL, Again.NO, Next.ANY)
 
 BY_STATUS = [
     *((status, PROVIDER) for status in (500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 408)),
     *((status, CALLER) for status in (400, 404, 409, 410, 413, 415, 422, 301, 302, 304, 501, 505, 418, 100)),
     (401, KEY),
     (403, KEY),
-    (402, (C.BILLING, A.KEY, V.NEUTRAL, Again.NO, Next.ANY)),
-    (429, (C.RATE, A.KEY, V.NEUTRAL, Again.ANY, Next.ANY)),
-    *((status, (C.SUCCESS, A.NONE, V.SUCCESS, Again.NO, Next.NO)) for status in (200, 201, 204, 206)),
+    (402, (C.BILLING, Attribution.KEY, Verdict.NEUTRAL, Again.NO, Next.ANY)),
+    (429, (C.RATE, Attribution.KEY, Verdict.NEUTRAL, Again.ANY, Next.ANY)),
+    *((status, (C.SUCCESS, Attribution.NONE, Verdict.SUCCESS, Again.NO, Next.NO)) for status in (200, 201, 204, 206)),
 ]
 
 
@@ -69,26 +68,26 @@ def test_refusals_count_as_not_executed_so_any_method_may_go_on(status: int) -> 
     assert not PLAIN.response(status, {}, b"", NOW).executed
 
 
-LOST = (C.LOST, A.PROVIDER, V.FAILURE, Again.SAFE, Next.SAFE)
-CONNECT = (C.CONNECT, A.PROVIDER, V.FAILURE, Again.ANY, Next.ANY)
-LOCAL = (C.LOCAL, A.LOCAL, V.NEUTRAL, Again.ANY, Next.NO)
-TIMEOUT = (C.TIMEOUT, A.PROVIDER, V.FAILURE, Again.NO, Next.SAFE)
-BODY = (C.BODY, A.PROVIDER, V.FAILURE, Again.SAFE, Next.SAFE)
+LOST = (C.LOST, Attribution.PROVIDER, Verdict.FAILURE, Again.SAFE, Next.SAFE)
+CONNECT = (C.CONNECT, Attribution.PROVIDER, Verdict.FAILURE, Again.ANY, Next.ANY)
+LOCAL = (C.LOCAL, Attribution.LOCAL, Verdict.NEUTRAL, Again.ANY, Next.NO)
+TIMEOUT = (C.TIMEOUT, Attribution.PROVIDER, Verdict.FAILURE, Again.NO, Next.SAFE)
+BODY = (C.BODY, Attribution.PROVIDER, Verdict.FAILURE, Again.SAFE, Next.SAFE)
 GENERIC = PROVIDER
-CANCELLED = (C.CANCELLED, A.CALLER, V.NEUTRAL, Again.NO, Next.NO)
-SEMANTIC = (C.SEMANTIC, A.PROVIDER, V.FAILURE, Again.ONCE_SAFE, Next.SAFE)
-REJECTED = (C.REJECTED, A.SELF, V.NEUTRAL, Again.NO, Next.ANY)
+CANCELLED = (C.CANCELLED, Attribution.CALLER, Verdict.NEUTRAL, Again.NO, Next.NO)
+SEMANTIC = (C.SEMANTIC, Attribution.PROVIDER, Verdict.FAILURE, Again.ONCE_SAFE, Next.SAFE)
+REJECTED = (C.REJECTED, Attribution.SELF, Verdict.NEUTRAL, Again.NO, Next.ANY)
 
 ERRORS = [
     *((our.ConnectFailed("x", stage=stage), CONNECT) for stage in ("dns", "refused", "timeout", "tls")),
     (our.PoolTimeout("x"), LOCAL),
     (our.ConnectionLost("x", reused=False), LOST),
-    (our.ConnectionLost("x", sent=False), (C.LOST, A.PROVIDER, V.FAILURE, Again.ANY, Next.ANY)),
-    (our.ConnectionLost("x", reused=True), (C.LOST, A.LOCAL, V.NEUTRAL, Again.FRESH, Next.SAFE)),
+    (our.ConnectionLost("x", sent=False), (C.LOST, Attribution.PROVIDER, Verdict.FAILURE, Again.ANY, Next.ANY)),
+    (our.ConnectionLost("x", reused=True), (C.LOST, Attribution.LOCAL, Verdict.NEUTRAL, Again.FRESH, Next.SAFE)),
     (our.AttemptTimeout("x"), TIMEOUT),
     (our.AttemptTimeout("x", stage="idle"), BODY),
     (our.BodyBroken("x", received=3), BODY),
-    (our.TruncatedResponse("x", received=3), (C.BODY, A.PROVIDER, V.FAILURE, Again.NO, Next.NO)),
+    (our.TruncatedResponse("x", received=3), (C.BODY, Attribution.PROVIDER, Verdict.FAILURE, Again.NO, Next.NO)),
     (our.BodyTooLarge("x"), SEMANTIC),
     (our.BadResponse("x", status=503), PROVIDER),
     (our.BadResponse("x", status=200), SEMANTIC),
@@ -121,7 +120,7 @@ def test_an_error(error: BaseException, expected: tuple[object, ...]) -> None:
 
 
 def test_a_superseded_hedge_is_neutral() -> None:
-    assert SUPERSEDED.verdict is V.NEUTRAL
+    assert SUPERSEDED.verdict is Verdict.NEUTRAL
 
 
 def test_an_attempt_timeout_is_slow_and_a_long_cancellation_too() -> None:
@@ -241,14 +240,14 @@ def test_a_404_goes_on_only_when_asked_for() -> None:
 
 def test_a_429_counts_as_failure_when_so_configured() -> None:
     judge = Classifier(ApiOptions(breaker=BreakerOptions(rate_limit_counts=True)))
-    assert judge.response(429, {}, b"", NOW).verdict is V.FAILURE
+    assert judge.response(429, {}, b"", NOW).verdict is Verdict.FAILURE
 
 
 def test_a_429_is_quota_when_the_text_or_a_long_window_says_so() -> None:
     text = PLAIN.response(429, {}, b'{"message": "You have exceeded the MONTHLY quota"}', NOW)
     spent = PLAIN.response(429, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "90000"}, b"", NOW)
     short = PLAIN.response(429, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "30"}, b"", NOW)
-    assert (text.kind, text.attribution) == (C.QUOTA, A.QUOTA)
+    assert (text.kind, text.attribution) == (C.QUOTA, Attribution.QUOTA)
     assert (spent.kind, spent.retry_after) == (C.QUOTA, 90000.0)
     assert (short.kind, short.retry_after) == (C.RATE, 30.0)
 
@@ -271,7 +270,7 @@ def test_a_reset_header_means_nothing_on_other_statuses() -> None:
 
 def test_a_5xx_that_the_hub_itself_answers_is_the_hub_s() -> None:
     marked = HUB.response(503, {"X-RapidAPI-Proxy-Response": "true"}, b"", NOW)
-    assert row(marked) == (C.HUB, A.HUB, V.FAILURE, Again.NO, Next.SAFE)
+    assert row(marked) == (C.HUB, Attribution.HUB, Verdict.FAILURE, Again.NO, Next.SAFE)
     assert HUB.response(503, {"X-RapidAPI-Proxy-Response": "false"}, b"", NOW).kind is C.PROVIDER
     assert HUB.response(503, {}, b"", NOW).kind is C.PROVIDER
 
@@ -384,16 +383,17 @@ def test_a_rule_that_cannot_be_used_is_refused_at_registration(rule: OutcomeRule
 def test_a_huge_error_body_costs_little() -> None:
     judge = Classifier(ApiOptions(outcomes=(OutcomeRule("key", status="500", json="a", pattern="x.*y.*z"),)))
     body = b'{"a": "' + b"x" * (30 * 1024 * 1024) + b'"}'
-    begun = time.process_time()  # noqa: TID251  # the cost itself is what is tested
+    begun = time.process_time()  # the cost itself is what is tested
     assert judge.response(500, {}, body, NOW).kind is C.PROVIDER
-    assert time.process_time() - begun < 0.2  # noqa: TID251  # likewise
+    assert time.process_time() - begun < 0.2  # likewise
 
 
 def test_the_reason_is_one_short_line_without_secrets() -> None:
     secret = "s3cr3t-of-the-user"
     keys = (KeyOptions(Secret(secret)),)
     judge = Classifier(ApiOptions(auth=AuthOptions(kind="bearer", keys=keys)))
-    body = json.dumps({"error": {"message": f"Bad key {secret}\r\n\x1b[31m or sk_live_4242abcd4242abcd4242 " + "x " * 500}})
+    message = f"Bad key {secret}\r\n\x1b[31m or sk_live_4242abcd4242abcd4242 " + "x " * 500
+    body = json.dumps({"error": {"message": message}})
     reason = judge.response(401, {}, body.encode(), NOW).reason
     assert secret not in reason
     assert "sk_live" not in reason
