@@ -1,0 +1,129 @@
+"""What can only be judged with the whole tree in sight: names that refer to others, texts that must compile."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from understudy.core.errors import OptionError
+from understudy.resilience import conditions
+from understudy.resilience.api import ApiOptions
+
+from .faults import Fault, Path, did_you_mean, shown
+from .settings import Settings
+from .shape import normalised
+from .tree import Layer
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_BREAKS = re.compile(r"[\r\n\0]")
+
+
+class CrossCheck:
+    """Collects the faults of a settings tree that is valid field by field."""
+
+    def __init__(self, settings: Settings, layer: Layer, faults: list[Fault]) -> None:
+        self._settings, self._layer, self._faults = settings, layer, faults
+
+    def run(self) -> None:
+        """Look at everything."""
+        for kind, names in (("apis", self._settings.apis), ("routes", self._settings.routes)):
+            self._same_names(kind, list(names))
+        for name, api in self._settings.apis.items():
+            self._api(("apis", name), api)
+        for name, route in self._settings.routes.items():
+            seen: set[str] = set()
+            for index, api_name in enumerate(route.apis):
+                path: Path = ("routes", name, "apis", index)
+                if api_name not in self._settings.apis:
+                    hint = did_you_mean(api_name, self._settings.apis)
+                    self._add(path, "no API of that name is configured", shown(path, api_name), hint)
+                elif api_name in seen:
+                    self._add(path, "the API is named twice", shown(path, api_name))
+                seen.add(api_name)
+
+    def _add(self, path: Path, expected: str, found: str = "", hint: str = "") -> None:
+        self._faults.append(Fault(path, self._layer.origin(path), expected, found, hint))
+
+    def _same_names(self, kind: str, names: list[str]) -> None:
+        first: dict[str, str] = {}
+        for name in names:
+            other = first.setdefault(normalised(name), name)
+            if not name.strip() or _BREAKS.search(name):
+                self._add((kind, name), "a name must not be empty or hold line ends")
+            if other != name:
+                self._add((kind, name), f"is the same name as {other!r} in environment variables", hint="rename one")
+
+    def _api(self, at: Path, api: ApiOptions) -> None:
+        self._address((*at, "base_url"), api.base_url)
+        path = api.health_check.path
+        if path and (not path.startswith("/") or _BREAKS.search(path)):
+            self._add((*at, "health_check", "path"), "expected a path that begins with /", shown((), path))
+        self._headers((*at, "headers"), api.headers or {})
+        self._auth((*at, "auth"), api)
+        self._success((*at, "success"), api)
+        for index, rule in enumerate(api.outcomes):
+            here = (*at, "outcomes", index)
+            self._compiles((*here, "status"), rule.status, lambda text: conditions.statuses(text, "outcomes"))
+            self._compiles((*here, "header"), rule.header, lambda text: conditions.HeaderCondition(text, "outcomes"))
+            self._compiles((*here, "json"), rule.json, lambda text: conditions.query(text, "outcomes", "json"))
+            self._compiles(
+                (*here, "pattern"), rule.pattern, lambda text: conditions.pattern(text, "outcomes", "pattern")
+            )
+
+    def _success(self, at: Path, api: ApiOptions) -> None:
+        success = api.success
+        for index, status in enumerate(success.status):
+            self._compiles((*at, "status", index), status, lambda text: conditions.statuses(text, "success"))
+        self._compiles((*at, "header"), success.header, lambda text: conditions.HeaderCondition(text, "success"))
+        self._compiles((*at, "json"), success.json, lambda text: conditions.query(text, "success", "json"))
+
+    def _compiles(self, path: Path, text: str, compiler: Callable[[str], object]) -> None:
+        if not text:
+            return
+        try:
+            compiler(text)
+        except OptionError as error:
+            self._add(path, f"expected {error.expected}".replace("\n", " "), shown(path, text))
+
+    def _address(self, path: Path, url: str) -> None:
+        if not url:
+            return
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            self._add(path, "expected an address such as https://api.example.com/v1")
+            return
+        if "@" in parts.netloc:
+            self._add(path, "must hold no user name and password", hint='use [auth] with keys = ["env:NAME"]')
+        elif parts.scheme not in ("http", "https") or not host or _BREAKS.search(url) or " " in url:
+            self._add(path, "expected http:// or https:// and a host", shown(path, url))
+
+    def _headers(self, at: Path, headers: dict[str, str]) -> None:
+        for name, value in headers.items():
+            if not _TOKEN.fullmatch(name):
+                self._add((*at, name), "expected the name of a header")
+            if _BREAKS.search(value):
+                self._add((*at, name), "a header's value must not hold line ends")
+
+    def _auth(self, at: Path, api: ApiOptions) -> None:
+        auth = api.auth
+        if auth.kind != "none" and not auth.keys:
+            self._add((*at, "keys"), f"kind {auth.kind!r} needs at least one key", hint='keys = ["env:NAME"]')
+        if auth.kind == "rapidapi" and not api.base_url:
+            self._add((*at, "kind"), "kind 'rapidapi' needs base_url, which its host header is taken from")
+        if auth.kind in ("header", "query") and not auth.name:
+            self._add((*at, "name"), f"kind {auth.kind!r} needs the name that carries the key")
+        if auth.kind in ("oauth2_client_credentials", "token_request") and not auth.token_url:
+            self._add((*at, "token_url"), f"kind {auth.kind!r} needs it")
+        self._address((*at, "token_url"), auth.token_url)
+        if auth.name and auth.kind == "header" and not _TOKEN.fullmatch(auth.name):
+            self._add((*at, "name"), "expected the name of a header")
+        if _BREAKS.search(auth.prefix):
+            self._add((*at, "prefix"), "must not hold line ends")
+        self._compiles((*at, "token_path"), auth.token_path, lambda text: conditions.query(text, "auth", "token_path"))
+        self._compiles((*at, "expires_path"), auth.expires_path, lambda t: conditions.query(t, "auth", "expires_path"))
+        for index, key in enumerate(auth.keys):
+            if _BREAKS.search(key.value.reveal()):
+                self._add((*at, "keys", index, "value"), "a key must not hold line ends")

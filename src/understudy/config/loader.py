@@ -1,0 +1,242 @@
+"""The one loader: every source in its order, every fault at once, every value with its origin."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+from understudy.core.errors import ConfigError
+from understudy.core.secrets import Secret
+
+from .check import refuse_unknown, validate
+from .cross import CrossCheck
+from .environ import ChannelReader
+from .faults import Fault, Origin, Path, did_you_mean
+from .settings import Settings
+from .shorthand import expand, full_environment
+from .sources import Variables, read_dotenv, read_toml, real_environment
+from .tree import Layer
+from .variables import override_layer, variable_layer
+
+DEFAULT_FILE = "understudy.toml"
+ENVIRONMENTS = ("development", "staging", "production")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Valid settings, where each value came from, and what is worth a warning."""
+
+    settings: Settings
+    origins: dict[Path, Origin]
+    warnings: tuple[str, ...]
+    #: The files that were looked at, there or not: what a `Watcher` watches.
+    files: tuple[FilePath, ...]
+
+    def origin(self, path: Path) -> Origin:
+        """Where the value at `path` came from."""
+        return Layer({}, self.origins).origin(path)
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every secret of the settings, for the log's redaction."""
+        return tuple(_secrets(self.settings))
+
+
+def load(
+    path: FilePath | str | None = None,
+    *,
+    env: Mapping[str, str] | None = None,
+    overrides: Sequence[str] = (),
+    cwd: FilePath | None = None,
+    environment: str | None = None,
+    secret_dirs: tuple[FilePath, ...] = (FilePath("/run/secrets"),),
+) -> Loaded:
+    """Load the configuration.
+
+    Without `path`, `understudy.toml` of the current folder is read if it is there; `understudy.d` and
+    `.env` stand beside the file. `env` replaces the process's environment, `environment` names the
+    overlay, `overrides` are `PATH=VALUE` texts.
+
+    Raises:
+        ConfigError: with every fault at once.
+    """
+    return _Loading(path, env, overrides, cwd, environment, secret_dirs).run()
+
+
+class _Loading:
+    def __init__(
+        self,
+        path: FilePath | str | None,
+        env: Mapping[str, str] | None,
+        overrides: Sequence[str],
+        cwd: FilePath | None,
+        environment: str | None,
+        secret_dirs: tuple[FilePath, ...],
+    ) -> None:
+        self.faults: list[Fault] = []
+        self.warnings: list[str] = []
+        self._must_exist = path is not None
+        self._cwd = cwd or FilePath.cwd()
+        self._file = self._cwd / (path or DEFAULT_FILE)
+        self._environment = environment
+        self._overrides = overrides
+        self._dotenv = self._file.parent / ".env"
+        self._folder = self._file.parent / "understudy.d"
+        dotenv = read_dotenv(self._dotenv, self._name(self._dotenv), self.faults)
+        real = real_environment() if env is None else env
+        self._variables = Variables(real, dotenv, self._cwd, secret_dirs, self.faults)
+
+    def run(self) -> Loaded:
+        merged = Layer()
+        overlays: list[Layer] = []
+        for file in self._files():
+            layer = read_toml(file, self._name(file), self.faults)
+            overlays.append(self._overlays(layer))
+            refuse_unknown(layer, self.faults)
+            expand(layer, self.faults)
+            merged.go_over(layer)
+        later = [override_layer(self._overrides, self.faults)]
+        chosen = self._choose(merged, later[0])
+        for overlay in overlays:
+            self._overlay(overlay, chosen, merged)
+        variables = variable_layer(self._variables, merged.values, self.faults)
+        for layer in (variables, later[0]):
+            expand(layer, self.faults)
+            merged.go_over(layer)
+        merged.values["environment"] = chosen
+        sources = self._resolve(merged)
+        settings = validate(merged, self.faults)
+        if settings is not None:
+            CrossCheck(settings, merged, self.faults).run()
+        if settings is None or self.faults:
+            raise ConfigError(tuple(self.faults))
+        self._name_sources(settings, sources)
+        reader = ChannelReader(self._read)
+        settings = dataclasses.replace(settings, channels=reader.channels())
+        files = (self._file, self._folder, self._dotenv, *self._files())
+        return Loaded(settings, merged.origins, (*self.warnings, *reader.warnings), tuple(dict.fromkeys(files)))
+
+    def _name(self, file: FilePath) -> str:
+        return str(file.relative_to(self._cwd)) if file.is_relative_to(self._cwd) else str(file)
+
+    def _files(self) -> list[FilePath]:
+        first = [self._file] if self._must_exist or self._file.exists() else []
+        try:
+            more = sorted(self._folder.glob("*.toml"))
+        except OSError:
+            more = []
+        return [*first, *more]
+
+    def _overlays(self, layer: Layer) -> Layer:
+        """Take the `[environments.…]` tables out of a file's layer."""
+        tables = layer.values.pop("environments", {})
+        if not isinstance(tables, dict):
+            self.faults.append(Fault(("environments",), layer.origin(("environments",)), "expected a table"))
+            return Layer()
+        full: dict[str, Any] = {}
+        origins: dict[Path, Origin] = {}
+        for name, table in tables.items():
+            path: Path = ("environments", name)
+            if full_environment(name) not in ENVIRONMENTS or not isinstance(table, dict):
+                hint = did_you_mean(name, ENVIRONMENTS)
+                self.faults.append(Fault(path, layer.origin(path), "expected the table of an environment", hint=hint))
+                continue
+            full[full_environment(name)] = table
+            origins |= {(full_environment(name), *p[2:]): o for p, o in layer.origins.items() if p[:2] == path}
+        return Layer(full, origins)
+
+    def _overlay(self, overlay: Layer, chosen: str, merged: Layer) -> None:
+        """Merge the chosen environment's table; validate the others too, so that no fault waits for its day."""
+        base = copy.deepcopy(merged)
+        for name, table in overlay.values.items():
+            origins = {path[1:]: origin for path, origin in overlay.origins.items() if path[0] == name and path[1:]}
+            layer = Layer(table, origins)
+            if layer.values.pop("environment", None) is not None:
+                self.faults.append(Fault(("environment",), layer.origin(("environment",)), "unknown key of an overlay"))
+            refuse_unknown(layer, self.faults)
+            expand(layer, self.faults)
+            if name == chosen:
+                merged.go_over(layer)
+                continue
+            trial, faults = copy.deepcopy(base), list[Fault]()
+            trial.go_over(layer)
+            validate(trial, faults)
+            self.faults.extend(fault for fault in faults if fault.origin in origins.values())
+
+    def _choose(self, merged: Layer, overrides: Layer) -> str:
+        """The name of the environment: argument, command line, variable, file, default."""
+        candidates: list[tuple[Any, Origin]] = [(self._environment, Origin("cli"))]
+        candidates.append((overrides.values.get("environment"), Origin("cli")))
+        for name in ("UNDERSTUDY__ENVIRONMENT", "ENVIRONMENT"):
+            found = self._variables.get(name)
+            candidates.append((found[0].strip(), found[1]) if found else (None, Origin("env", name)))
+        candidates.append((merged.values.get("environment"), merged.origin(("environment",))))
+        value, origin = next(((v, o) for v, o in candidates if v), ("development", Origin("default")))
+        merged.origins["environment",] = origin
+        return full_environment(value) if isinstance(value, str) else value
+
+    def _read(self, name: str) -> tuple[str, str]:
+        found = self._variables.get(name)
+        return (found[0].strip(), str(found[1])) if found else ("", "")
+
+    # -- secrets ----------------------------------------------------------------------------------
+
+    def _resolve(self, merged: Layer) -> dict[Path, str]:
+        """Put the values that `env:NAME` and `file:PATH` mean in their places; answers their sources."""
+        sources: dict[Path, str] = {}
+        apis = merged.values.get("apis")
+        for name, api in apis.items() if isinstance(apis, dict) else ():
+            auth = api.get("auth") if isinstance(api, dict) else None
+            keys = auth.get("keys") if isinstance(auth, dict) else None
+            for index, key in enumerate(keys if isinstance(keys, list) else ()):
+                if isinstance(key, dict) and isinstance(key.get("value"), str):
+                    path: Path = ("apis", name, "auth", "keys", index, "value")
+                    key["value"], sources[path] = self._secret(key["value"], path, merged)
+        service = merged.values.get("service")
+        if isinstance(service, dict) and isinstance(service.get("secret_key"), str):
+            path = ("service", "secret_key")
+            service["secret_key"], sources[path] = self._secret(service["secret_key"], path, merged)
+        return sources
+
+    def _secret(self, text: str, path: Path, merged: Layer) -> tuple[str, str]:
+        kind, colon, name = text.partition(":")
+        origin = merged.origin(path)
+        if colon and kind == "env":
+            found = self._variables.get(name)
+            if found is None or not found[0]:
+                self.faults.append(
+                    Fault(path, origin, f"the variable {name} is not set", hint=f"set {name} or {name}_FILE")
+                )
+                return "", ""
+            return found[0], str(found[1])
+        if colon and kind == "file":
+            found = self._variables.secret_file(name, origin)
+            if found is not None and not found[0]:
+                self.faults.append(Fault(path, origin, "the secret's file is empty"))
+            return (found[0], str(found[1])) if found else ("", "")
+        if origin.kind == "file":
+            self.warnings.append(f"{origin}: a secret stands in the file itself; write env:NAME or file:PATH instead")
+        return text, str(origin)
+
+    @staticmethod
+    def _name_sources(settings: Settings, sources: dict[Path, str]) -> None:
+        for name, api in settings.apis.items():
+            for index, key in enumerate(api.auth.keys):
+                key.value.source = sources.get(("apis", name, "auth", "keys", index, "value"), "")
+        if settings.service.secret_key is not None:
+            settings.service.secret_key.source = sources.get(("service", "secret_key"), "")
+
+
+def _secrets(value: Any) -> list[Secret]:
+    if isinstance(value, Secret):
+        return [value]
+    if isinstance(value, dict):
+        return [secret for below in value.values() for secret in _secrets(below)]
+    if isinstance(value, tuple):
+        return [secret for below in value for secret in _secrets(below)]
+    if dataclasses.is_dataclass(value):
+        return [s for field in dataclasses.fields(value) for s in _secrets(getattr(value, field.name))]
+    return []

@@ -1,0 +1,95 @@
+"""The JSON Schema of the configuration, for editors and other checkers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from understudy.core.options import describe
+from understudy.resilience.api import ApiOptions
+
+from .settings import NOT_IN_FILES, Settings
+from .shape import unwrap
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_NUMBER = {"type": "number", "exclusiveMinimum": 0}
+_COUNT = {"type": "integer", "minimum": 1}
+_TEXT = {"type": "string"}
+#: Short ways to write a field of `ApiOptions`.
+_SHORT: dict[str, dict[str, Any]] = {
+    "timeout": _NUMBER,
+    "bulkhead": _COUNT,
+    "quota": _COUNT,
+    "rate_limit": {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*/"},
+}
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema, draft 2020-12, of what a file may hold."""
+    from pydantic import TypeAdapter
+
+    made = TypeAdapter(Settings).json_schema()
+    definitions = made["$defs"]
+    for kind in _classes(Settings):
+        target = made if kind is Settings else definitions.get(kind.__name__)
+        if target is not None:
+            _describe(kind, target)
+    for name in NOT_IN_FILES:
+        made["properties"].pop(name, None)
+    properties = definitions[ApiOptions.__name__]["properties"]
+    for name, short in _SHORT.items():
+        properties[name] = _either(properties[name], short)
+    keys = definitions["AuthOptions"]["properties"]["keys"]
+    keys["items"] = {"anyOf": [keys["items"], _TEXT]}
+    definitions["AuthOptions"]["properties"]["keys"] = _either(keys, _TEXT)
+    success = definitions["SuccessOptions"]["properties"]
+    success["status"]["items"] = {"type": ["string", "integer"]}
+    success["status"] = _either(success["status"], {"type": ["string", "integer"]})
+    rule = definitions["OutcomeRule"]
+    rule["properties"]["class"] = rule["properties"].pop("class_")
+    rule["required"] = ["class"]
+    rule["properties"]["status"] = _either(rule["properties"]["status"], {"type": "integer"})
+    made["properties"]["environment"]["enum"] = ["development", "staging", "production", "dev", "stage", "prod"]
+    tree = {name: value for name, value in made["properties"].items() if name != "environment"}
+    overlay = {"type": "object", "properties": tree, "additionalProperties": False}
+    made["properties"]["environments"] = {
+        "type": "object",
+        "description": "the same tree for one environment, over the files",
+        "additionalProperties": overlay,
+    }
+    _drop_unused(made)
+    return {"$schema": DRAFT, **made, "title": "understudy.toml"}
+
+
+def _either(normal: dict[str, Any], short: dict[str, Any]) -> dict[str, Any]:
+    outer = {name: normal.pop(name) for name in ("description", "default") if name in normal}
+    return {"anyOf": [normal, short], **outer}
+
+
+def _classes(kind: Any) -> list[Any]:
+    """An options class and all below it."""
+    found = [kind]
+    for spec in describe(kind):
+        below = unwrap(spec.type)
+        inner = [unwrap(part) for part in getattr(below, "__args__", ())] or [below]
+        for part in inner:
+            if hasattr(part, "__dataclass_fields__"):
+                found.extend(_classes(part))
+    return found
+
+
+def _describe(kind: Any, target: dict[str, Any]) -> None:
+    for spec in describe(kind):
+        entry = target.get("properties", {}).get(spec.name)
+        if entry is not None and spec.doc is not None:
+            entry["description"] = spec.doc.text + (f" [{spec.doc.unit}]" if spec.doc.unit else "")
+
+
+def _drop_unused(made: dict[str, Any]) -> None:
+    """Drop the definitions that only the removed properties used."""
+    while True:
+        text = repr(made)
+        unused = [name for name in made["$defs"] if f"'#/$defs/{name}'" not in text]
+        if not unused:
+            return
+        for name in unused:
+            del made["$defs"][name]

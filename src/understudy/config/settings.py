@@ -1,0 +1,57 @@
+"""The one frozen tree that a loaded configuration is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import annotated_types as at
+
+from understudy.core.options import Doc, Options
+from understudy.core.secrets import Secret
+from understudy.export.logs import LogSettings
+from understudy.resilience.api import ApiOptions, RouteOptions
+
+from .environ import SeedChannels
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings(Options):
+    """The HTTP service, as in `[service]`."""
+
+    host: Annotated[str, at.MinLen(1), Doc("address to listen on; not loopback needs accounts")] = "127.0.0.1"
+    port: Annotated[int, at.Ge(0), at.Le(65535), Doc("port to listen on; 0: any free one")] = 8080
+    allow_plain_http: Annotated[bool, Doc("serve without TLS off loopback")] = False
+    secret_key: Annotated[Secret | None, Doc("signs sessions; env:NAME or file:PATH")] = None
+    shutdown_timeout: Annotated[float, at.Ge(0), at.Le(3600), Doc("longest wait for running calls at the end", "s")] = (
+        30.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AlertThresholds(Options):
+    """Thresholds of the original document's default alerts, from its `ALERT_*` variables."""
+
+    success_rate: Annotated[float, at.Ge(0), at.Le(100), Doc("lowest good success rate", "%")] = 80.0
+    response_time: Annotated[float, at.Gt(0), at.Le(3600), Doc("highest good response time", "s")] = 2.0
+    error_rate: Annotated[float, at.Ge(0), at.Le(100), Doc("highest good error rate", "%")] = 20.0
+
+
+Environment = Literal["development", "staging", "production"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings(Options):
+    """The whole configuration. `alerts` and `channels` come from the original document's variables only."""
+
+    environment: Annotated[Environment, Doc("which [environments.NAME] applies")] = "development"
+    log: Annotated[LogSettings, Doc("logging")] = LogSettings()
+    service: Annotated[ServiceSettings, Doc("the HTTP service")] = ServiceSettings()
+    apis: Annotated[dict[str, ApiOptions], Doc("the APIs, by name")] = field(default_factory=dict)
+    routes: Annotated[dict[str, RouteOptions], Doc("the routes, by name")] = field(default_factory=dict)
+    alerts: Annotated[AlertThresholds, Doc("thresholds of the default alerts")] = AlertThresholds()
+    channels: Annotated[SeedChannels, Doc("notification channels")] = SeedChannels()
+
+
+#: Fields of `Settings` that no file may hold.
+NOT_IN_FILES = ("alerts", "channels")

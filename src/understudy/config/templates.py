@@ -1,0 +1,60 @@
+"""Commented configuration files to begin with, written from the fields themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from enum import Enum
+from typing import Any
+
+from understudy.core.options import describe
+from understudy.resilience.api import ApiOptions, RouteOptions
+from understudy.resilience.keys import AuthOptions
+
+from .environ import SEED_VARIABLES
+from .settings import Settings
+
+
+def toml_template() -> str:
+    """A commented `understudy.toml` with every key; it is valid as it stands, and sets nothing."""
+    tree = Settings()
+    lines = ["# understudy.toml: every key with its default. Take the # away where you want another value.", ""]
+    lines += ['# environment = "development"  # development, staging or production', ""]
+    for name in ("log", "service"):
+        lines += [f"[{name}]", *_keys(getattr(tree, name)), ""]
+    lines += ["# One table for each API.", "# [apis.NAME]", *_keys(ApiOptions()), ""]
+    for spec in describe(ApiOptions):
+        below = AuthOptions() if spec.name == "auth" else getattr(ApiOptions(), spec.name)
+        if dataclasses.is_dataclass(below):
+            lines += [f"# [apis.NAME.{spec.name}]  # {spec.doc.text if spec.doc else ''}", *_keys(below), ""]
+    lines += ["# [routes.NAME]", *_keys(RouteOptions()), ""]
+    lines += ["# The same tree for one environment, over what stands above.", "# [environments.production]", ""]
+    return "\n".join(lines)
+
+
+def _keys(options: Any) -> list[str]:
+    lines = []
+    for spec in describe(type(options)):
+        value = getattr(options, spec.name)
+        if dataclasses.is_dataclass(value):
+            continue
+        text = spec.doc.text if spec.doc else ""
+        unit = f" [{spec.doc.unit}]" if spec.doc and spec.doc.unit else ""
+        lines.append(f"# {spec.name} = {_plain(value)}  # {text}{unit}")
+    return lines
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "…"
+    if isinstance(value, Enum):
+        value = value.value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def env_template() -> str:
+    """A `.env` with every variable of the original document, commented out, and no real secret."""
+    lines = ["# .env: the real environment wins over this file. Keep it out of version control.", ""]
+    for name, (text, example) in SEED_VARIABLES.items():
+        lines += [f"# {text}", f"# {name}={example}", ""]
+    return "\n".join(lines)

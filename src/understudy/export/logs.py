@@ -1,0 +1,197 @@
+"""The program's own log: one line an event, as text for people or as JSON (Elastic Common Schema names).
+
+Whatever reaches a log may come from a stranger, so control and direction characters are escaped,
+lengths are capped, and known secrets and what looks like one are masked.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from understudy.core.options import Doc, Options
+from understudy.core.secrets import MASK, Secret
+
+#: Longest message and longest trace that is written, in characters.
+MAX_MESSAGE = 8_000
+MAX_TRACE = 32_000
+#: A known secret shorter than this is not searched for: masking it would shred ordinary words.
+MIN_SECRET = 6
+
+_NAMED = re.compile(
+    r"(?i)\b((?:[\w-]*(?:api[_-]?key|apikey|secret|token|passw(?:or)?d|senha))|authorization|x-rapidapi-key|cookie)"
+    r"(\"?'?\s*[=:]\s*\"?'?)((?:bearer|basic|token)\s+)?([^\s\"',;&}\])]+)"
+)
+_SHAPES = re.compile(
+    r"(?i)\b(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"
+    r"|https://hooks\.slack\.com/services/\S+|https://(?:\w+\.)?discord(?:app)?\.com/api/webhooks/\S+"
+    r"|\b\d{6,12}:[A-Za-z0-9_-]{30,}|\bxox[abprs]-[A-Za-z0-9-]{8,}|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+"
+    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20,}|\b(?:sk|us)[-_][A-Za-z0-9_-]{16,}"
+)
+_USERINFO = re.compile(r"(?<=://)[^/\s@]+@")
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings(Options):
+    """Logging, as in `[log]`."""
+
+    level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], Doc("events below this are not written")
+    ] = "INFO"
+    file: Annotated[str, Doc("file that is appended to; empty: standard error")] = ""
+    format: Annotated[Literal["text", "json"], Doc("lines for people, or JSON with ECS names")] = "text"
+
+
+class Redactor:
+    """Masks the secrets it was told, and whatever has the shape of one. Usable from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: frozenset[str] = frozenset()
+        self._pattern: re.Pattern[str] | None = None
+
+    def add(self, *secrets: Secret) -> None:
+        """Mask these from now on."""
+        with self._lock:
+            new = {secret.reveal() for secret in secrets if len(secret.reveal()) >= MIN_SECRET}
+            self._known |= new
+            if self._known:
+                longest_first = sorted(self._known, key=len, reverse=True)
+                self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+    def redact(self, text: str) -> str:
+        """`text` without secrets."""
+        if self._pattern is not None:
+            text = self._pattern.sub(MASK, text)
+        text = _NAMED.sub(lambda found: f"{found[1]}{found[2]}{MASK}", text)
+        return _USERINFO.sub(f"{MASK}@", _SHAPES.sub(MASK, text))
+
+
+def escape(text: str, *, lines: bool = False) -> str:
+    """Text with control, direction and other unprintable characters escaped; `lines` keeps line ends and tabs."""
+    if text.isprintable():
+        return text
+    kept = "\n\t" if lines else ""
+    return "".join(c if c.isprintable() or c in kept else c.encode("unicode_escape").decode() for c in text)
+
+
+def _capped(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}… ({len(text) - longest} more characters)"
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):  # a wrong number of arguments must not lose the event
+        return f"{record.msg} {record.args!r}"
+
+
+class _Formatter(logging.Formatter):
+    """What both formats share: redaction first, on the full text, so that no cut can hide a secret's shape."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__()
+        self._redactor = redactor
+
+    def _text(self, record: logging.LogRecord) -> str:
+        return _capped(escape(self._redactor.redact(_message(record))), MAX_MESSAGE)
+
+    def _trace(self, record: logging.LogRecord) -> str:
+        if not record.exc_info or record.exc_info[0] is None:
+            return ""
+        return _capped(escape(self._redactor.redact(self.formatException(record.exc_info)), lines=True), MAX_TRACE)
+
+    @staticmethod
+    def _at(record: logging.LogRecord) -> datetime:
+        return datetime.fromtimestamp(record.created, UTC)
+
+
+class TextFormatter(_Formatter):
+    """`2026-01-31T12:00:00.123Z INFO understudy.app: message`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The event as text; a trace follows on lines that begin with a bar."""
+        at = self._at(record).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line = f"{at} {record.levelname} {record.name}: {self._text(record)}"
+        trace = self._trace(record)
+        return line + "".join(f"\n  | {part}" for part in trace.splitlines())
+
+
+class JsonFormatter(_Formatter):
+    """One JSON object a line, with the names of the Elastic Common Schema."""
+
+    def __init__(self, redactor: Redactor, *, version: str, environment: str) -> None:
+        super().__init__(redactor)
+        self._service = {
+            "ecs.version": "8.11.0",
+            "service.name": "understudy",
+            "service.version": version,
+            "service.environment": environment,
+        }
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The event as JSON; `extra={"event": {...}}` becomes `event.*`."""
+        entry: dict[str, Any] = {
+            "@timestamp": self._at(record).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "log.level": record.levelname.lower(),
+            "message": self._text(record),
+            **self._service,
+            "log.logger": record.name,
+        }
+        event = getattr(record, "event", None)
+        if isinstance(event, dict):
+            for name, value in event.items():
+                entry[f"event.{name}"] = self._plain(value)
+        if record.exc_info and record.exc_info[0] is not None:
+            entry["error.type"] = record.exc_info[0].__name__
+            entry["error.message"] = _capped(self._redactor.redact(str(record.exc_info[1])), MAX_MESSAGE)
+            entry["error.stack_trace"] = self._trace(record)
+        return json.dumps(entry, ensure_ascii=True)
+
+    def _plain(self, value: object) -> object:
+        if value is None or isinstance(value, (bool, int)):
+            return value
+        if isinstance(value, float):
+            return value if value - value == 0 else None  # JSON knows no infinity
+        return _capped(self._redactor.redact(str(value)), MAX_MESSAGE)
+
+
+#: The redactor of the process-wide log, told of every secret that a configuration brings.
+REDACTOR = Redactor()
+
+
+def configure_logging(
+    settings: LogSettings, *, secrets: tuple[Secret, ...] = (), version: str = "", environment: str = "development"
+) -> logging.Handler:
+    """Send the root logger's events to one handler; replaces the handler of an earlier call.
+
+    Raises:
+        OSError: the log file cannot be opened; nothing has changed then.
+    """
+    REDACTOR.add(*secrets)
+    handler: logging.Handler
+    if settings.file:
+        Path(settings.file).parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(settings.file, encoding="utf-8", errors="backslashreplace")
+    else:
+        handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        JsonFormatter(REDACTOR, version=version, environment=environment)
+        if settings.format == "json"
+        else TextFormatter(REDACTOR)
+    )
+    handler.set_name("understudy")
+    root = logging.getLogger()
+    for old in [handler for handler in root.handlers if handler.get_name() == "understudy"]:
+        root.removeHandler(old)
+        old.close()
+    root.addHandler(handler)
+    root.setLevel(settings.level)
+    return handler
