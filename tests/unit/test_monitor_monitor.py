@@ -12,6 +12,8 @@ import pytest
 from understudy.core.errors import ConnectFailed
 from understudy.core.types import Attribution, OutcomeClass
 from understudy.monitor import PerformanceMonitor
+from understudy.resilience.ports import HealthView
+from understudy.resilience.ports import Series as PortSeries
 from understudy.testing.clock import FakeClock
 
 
@@ -266,6 +268,28 @@ def test_counts_are_exact_from_many_threads_and_a_loop(monitor: PerformanceMonit
     summary = monitor.get_performance_summary()
     assert summary["total_requests"] == 8000
     assert all(api["in_flight"] == 0 for api in summary["apis"].values())
+
+
+def test_the_median_follows_a_drain_and_moves_with_the_window(monitor: PerformanceMonitor, clock: FakeClock) -> None:
+    series = monitor.series("odds", "fixtures")
+    assert monitor.p50("odds") is None
+    series.append(0.1)
+    series.drain()
+    assert monitor.p50("odds") == pytest.approx(0.1, rel=0.01)
+    series.append(0.3)
+    series.append(0.3)
+    series.drain()
+    assert monitor.p50("odds") == pytest.approx(0.3, rel=0.01)
+    clock.tick(400.0)
+    assert monitor.p50("odds") is None
+
+
+def test_the_monitor_is_what_the_resilience_rooms_ask_for(monitor: PerformanceMonitor) -> None:
+    view: HealthView = monitor  # the type checker compares the shapes
+    series: PortSeries = view.series("odds", "fixtures")
+    series.append(0.1)
+    series.rotate()
+    assert monitor.snapshot("odds").total == 1
 
 
 def test_an_unknown_window_is_named(monitor: PerformanceMonitor) -> None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from math import ceil, copysign, inf
 from typing import Any, NamedTuple
 
@@ -108,18 +109,16 @@ def pack(chunks: Sequence[Keys]) -> tuple[Keys, Counter[int] | None]:
 
 def count(chunks: Iterable[Keys]) -> Counter[int]:
     """How often each key occurs in all the chunks together."""
-    raw = array("H")
     counts: Counter[int] = Counter()
+    raw = []
     for chunk in chunks:
         if isinstance(chunk, bytes):
-            raw.frombytes(chunk)
-        elif not counts:
-            counts = Counter(dict(zip(chunk.keys, chunk.counts, strict=True)))
+            raw.append(chunk)
         else:
-            get = counts.get
+            get = counts.get  # `+=` would call Counter.__missing__ for each new key
             for key, times in zip(chunk.keys, chunk.counts, strict=True):
                 counts[key] = get(key, 0) + times
-    counts.update(raw)
+    counts.update(array("H", b"".join(raw)))
     return counts
 
 
@@ -132,18 +131,9 @@ def value_of(key: int) -> float:
 
 def at_ranks(counts: Mapping[int, int], ranks: Sequence[int]) -> list[float]:
     """The values at these ranks (1 is the smallest; ascending), seconds; `counts` must not be empty."""
-    found: list[float] = []
-    seen = 0
-    value = 0.0
-    wanted = iter(ranks)
-    rank = next(wanted, None)
-    for key in sorted(counts):
-        seen += counts[key]
-        value = value_of(key)
-        while rank is not None and rank <= seen:
-            found.append(value)
-            rank = next(wanted, None)
-    return found + [value] * (len(ranks) - len(found))
+    keys = sorted(counts)
+    seen = list(accumulate(map(counts.__getitem__, keys)))
+    return [value_of(keys[min(bisect_left(seen, rank), len(keys) - 1)]) for rank in ranks]
 
 
 def quantiles(counts: Mapping[int, int], wanted: Sequence[float]) -> tuple[float | None, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from math import nan
+from math import inf, nan
 from typing import Any
 
 from understudy.core.clock import Clock
@@ -23,7 +23,8 @@ class Ledger:
     """The series of one API: one for each operation, and one for what users record by hand."""
 
     __slots__ = (
-        "_balance", "_baseline", "_clock", "_lock", "_since", "_started", "name", "recorded", "series", "starts",
+        "_balance", "_baseline", "_clock", "_lock", "_median", "_since", "_started", "name", "recorded", "series",
+        "starts",
     )  # fmt: skip
 
     def __init__(self, name: str, clock: Clock) -> None:
@@ -36,6 +37,7 @@ class Ledger:
         self.starts: list[None] = []
         self._lock = threading.Lock()
         self._started = 0
+        self._median: tuple[float, int, int, float | None] = (-inf, -1, 0, None)
         self._balance = 0
         self._baseline = Totals()
         self._since = clock.monotonic()
@@ -83,6 +85,19 @@ class Ledger:
         for series in self.all():
             series.view(width, whole)
         return whole
+
+    def p50(self) -> float | None:
+        """The median of five minutes, s; as of the last drain, or of the last second when there are many samples."""
+        now, version = self._clock.monotonic(), self.version
+        at, of, samples, value = self._median
+        age = now - at
+        # A few more calls can move the median of few, not that of many.
+        if age < 5.0 and (version == of or (samples >= 100 and age < 1.0)):
+            return value
+        tally = self.tally(5)
+        value = quantiles(tally.counts(), (0.5,))[0]
+        self._median = (now, version, tally.timed, value)
+        return value
 
     def totals(self) -> Totals:
         """Counts since the start, over all operations."""
@@ -200,7 +215,7 @@ class Ledger:
         """The API's part of the performance summary: counts since `clear`, percentiles of five minutes."""
         totals = self.since_clear()
         rated = totals.ok + totals.failed
-        recent = self.snapshot("5m")
+        p50, p95, p99 = quantiles(self.tally(5).counts(), _QUANTILES)
         error = self.last_error
         return {
             "total_requests": rated + totals.neutral,
@@ -210,9 +225,9 @@ class Ledger:
             "success_rate": 100.0 * totals.ok / rated if rated else nan,
             "error_rate": 100.0 * totals.failed / rated if rated else nan,
             "avg_response_time": totals.seconds / totals.timed if totals.timed else nan,
-            "p50": nan if recent.p50 is None else recent.p50,
-            "p95": nan if recent.p95 is None else recent.p95,
-            "p99": nan if recent.p99 is None else recent.p99,
+            "p50": nan if p50 is None else p50,
+            "p95": nan if p95 is None else p95,
+            "p99": nan if p99 is None else p99,
             "requests_per_minute": float(self.tally(1).total),
             "errors_by_class": by_class(totals.kinds, neutral=False),
             "errors_by_attribution": by_attribution(totals.kinds),

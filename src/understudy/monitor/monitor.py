@@ -13,7 +13,6 @@ from understudy.core.clock import SYSTEM_CLOCK, Clock
 from understudy.core.errors import BodyBroken, ConnectFailed, ConnectionLost
 from understudy.core.types import Attribution, OutcomeClass
 
-from .histogram import quantiles
 from .ledger import Ledger
 from .series import Series
 from .summary import Cumulative, Point, Snapshot
@@ -156,11 +155,9 @@ class PerformanceMonitor:
         return list(self._ledgers)
 
     def p50(self, api: str) -> float | None:
-        """Median seconds of the API's successes over the last five minutes; None without samples."""
+        """Median seconds of the API's successes over the last five minutes; None without samples, and cheap to ask."""
         ledger = self._ledgers.get(api)
-        if ledger is None:
-            return None
-        return quantiles(ledger.tally(5).counts(), (0.5,))[0]
+        return None if ledger is None else ledger.p50()
 
     def snapshot(self, api: str, window: str = "5m") -> Snapshot:
         """One API over the last minute, five minutes or hour (`1m`, `5m`, `1h`); empty for an unknown name.

@@ -44,21 +44,22 @@ class Tally:
         self.chunks: list[Keys] = []
         self.keys: Keys = b""
 
-    def add(self, other: Tally) -> None:
-        """Count everything that `other` counted."""
-        self.ok += other.ok
-        self.timed += other.timed
-        self.seconds += other.seconds
-        self.chunks += other.chunks
-        if other.keys:
-            self.chunks.append(other.keys)
-        if other.kinds:
-            self.add_kinds(other.kinds)
-        self.neutral += other.neutral
+    def add(self, others: Sequence[Tally]) -> None:
+        """Count everything that `others` counted; column by column, because there may be hundreds."""
+        self.ok += sum([other.ok for other in others])
+        self.timed += sum([other.timed for other in others])
+        self.neutral += sum([other.neutral for other in others])
+        self.seconds += sum([other.seconds for other in others])
         # Most slices have no failure, and 0.0 + 0.0 would be one more object in each.
-        if other.failed:
-            self.failed += other.failed
-            self.failed_seconds += other.failed_seconds
+        if failed := sum([other.failed for other in others]):
+            self.failed += failed
+            self.failed_seconds += sum([other.failed_seconds for other in others])
+        for other in others:
+            if other.chunks:
+                self.chunks += other.chunks
+        self.chunks += [other.keys for other in others if other.keys]
+        if kinds := [pair for other in others for pair in other.kinds]:
+            self.add_kinds(kinds)
 
     def add_kinds(self, kinds: Iterable[tuple[Kind, int]]) -> None:
         """Count failures and neutral attempts by outcome and attribution."""
@@ -141,17 +142,17 @@ class Windows:
         if self._fives:
             self._promote(self._fives, self._minutes, 12, (second // 5 - 71) // 12)
         while self._minutes and self._minutes[0].index <= second // 60 - SLICES:
-            self._fold(self._minutes.pop(0))
+            self._fold((self._minutes.pop(0),))
         self.due = self._next_due()
 
     def fold(self) -> list[int]:
         """Bring the cumulative buckets up to date; each event is counted there once."""
         if self._open is not None:
             self._close(self._open)
-        for slices in (self._seconds, self._fives, self._minutes):
-            for piece in slices:
-                if not piece.folded:
-                    self._fold(piece)
+        fresh = [
+            piece for slices in (self._seconds, self._fives, self._minutes) for piece in slices if not piece.folded
+        ]
+        self._fold(fresh)
         return self.buckets or [0] * (len(BOUNDS) + 1)
 
     def forget(self) -> None:
@@ -166,9 +167,8 @@ class Windows:
         if second >= self.due:
             self.advance(second)
         oldest = second // width - SLICES
-        for start, piece in self._pieces():
-            if start // width > oldest:
-                into.add(piece)
+        first = (oldest + 1) * width
+        into.add([piece for start, piece in self._pieces() if start >= first])
 
     def groups(self, now: float, width: int, into: dict[int, Tally]) -> None:
         """The same, apart for each slice: keyed by its start divided by `width`."""
@@ -179,7 +179,7 @@ class Windows:
         for start, piece in self._pieces():
             group = start // width
             if group > oldest:
-                into.setdefault(group, Tally()).add(piece)
+                into.setdefault(group, Tally()).add((piece,))
 
     def _pieces(self) -> Iterator[tuple[int, Slice]]:
         for piece in self._minutes:
@@ -215,12 +215,10 @@ class Windows:
             return pieces[0]
         folded = all(piece.folded for piece in pieces)
         if not folded and any(piece.folded for piece in pieces):
-            for piece in pieces:
-                self._fold(piece)
+            self._fold([piece for piece in pieces if not piece.folded])
             folded = True
         merged = Slice(index)
-        for piece in pieces:
-            merged.add(piece)
+        merged.add(pieces)
         merged.keys, counts = pack(merged.chunks)
         merged.chunks = _CLOSED
         if counts is not None and not folded:
@@ -229,9 +227,11 @@ class Windows:
         merged.folded = folded
         return merged
 
-    def _fold(self, piece: Slice) -> None:
-        if not piece.folded:
-            self._fold_counts(piece.counts())
+    def _fold(self, pieces: Sequence[Slice]) -> None:
+        fresh = [piece.keys for piece in pieces if piece.keys and not piece.folded]
+        if fresh:
+            self._fold_counts(count(fresh))
+        for piece in pieces:
             piece.folded = True
 
     def _fold_counts(self, counts: Counter[int]) -> None:
