@@ -1,3 +1,4 @@
+# ruff: noqa: D102, S101 - a suite: its names are its documentation, its asserts its content
 """What every `HttpClient` promises, as a suite: a subclass named `Test…` provides the `probe` fixture.
 
 class TestMine(HttpClientContract):

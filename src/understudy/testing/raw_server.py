@@ -11,8 +11,10 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Self
+
+from understudy.core.clock import SYSTEM_CLOCK, Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +63,21 @@ class Seen:
         return ""
 
 
-@dataclass(slots=True)
 class RawServer:
     """Answers request number n with reply number n, and all later ones with the last.
 
-    `drop_idle` closes a kept connection (once its answer is out) without a word: what a client finds
-    then is a stale connection.
+    `seen` are the requests; `connections` counts those accepted, `open` those still open, `sent` the
+    bytes written.
     """
 
-    replies: tuple[Reply, ...]
-    seen: list[Seen] = field(default_factory=list)
-    connections: int = 0
-    open: int = 0
-    port: int = 0
-    sent: int = 0
-    _server: asyncio.Server | None = None
-    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
-    _handlers: set[asyncio.Task[None]] = field(default_factory=set)
-
-    def __init__(self, *replies: Reply) -> None:
+    def __init__(self, *replies: Reply, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
         self.replies = replies or (ok(),)
-        self.seen = []
+        self.seen: list[Seen] = []
         self.connections = self.open = self.port = self.sent = 0
-        self._server = None
-        self._writers = set()
-        self._handlers = set()
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._handlers: set[asyncio.Task[None]] = set()
 
     @property
     def requests(self) -> int:
@@ -103,8 +95,8 @@ class RawServer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
         for handler in self._handlers:
             handler.cancel()
         await asyncio.gather(*self._handlers, return_exceptions=True)
@@ -116,8 +108,8 @@ class RawServer:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        assert task is not None
-        self._handlers.add(task)
+        if task is not None:
+            self._handlers.add(task)
         self._writers.add(writer)
         self.connections += 1
         self.open += 1
@@ -127,7 +119,7 @@ class RawServer:
             pass  # the client went away, or the test is over
         finally:
             self.open -= 1
-            self._handlers.discard(task)
+            self._handlers -= {task}
             self._writers.discard(writer)
             writer.transport.abort()
 
@@ -142,7 +134,7 @@ class RawServer:
                 writer.write(piece)
                 await writer.drain()
                 self.sent += len(piece)
-                await asyncio.sleep(reply.gap)
+                await self._clock.sleep(reply.gap)
             if reply.then == "keep":
                 continue
             if reply.then == "stall":
