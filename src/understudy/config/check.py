@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from functools import cache
 from typing import Any
 
 from .faults import Fault, Path, did_you_mean, shown
@@ -21,15 +22,23 @@ _LIMITS = {
 }  # fmt: skip
 
 
+@cache
+def _adapter() -> Any:
+    """Built once: it takes longer than all the validating."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Settings)
+
+
 def validate(layer: Layer, faults: list[Fault]) -> Settings | None:
     """The settings that the tree means; None, with faults, when it means none."""
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     before = len(faults)
     _refuse_dates(layer.values, (), layer, faults)
     try:
         text = json.dumps(layer.values, default=str)
-        settings = TypeAdapter(Settings).validate_json(text)
+        settings = _adapter().validate_json(text)
     except ValidationError as error:
         for entry in error.errors(include_url=False, include_input=False):
             faults.append(_fault(entry, layer))
@@ -70,7 +79,7 @@ def _fault(entry: Any, layer: Layer) -> Fault:
     found = shown(path, lookup(layer.values, raw))
     if kind in _LIMITS:
         words, limit = _LIMITS[kind]
-        return Fault(path, origin, f"expected {words} {context[limit]}", found)
+        return Fault(path, origin, f"expected {words} {context[limit]:.12g}", found)
     if kind in ("literal_error", "enum"):
         wanted = str(context["expected"])
         value = lookup(layer.values, raw)

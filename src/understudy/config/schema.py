@@ -61,7 +61,7 @@ def schema() -> dict[str, Any]:
 
 
 def _either(normal: dict[str, Any], short: dict[str, Any]) -> dict[str, Any]:
-    outer = {name: normal.pop(name) for name in ("description", "default") if name in normal}
+    outer: dict[str, Any] = {name: normal.pop(name) for name in ("description", "default") if name in normal}
     return {"anyOf": [normal, short], **outer}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .faults import Fault
+from .faults import Fault, Path
 from .tree import Layer
 
 _RATE = re.compile(
@@ -70,14 +70,14 @@ def _statuses(value: Any) -> Any:
     return [str(value)] if _number(value) else value
 
 
-def _outcomes(api: dict[str, Any], at: tuple[str, ...], layer: Layer, faults: list[Fault]) -> None:
+def _outcomes(api: dict[str, Any], at: Path, layer: Layer, faults: list[Fault]) -> None:
     """`class` is a word of Python, so the field is called `class_`; a status may be a plain number."""
     rules = api.get("outcomes")
     for index, rule in enumerate(rules if isinstance(rules, list) else ()):
         if not isinstance(rule, dict):
             continue
         if "class_" in rule:
-            path = (*at, index, "class_")
+            path: Path = (*at, index, "class_")
             faults.append(Fault(path, layer.origin(path), "unknown key", hint="did you mean 'class'?"))
         if "class" in rule:
             rule["class_"] = rule.pop("class")

@@ -7,7 +7,7 @@ import json
 from enum import Enum
 from typing import Any
 
-from understudy.core.options import describe
+from understudy.core.options import FieldSpec, describe
 from understudy.resilience.api import ApiOptions, RouteOptions
 from understudy.resilience.keys import AuthOptions
 
@@ -34,7 +34,7 @@ def toml_template() -> str:
 
 def _keys(options: Any) -> list[str]:
     lines = []
-    for spec in describe(type(options)):
+    for spec in _specs(options):
         value = getattr(options, spec.name)
         if dataclasses.is_dataclass(value):
             continue
@@ -42,6 +42,11 @@ def _keys(options: Any) -> list[str]:
         unit = f" [{spec.doc.unit}]" if spec.doc and spec.doc.unit else ""
         lines.append(f"# {spec.name} = {_plain(value)}  # {text}{unit}")
     return lines
+
+
+def _specs(options: Any) -> tuple[FieldSpec, ...]:
+    kind: Any = type(options)
+    return describe(kind)
 
 
 def _plain(value: Any) -> str:

@@ -1,0 +1,29 @@
+"""The schema and the templates say what the loader accepts."""
+
+import json
+
+from understudy.config.loader import load
+from understudy.config.schema import schema
+from understudy.config.templates import env_template, toml_template
+
+
+def test_every_field_of_an_api_is_described_and_unknown_keys_are_refused():
+    made = schema()
+    api = made["$defs"]["ApiOptions"]
+    assert api["additionalProperties"] is False
+    assert all(entry.get("description") for entry in api["properties"].values())
+    assert api["properties"]["max_body"]["description"].endswith("[bytes]")
+    assert "channels" not in made["properties"]
+    json.dumps(made)
+
+
+def test_the_template_is_valid_as_it_stands_and_sets_nothing(tmp_path):
+    (tmp_path / "understudy.toml").write_text(toml_template())
+    loaded = load(cwd=tmp_path, env={}, secret_dirs=())
+    assert loaded.settings == load(cwd=tmp_path / "..", env={}, secret_dirs=(), path=None).settings
+
+
+def test_the_dotenv_template_uncommented_configures_no_channel(tmp_path):
+    lines = [line.removeprefix("# ") for line in env_template().splitlines() if "=" in line]
+    (tmp_path / ".env").write_text("\n".join(lines))
+    assert load(cwd=tmp_path, env={}, secret_dirs=()).settings.channels.names() == []
