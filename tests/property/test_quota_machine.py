@@ -1,7 +1,8 @@
 """The quota of one account against a model: a server with a fixed window, and calls that overlap.
 
-Responses arrive in any order, some are lost, some tell nothing. Whatever happens, no call goes out that
-the account could have known to be too many, and inside a window what is known only falls.
+Responses arrive in any order, and some tell nothing. Without the latter no call goes out that is known to
+be too many; each of them may hide one unit (an older response that comes later cannot count it), never
+more. Inside a window what is known only falls.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ class QuotaMachine(RuleBasedStateMachine):
         self.account: Account = QuotaLedger(self.clock).account("hub", "api", "key", QuotaOptions(reserve=0))
         self.limit = limit
         self.left = limit
-        self.overrun = 0
+        #: Responses of this window that told nothing.
+        self.silent = 0
         self.ends_at = self.clock.monotonic() + WINDOW
         #: What the server will answer to each call in flight: what was left after it, when its window ends.
         self.flying: list[tuple[int, float]] = []
-        self.known_at: float | None = None
         self.last_observed: tuple[float, float] | None = None
 
     @rule()
@@ -39,7 +40,7 @@ class QuotaMachine(RuleBasedStateMachine):
         if self.account.refusal(self.clock.monotonic())[0]:
             return
         if self.known():
-            assert self.left > 0, "a call went out although the last unit was known to be taken"
+            assert self.left > -self.silent, "a call went out although the last unit was known to be taken"
         self.account.begin()
         self.left -= 1
         self.flying.append((max(0, self.left), self.ends_at))
@@ -49,6 +50,7 @@ class QuotaMachine(RuleBasedStateMachine):
     def respond(self, which: int, tells: bool) -> None:
         """Any call in flight comes back; its response may tell nothing."""
         remaining, ends_at = self.flying.pop(which % len(self.flying))
+        self.silent += not tells
         limits = [LimitInfo("", self.limit, remaining, ends_at - self.clock.monotonic())] if tells else []
         self.account.end(executed=True, limits=limits)
 
@@ -69,6 +71,7 @@ class QuotaMachine(RuleBasedStateMachine):
         self.clock.jump_wall(3600.0 if share > 0.5 else -3600.0)
         if self.clock.monotonic() >= self.ends_at:
             self.left = self.limit
+            self.silent = 0
             self.ends_at = self.clock.monotonic() + WINDOW
             self.last_observed = None
 
@@ -98,7 +101,7 @@ class QuotaMachine(RuleBasedStateMachine):
     def it_never_believes_in_more_than_the_server_has(self) -> None:
         if hasattr(self, "account") and self.known() and self.clock.monotonic() < self.ends_at:
             remaining = self.account.remaining(self.clock.monotonic())
-            assert remaining is None or remaining <= max(0, self.left)
+            assert remaining is None or remaining <= max(0, self.left + self.silent)
 
 
 TestQuotaMachine = QuotaMachine.TestCase
