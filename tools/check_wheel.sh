@@ -15,7 +15,7 @@ wheel=$(echo "$scratch"/dist/understudy-*.whl)
 "$python" -m venv "$scratch/venv"
 bin=$scratch/venv/bin
 install() {
-    "$bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+    "$bin/python" -m pip install -qq --disable-pip-version-check "$@"
 }
 cd "$scratch"
 

