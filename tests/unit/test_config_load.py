@@ -61,7 +61,7 @@ def test_a_shorthand_leaves_the_other_limits_of_a_lower_source_alone(tmp_path):
 def test_all_faults_come_at_once_with_line_and_nearest_name(tmp_path):
     write(
         tmp_path,
-        "[apis.fixtures]\nprioritty = 1\npriority = '3'\ntimeout = -1\n[routes.r]\nmode = 'fastes'\n[storage]\nurl = 1\n",
+        "[apis.fixtures]\nprioritty = 1\npriority = '3'\ntimeout = -1\n[routes.r]\nmode = 'fastes'\n[storage]\nurl = 1\n",  # noqa: E501 - one row, one mistake
     )
     assert sorted(faults(tmp_path)) == [
         "understudy.toml:2: apis.fixtures.prioritty: unknown key; did you mean 'priority'?",
@@ -79,7 +79,7 @@ def test_all_faults_come_at_once_with_line_and_nearest_name(tmp_path):
         ("[apis.fixtures]\n[routes.r]\napis=['fixture']", "no API of that name"),
         ("[apis.a]\nauth={kind='bearer'}", "needs at least one key"),
         ("[apis.a]\nauth={kind='rapidapi',keys=['k-secret']}", "needs base_url"),
-        ("[apis.a]\nauth={kind='bearer',keys=['env:NOT_THERE']}", "understudy.toml:2: apis.a.auth.keys[0].value: the variable NOT_THERE"),
+        ("[apis.a]\nauth={kind='bearer',keys=['env:NOT_THERE']}", "understudy.toml:2: apis.a.auth.keys[0].value: the variable NOT_THERE"),  # noqa: E501 - one row, one mistake
         ("[apis.a]\nbase_url='ftp://x'", "expected http:// or https://"),
         ("[apis.a]\nbase_url='http://me:hunter2@x'", "must hold no user name"),
         ("[apis.a]\nsuccess={json='a['}", "JMESPath"),

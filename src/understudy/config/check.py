@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 from functools import cache
 from typing import Any
 
@@ -63,6 +64,8 @@ def _refuse_dates(value: Any, path: Path, layer: Layer, faults: list[Fault]) -> 
     elif isinstance(value, list):
         for index, below in enumerate(value):
             _refuse_dates(below, (*path, index), layer, faults)
+    elif value in (math.inf, -math.inf):
+        faults.append(Fault(path, layer.origin(path), "expected a finite number", shown(path, value)))
     elif isinstance(value, (dt.date, dt.time)):
         faults.append(Fault(path, layer.origin(path), "no date or time is expected here", shown(path, str(value))))
 

@@ -93,7 +93,8 @@ class _Scanner:
             value = tomllib.loads(f"x={self._text[start : self._at]}")["x"]
             return str(value)
         bare = _BARE.match(self._text, self._at)
-        assert bare is not None  # the standard library's parser has accepted this text
+        if bare is None:
+            raise ValueError(f"no key on line {self._line}")  # never, after the standard library's parser
         self._at = bare.end()
         return bare[0]
 
@@ -116,8 +117,7 @@ class _Scanner:
             self._inline(path)
         else:
             scalar = _SCALAR.match(self._text, self._at)
-            assert scalar is not None  # the pattern also matches nothing
-            self._at = scalar.end()
+            self._at = scalar.end() if scalar else self._at
 
     def _array(self, path: Path) -> None:
         self._at += 1
