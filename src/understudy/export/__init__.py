@@ -1,0 +1,1 @@
+"""Numbers and logs for other programs: Prometheus, log files."""

@@ -1,0 +1,120 @@
+"""The ASGI application of the service: a table look-up between the guard and the endpoints."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator, Collection
+from typing import TYPE_CHECKING
+
+from understudy.export.prometheus import LAG, RELOAD_AT, RELOAD_OK, Exposition, Turn
+from understudy.export.prometheus_text import CONTENT_TYPES, Family, Labels, accepted
+
+from .api import ROUTES
+from .http import Answer, Problem, Receive, Request, Scope, Send
+from .middleware import LOOPBACK_NAMES, Guard, Limit
+
+if TYPE_CHECKING:
+    from understudy.app import Understudy
+
+_GZIP = 16 + zlib.MAX_WBITS
+#: Bytes that are packed before the event loop gets its turn.
+_PACKED_AT_ONCE = 64 * 1024
+
+
+class Service:
+    """Serves one running application over HTTP.
+
+    `hosts` are the names under which it may be asked for. Starting and stopping the application is
+    its owner's affair; `lifespan` events are only acknowledged.
+    """
+
+    def __init__(self, app: Understudy, *, hosts: Collection[str] = LOOPBACK_NAMES, limit: Limit | None = None) -> None:
+        self._app = app
+        self._exposition = Exposition(
+            app.fallback,
+            app.monitor,
+            version=app.version,
+            started_at=app.started_at,
+            extra=self._own_numbers,
+            clock=app.clock,
+        )
+        self._guard = Guard(self._serve, app.clock, hosts, limit)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http":
+            await self._guard(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        else:
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        method = "GET" if request.method == "HEAD" else request.method
+        if method == "GET" and request.path == "/metrics":
+            answer = self._metrics(request)
+        else:
+            handler = ROUTES.get((method, request.path))
+            if handler is None:
+                raise _no_such(request.path)
+            answer = await handler(self._app, request)
+        await answer.send(send, bodiless=request.method == "HEAD")
+
+    def _metrics(self, request: Request) -> Answer:
+        style = accepted(request.headers.get("accept", ""))
+        pieces = self._exposition.page(style)
+        headers = {"Vary": "Accept, Accept-Encoding"}
+        if _takes_gzip(request.headers.get("accept-encoding", "")):
+            headers["Content-Encoding"] = "gzip"
+            pieces = _packed(pieces)
+        return Answer(pieces, 200, CONTENT_TYPES[style], headers)
+
+    def _own_numbers(self) -> list[tuple[Family, list[tuple[Labels, float]]]]:
+        app = self._app
+        numbers: list[tuple[Family, list[tuple[Labels, float]]]] = [
+            (RELOAD_OK, [((), int(app.last_reload_ok))]),
+            (RELOAD_AT, [((), app.last_reload_at)]),
+        ]
+        lag = app.system.read().loop_lag_p99
+        return numbers if lag is None else [(LAG, [((), lag)]), *numbers]
+
+
+def _no_such(path: str) -> Problem:
+    allowed = sorted(method for method, known in ROUTES if known == path)
+    if not allowed and path != "/metrics":
+        return Problem(404, "there is nothing at this path; GET / lists what there is")
+    allowed = allowed or ["GET"]
+    offered = ", ".join([*allowed, "HEAD"] if "GET" in allowed else allowed)
+    return Problem(405, f"this path takes {offered}", {"Allow": offered})
+
+
+def _takes_gzip(header: str) -> bool:
+    for part in header[:500].split(","):
+        name, _, parameter = part.strip().partition(";")
+        if name.strip().lower() in ("gzip", "*"):
+            return parameter.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+async def _packed(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The pieces as one gzip stream; the level is low, as lines of metrics repeat themselves anyway."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
+    async for piece in pieces:
+        for begin in range(0, len(piece), _PACKED_AT_ONCE):
+            packed = packer.compress(piece[begin : begin + _PACKED_AT_ONCE])
+            if packed:
+                yield packed
+            await Turn()
+    yield packer.flush()
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -1,0 +1,152 @@
+"""Requests and answers of the service: small values over bare ASGI, no framework on the way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from math import isfinite
+from typing import Any
+from urllib.parse import parse_qsl
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+#: Largest body of a request, bytes; longest query, characters; most query parameters.
+MAX_BODY, MAX_QUERY, MAX_PARAMETERS = 1024 * 1024, 4096, 50
+
+
+class Problem(Exception):
+    """A request that cannot be served: becomes an answer of type problem+json (RFC 9457).
+
+    `detail` says what was wrong and what to do; it never holds internals.
+    """
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.headers, self.more = status, detail, dict(headers or {}), more
+
+    def answer(self) -> Answer:
+        """The problem as it is sent."""
+        title = HTTPStatus(self.status).phrase
+        content = {"type": "about:blank", "title": title, "status": self.status, "detail": self.detail, **self.more}
+        return Answer(dumped(content), self.status, "application/problem+json", self.headers)
+
+
+@dataclass(slots=True)
+class Answer:
+    """What is sent back: a body, or pieces of one that come later."""
+
+    body: bytes | AsyncIterator[bytes]
+    status: int = 200
+    content_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    async def send(self, send: Send, *, bodiless: bool = False) -> None:
+        """Send it; `bodiless` for HEAD."""
+        headers = [(b"content-type", self.content_type.encode("latin-1"))]
+        headers += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
+        if isinstance(self.body, bytes):
+            headers.append((b"content-length", str(len(self.body)).encode()))
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        if isinstance(self.body, bytes) or bodiless:
+            content = self.body if isinstance(self.body, bytes) and not bodiless else b""
+            await send({"type": "http.response.body", "body": content})
+            return
+        async for piece in self.body:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+class Request:
+    """One request. Header names are lower case."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.headers: dict[str, str] = {}
+        for name, value in scope["headers"]:
+            self.headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+        self.client: str = scope["client"][0] if scope.get("client") else ""
+        self._query: bytes = scope.get("query_string", b"")
+        self._receive = receive
+
+    def query(self, *known: str) -> dict[str, str]:
+        """The query parameters; raises `Problem` for unknown, repeated or oversized ones."""
+        if len(self._query) > MAX_QUERY:
+            raise Problem(414, f"the query is longer than {MAX_QUERY} characters")
+        try:
+            pairs = parse_qsl(
+                self._query.decode("ascii"),
+                keep_blank_values=True,
+                max_num_fields=MAX_PARAMETERS,
+                errors="strict",
+            )
+        except ValueError:
+            raise Problem(400, "the query cannot be read: use name=value pairs in UTF-8") from None
+        found: dict[str, str] = {}
+        for name, value in pairs:
+            if name not in known:
+                allowed = ", ".join(known) if known else "none"
+                raise Problem(400, f"unknown query parameter; this endpoint takes: {allowed}")
+            if name in found:
+                raise Problem(400, f"query parameter {name} is given twice")
+            found[name] = value
+        return found
+
+    async def body(self) -> bytes:
+        """The whole body; raises `Problem` when it is over 1 MiB."""
+        declared = self.headers.get("content-length", "")
+        if declared.isdigit() and int(declared[:20]) > MAX_BODY:
+            raise _too_large()
+        pieces: list[bytes] = []
+        size = 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise Problem(400, "the request ended before its body did")
+            piece = message.get("body", b"")
+            size += len(piece)
+            if size > MAX_BODY:
+                raise _too_large()
+            pieces.append(piece)
+            if not message.get("more_body"):
+                return b"".join(pieces)
+
+    async def json_object(self, *known: str) -> dict[str, Any]:
+        """The body as a JSON object with these keys only; empty when there is no body."""
+        raw = await self.body()
+        if not raw:
+            return {}
+        if self.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise Problem(415, "send the body as application/json")
+        try:
+            content = json.loads(raw)
+        except (ValueError, RecursionError):
+            raise Problem(400, "the body is no valid JSON") from None
+        if not isinstance(content, dict) or not content.keys() <= set(known):
+            raise Problem(422, f"the body must be an object with no other keys than: {', '.join(known)}")
+        return content
+
+
+def _too_large() -> Problem:
+    return Problem(413, "the body is over 1 MiB", {"Connection": "close"})
+
+
+def jsonable(value: Any) -> Any:
+    """`value` with what JSON cannot say made null: NaN and infinities."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(each) for each in value]
+    return value
+
+
+def dumped(value: Any) -> bytes:
+    """`value` as JSON bytes; half characters of broken names become question marks."""
+    return json.dumps(jsonable(value), ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")

@@ -1,0 +1,151 @@
+"""What every request passes: who may ask (host, origin, rate), and what every answer carries.
+
+The service is open to whoever reaches its loopback port, so a page in the operator's browser must not:
+foreign hosts (DNS rebinding), foreign origins and floods end here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections import OrderedDict
+from collections.abc import Collection, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from understudy.core.clock import Clock
+
+from .http import App, Problem, Receive, Scope, Send
+
+_log = logging.getLogger("understudy.web")
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+#: Names under which a loopback service may be asked for.
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+SECURE = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"x-frame-options", b"DENY"),
+    (b"cache-control", b"no-store"),
+)
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """The only value of a header; None without one. Raises `Problem` when it is repeated."""
+    values = [value for key, value in scope["headers"] if key.lower() == name]
+    if len(values) > 1:
+        raise Problem(400, f"the header {name.decode()} is given twice")
+    return values[0].decode("latin-1") if values else None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` means this machine only."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+class Guard:
+    """Refuses foreign hosts and origins, keeps every client to its rate, and puts the security headers on."""
+
+    def __init__(
+        self, app: App, clock: Clock, hosts: Collection[str] = LOOPBACK_NAMES, limit: Limit | None = None
+    ) -> None:
+        self._app = app
+        self._hosts = frozenset(host.strip("[]").lower() for host in hosts)
+        self._limit = limit or Limit(clock)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer why not."""
+        extra: list[tuple[bytes, bytes]] = []
+        started = False
+
+        async def guarded(message: MutableMapping[str, Any]) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message["headers"], *SECURE, *extra]
+            await send(message)
+
+        try:
+            self._host(scope)
+            if scope["path"] != "/health":  # a probe that is refused would be taken for a dead service
+                extra += self._limit.take(scope["client"][0] if scope.get("client") else "")
+            if scope["method"] not in SAFE:
+                self._origin(scope)
+            await self._app(scope, receive, guarded)
+        except Problem as problem:
+            if not started:
+                await problem.answer().send(guarded, bodiless=scope["method"] == "HEAD")
+        except Exception:
+            # The caller is told nothing about our insides; the log says where to look.
+            _log.exception("%s failed", scope["path"][:200])
+            if started:
+                raise
+            failed = Problem(500, "an error of the service itself; its log says more")
+            await failed.answer().send(guarded, bodiless=scope["method"] == "HEAD")
+
+    def _host(self, scope: Scope) -> None:
+        name = _host_name(header(scope, b"host") or "")
+        if name not in self._hosts:
+            raise Problem(421, "this service is not known by that host name; use the address it printed at its start")
+
+    def _origin(self, scope: Scope) -> None:
+        """A page of another site must not change anything here; programs send neither header."""
+        site = header(scope, b"sec-fetch-site")
+        if site is not None and site not in ("same-origin", "none"):
+            raise Problem(403, "requests from other sites are refused")
+        origin = header(scope, b"origin")
+        if origin is not None:
+            host = (header(scope, b"host") or "").lower()
+            parts = urlsplit(origin.lower()) if len(origin) < 300 else urlsplit("")
+            if parts.netloc != host or parts.scheme not in ("http", "https"):
+                raise Problem(403, "requests from other origins are refused")
+
+
+def _host_name(host: str) -> str:
+    """`[::1]:8080` -> `::1`; empty for what is no plain host and port."""
+    if len(host) > 255 or any(sign in host for sign in "@/\\ ,?#"):
+        return ""
+    if host.startswith("["):
+        name, bracket, rest = host[1:].partition("]")
+        port = rest[1:]
+        return name.lower() if bracket and (not rest or (rest[0] == ":" and port.isdigit())) else ""
+    name, _, port = host.partition(":")
+    return name.lower() if not port or port.isdigit() else ""
+
+
+class Limit:
+    """A token bucket for each client address: `burst` requests at once, `rate` a second in the long run."""
+
+    def __init__(self, clock: Clock, rate: float = 20.0, burst: int = 200, keep: int = 10_000) -> None:
+        self._now = clock.monotonic
+        self._rate, self._burst, self._keep = rate, burst, keep
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, client: str) -> list[tuple[bytes, bytes]]:
+        """Count a request; the headers that tell the client where it stands, or `Problem` 429."""
+        now = self._now()
+        tokens, at = self._buckets.pop(client, (float(self._burst), now))
+        tokens = min(float(self._burst), tokens + (now - at) * self._rate)
+        allowed = tokens >= 1.0
+        tokens -= 1.0 if allowed else 0.0
+        self._buckets[client] = (tokens, now)
+        if len(self._buckets) > self._keep:
+            self._buckets.popitem(last=False)
+        full_in = int((self._burst - tokens) / self._rate) + 1
+        told = {
+            "RateLimit-Limit": str(self._burst),
+            "RateLimit-Remaining": str(int(tokens)),
+            "RateLimit-Reset": str(full_in),
+        }
+        if not allowed:
+            wait = int((1.0 - tokens) / self._rate) + 1
+            raise Problem(429, f"too many requests; wait {wait} s", {**told, "Retry-After": str(wait)})
+        return [(name.lower().encode(), value.encode()) for name, value in told.items()]
