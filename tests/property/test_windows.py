@@ -101,7 +101,7 @@ def test_the_slices_of_a_history_add_up_to_its_window(story: list) -> None:
 @given(st.lists(st.floats(min_value=1e-6, max_value=1e4), min_size=1, max_size=300))
 def test_quantiles_lie_within_one_percent_from_a_microsecond_to_ten_thousand_seconds(values: list[float]) -> None:
     tally = Tally()
-    tally.chunks = [digest(values).keys]
+    tally.chunks = [digest(values)[-1]]
     ordered = sorted(values)
     for share in (0.01, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0):
         exact = ordered[max(1, ceil(share * len(ordered) - 1e-9)) - 1]

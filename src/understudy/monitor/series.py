@@ -149,11 +149,13 @@ class Series:
         self.version += 1
         totals = self.totals
         numbers = digest(batch)
-        totals.ok += numbers.ok
-        totals.failed += numbers.failed
-        totals.timed += numbers.timed
-        totals.seconds += numbers.seconds
-        totals.failed_seconds += numbers.failed_seconds
+        ok, failed, timed, seconds, failed_seconds, _ = numbers
+        totals.ok += ok
+        totals.timed += timed
+        totals.seconds += seconds
+        if failed:
+            totals.failed += failed
+            totals.failed_seconds += failed_seconds
         counted: Kinds | None = None
         neutral = 0
         if kinds:

@@ -121,14 +121,15 @@ class Windows:
             tally = self._open = Slice(second)
             if self.due > second + 64:
                 self.due = self._next_due()
-        tally.ok += batch.ok
-        tally.timed += batch.timed
-        tally.seconds += batch.seconds
-        if batch.failed:
-            tally.failed += batch.failed
-            tally.failed_seconds += batch.failed_seconds
-        if batch.keys:
-            tally.chunks.append(batch.keys)
+        ok, failed, timed, seconds, failed_seconds, keys = batch
+        tally.ok += ok
+        tally.timed += timed
+        tally.seconds += seconds
+        if failed:
+            tally.failed += failed
+            tally.failed_seconds += failed_seconds
+        if keys:
+            tally.chunks.append(keys)
         if kinds:
             tally.neutral += neutral
             tally.add_kinds(kinds.items())
