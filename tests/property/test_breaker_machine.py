@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from math import copysign, inf
 
 from hypothesis import given, settings
@@ -223,6 +224,6 @@ def test_batches_are_counted_exactly_as_one_by_one(attempts: list[float], cuts: 
     for value in attempts:
         eager.settle([value])
     edges = [0, *sorted(cuts), len(attempts)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         batched.settle(attempts[start:end])
     assert eager.view() == batched.view()

@@ -35,7 +35,7 @@ class BulkheadMachine(RuleBasedStateMachine):
     def run(self) -> None:
         async def turns() -> None:
             for _ in range(6):
-                await asyncio.sleep(0)  # noqa: TID251 - yields to the loop; no time passes
+                await asyncio.sleep(0)
 
         self.loop.run_until_complete(turns())
 

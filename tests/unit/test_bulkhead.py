@@ -23,7 +23,7 @@ def make(limit: int = 1, **options: object) -> tuple[Bulkhead, FakeClock]:
 async def turns(count: int = 5) -> None:
     """Let others run."""
     for _ in range(count):
-        await asyncio.sleep(0)  # noqa: TID251 - yields to the loop; no time passes
+        await asyncio.sleep(0)
 
 
 def test_as_many_places_as_the_limit_says_are_given_at_once() -> None:

@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 
@@ -76,7 +77,7 @@ async def test_probes_keep_their_interval_with_a_tenth_of_jitter_after_a_random_
             await world.clock.advance(600.0)
         times = [at for _, at in world.probes]
         phases.append(times[0] - began)
-        gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+        gaps = [after - before for before, after in pairwise(times)]
         assert all(53.9 <= gap <= 66.1 for gap in gaps) and len(set(gaps)) > 1
     assert max(phases) - min(phases) > 5.0
 
