@@ -36,7 +36,7 @@ def type_words(kind: Any) -> str:
         return "table"
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return " or ".join(f"`{member.value}`" for member in kind)
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return f"table, see [{kind.__name__}](#{kind.__name__.lower()})"
     return {str: "text", bool: "`true` or `false`", int: "whole number", float: "number"}.get(kind, "value")
 

@@ -95,8 +95,9 @@ def imports(path):
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield node.lineno, (node.module or "").split(".")[0]
         elif isinstance(node, ast.Call) and dotted(node.func).split(".")[-1] == "import_module":
-            if isinstance(node.args[0], ast.Constant) and not str(node.args[0].value).startswith("."):
-                yield node.lineno, str(node.args[0].value).split(".")[0]
+            what = node.args[0].value if isinstance(node.args[0], ast.Constant) else "."
+            if str(what)[0] != ".":
+                yield node.lineno, str(what).split(".")[0]
 
 
 def test_rooms_and_core_know_no_http_database_or_web_library():
