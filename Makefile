@@ -2,7 +2,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-SAMPLE := examples/understudy.toml
+SAMPLE := src/understudy/config/sample.toml
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
@@ -37,7 +37,7 @@ wheel: $(VENV)/.has-dev
 	tools/check_wheel.sh $(BIN)/python
 
 soak: $(VENV)/.has-test ## Run the long experiments at full length.
-	$(BIN)/python -m pytest -m soak --timeout 0
+	$(BIN)/python tests/soak/survival.py --seconds 600 --rate 50
 
 bench: $(VENV)/.has-bench ## Measure against other libraries; writes benchmarks/results/.
 	@set -e; for each in benchmarks/*.py; do \

@@ -37,6 +37,6 @@ echo "wheel: with the service extra"
 install --require-hashes -r "$root/requirements/run.txt"
 "$bin/python" -m pip check
 "$bin/understudy" --help >/dev/null
-cp "$root/examples/understudy.toml" "$scratch/understudy.toml"
+cp "$root/src/understudy/config/sample.toml" "$scratch/understudy.toml"
 "$bin/understudy" config check --config "$scratch/understudy.toml"
 echo "wheel: installs and runs"

@@ -1,7 +1,7 @@
 """Writes docs/reference/ from the source, so that it cannot say anything else; `--check` only compares.
 
 The options pages come from the options dataclasses (their fields carry range, unit and sentence), the errors page
-from `core.errors`. A house test runs the comparison.
+from `core.errors`, the metrics page from the families of `export`. A house test runs the comparison.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import annotated_types as at
 
 from understudy.core import errors
 from understudy.core.options import FieldSpec, Options, describe
+from understudy.export import process, prometheus
+from understudy.export.prometheus_text import Family
 from understudy.resilience.api import ApiOptions, RouteOptions
 
 REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -116,10 +118,27 @@ def errors_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def metrics_page() -> str:
+    """Every metric family of `/metrics`."""
+    found = {
+        value.name: value
+        for module in (prometheus, process)
+        for value in vars(module).values()
+        if isinstance(value, Family)
+    }
+    lines = ["# Metrics", "", "Written from the source by `tools/write_reference.py`; do not edit.", ""]
+    lines += ["| metric | kind | meaning |", "|---|---|---|"]
+    for family in found.values():
+        name = family.name + ("_total" if family.kind == "counter" else "")
+        lines.append(f"| `{name}` | {family.kind} | {family.help} |")
+    return "\n".join(lines) + "\n"
+
+
 def main(arguments: list[str]) -> int:
     """Write the pages, or with `--check` say which are stale; the exit code is their number."""
     stale = 0
-    for name, text in {"options.md": options_page(), "errors.md": errors_page()}.items():
+    pages = {"options.md": options_page(), "errors.md": errors_page(), "metrics.md": metrics_page()}
+    for name, text in pages.items():
         path = REFERENCE / name
         if path.is_file() and path.read_text("utf-8") == text:
             continue
