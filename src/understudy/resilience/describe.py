@@ -28,7 +28,8 @@ def describe(roster: Roster, gates: Gatekeeper, counters: Counters, now: float) 
             ],
             "exhausted": dict(counters.exhausted),
             "breaker_transitions": [
-                {"breaker": name, "to": to, "count": count} for (name, to), count in sorted(counters.transitions.items())
+                {"breaker": name, "to": to, "count": count}
+                for (name, to), count in sorted(counters.transitions.items())
             ],
         },
     }

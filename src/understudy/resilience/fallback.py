@@ -164,12 +164,16 @@ class FallbackManager:
         """
         plan = (self._plans if fallback_operation is None else self._covered_plans).get(name)
         scope = SCOPE.get()
+        try:
+            code = operation.__code__  # type: ignore[attr-defined]  # not every callable has one: see below
+        except AttributeError:
+            code = None
         if (
             plan is None
-            or scope.limit != IDLE
+            or scope.limit is not IDLE
             or deadline is not None
             or scope.task is not running_task(self._loop)
-            or getattr(operation, "__code__", None) not in self._known_async
+            or code not in self._known_async
             or (started := self._now()) >= plan.expires
         ):
             result = await self.call(
@@ -187,7 +191,7 @@ class FallbackManager:
             api.in_flight -= 1
             return await self._recover(plan, scope, started, error, (operation, fallback_operation, critical, default))
         api.in_flight -= 1
-        if scope.limit == EXPIRED:
+        if scope.limit is EXPIRED:
             ended_by_us(scope, 0)
         scope.limit = IDLE
         plan.append(self._now() - started)
@@ -215,7 +219,7 @@ class FallbackManager:
                 scope = SCOPE.get()
                 if (
                     plan is None
-                    or scope.limit != IDLE
+                    or scope.limit is not IDLE
                     or not direct
                     or scope.task is not running_task(self._loop)
                     or (started := now()) >= plan.expires
@@ -234,7 +238,7 @@ class FallbackManager:
                     operations = (*_bind(function, fallback, args, kwargs), False, NOTHING)
                     return await self._recover(plan, scope, started, error, operations)
                 api.in_flight -= 1
-                if scope.limit == EXPIRED:
+                if scope.limit is EXPIRED:
                     ended_by_us(scope, 0)
                 scope.limit = IDLE
                 plan.append(now() - started)

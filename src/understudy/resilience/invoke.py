@@ -60,9 +60,7 @@ class Invoker:
                 self.known_async.clear()
             self.known_async.add(code)
 
-    async def _in_thread(
-        self, operation: Callable[..., Any], code: Any, on_return: Callable[[], None] | None
-    ) -> Any:
+    async def _in_thread(self, operation: Callable[..., Any], code: Any, on_return: Callable[[], None] | None) -> Any:
         if self.abandoned >= MAX_ABANDONED:
             if on_return is not None:
                 on_return()

@@ -78,4 +78,3 @@ def rank(standings: Sequence[Standing], mode: str, incumbent: str, rng: random.R
     eligible.sort(key=lambda entry: entry[0])
     ranked = [candidate for _, candidate in eligible]
     return ranked + gated
-
