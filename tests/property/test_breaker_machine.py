@@ -169,6 +169,17 @@ class BreakerMachine(RuleBasedStateMachine):
         else:
             model.open(model.n + 1, self.now)
 
+    @rule(verdicts=st.lists(st.sampled_from([*Verdict, Verdict.SUCCESS]), min_size=1, max_size=4))
+    def outage(self, verdicts: list[Verdict]) -> None:
+        """The whole story at once, which single steps seldom tell: trip, wait, trials one after the other."""
+        self.settle([-0.1] * 5, standby=False)
+        for verdict in verdicts:
+            self.clock.set(max(self.now, self.model.until))
+            held = len(self.permits)
+            self.admit(panic=False)
+            if len(self.permits) > held:
+                self.release(len(self.permits) - 1, verdict, keep=False)
+
     @precondition(lambda self: self.permits)
     @rule(which=st.integers(0, 1000))
     def renew(self, which: int) -> None:
@@ -189,8 +200,10 @@ class BreakerMachine(RuleBasedStateMachine):
             if model.failed_checks >= 3:
                 model.trip(self.now)
 
-    @rule()
-    def reset(self) -> None:
+    @rule(sure=st.integers(0, 4).map(lambda number: number == 4))
+    def reset(self, sure: bool) -> None:
+        if not sure:  # seldom, because it ends every story
+            return
         self.breaker.reset()
         self.model.n = 0
         self.model.close(self.now)
@@ -211,7 +224,7 @@ class BreakerMachine(RuleBasedStateMachine):
         assert not self.told or self.told[-1][1] == self.model.state
 
 
-BreakerMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+BreakerMachine.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
 TestBreakerMachine = BreakerMachine.TestCase
 
 

@@ -27,7 +27,7 @@ class BudgetMachine(RuleBasedStateMachine):
         firsts = sum(now - at < firsts_within for at in self.firsts)
         return FLOOR + RATIO * firsts - sum(now - at < drawn_within for at in self.drawn)
 
-    @rule(pause=st.sampled_from([0.1, 0.9, 1.0, 3.3, 11.0]))
+    @rule(pause=st.sampled_from([0.1, 0.5, 0.9, 1.0, 3.3, 8.6, 9.4]))
     def wait(self, pause: float) -> None:
         self.clock.tick(pause)
 
@@ -53,5 +53,5 @@ class BudgetMachine(RuleBasedStateMachine):
         assert self.budget.left() >= 0.0
 
 
-BudgetMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+BudgetMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestBudgetMachine = BudgetMachine.TestCase

@@ -104,6 +104,9 @@ def test_no_good_outcome_ever_trips_it() -> None:
     breaker.settle([FAIL, OK] * 4 + [FAIL])
     breaker.settle([OK])
     assert breaker.closed
+    breaker.reset()
+    breaker.settle([6.0] * 9 + [OK])
+    assert breaker.closed
 
 
 def test_slow_answers_open_it_although_they_succeed() -> None:
