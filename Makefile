@@ -2,7 +2,6 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-SAMPLE := src/understudy/config/sample.toml
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
@@ -12,7 +11,7 @@ help: ## Say what can be made.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
 
 run: $(VENV)/.has-run ## Run the service with the sample configuration and its simulated APIs.
-	$(BIN)/understudy run --config $(SAMPLE)
+	$(BIN)/understudy run --simulator
 
 test: $(VENV)/.has-test ## Run all tests, with a seeded sample of the long experiments (at most 10 minutes).
 	@tools/setup_test_system.sh
@@ -28,7 +27,7 @@ types: $(VENV)/.has-dev
 	$(BIN)/mypy
 
 layers: $(VENV)/.has-dev
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --no-logo
 
 docs: $(VENV)/.has-dev ## Build the documentation; a warning is an error.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
