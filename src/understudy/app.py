@@ -163,6 +163,7 @@ class Understudy:
         await self._lifecycle.stop()
         self._ticked_at = None
         self.monitor.drain()
+        self.monitor.release()
         if self._own_http and self._http is not None:
             await self._http.close()
         self.fallback.close()
@@ -189,6 +190,7 @@ class Understudy:
         """A loop has become the owner: its tick and health checks run on it from now on."""
         self._lifecycle = Lifecycle()
         self._ticked_at = self.clock.monotonic()
+        self.monitor.drain()  # from now on this loop's thread drains: the monitor needs none of its own
         loop = self.fallback.loop
         self.clock.call_later(TICK, lambda: self._tick(loop))
         self._lifecycle.background("health checks", self._prober.run)

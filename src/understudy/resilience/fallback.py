@@ -25,7 +25,7 @@ from .deadline import EXPIRED, IDLE, SCOPE, DeadlineWheel, Scope, ended_by_us, r
 from .decision import DecisionLog
 from .describe import describe
 from .healthcheck import ProbeResult
-from .invoke import Invoker
+from .invoke import Invoker, code_of
 from .outcome import LocalNetworkDetector
 from .pipeline import Pipeline
 from .plan import Plan, prepare
@@ -70,7 +70,7 @@ class FallbackManager:
         )
         self._pipeline = Pipeline(clock, self._rng, self._gates, self._report, self._emit)
         self._invoker = Invoker()
-        self._known_async = self._invoker.known_async
+        self._knows = self._invoker.knows
         self._plans: dict[str, Plan] = {}
         self._covered_plans: dict[str, Plan] = {}
         #: Counts what makes plans stale; clients that keep a plan of their own compare it.
@@ -173,7 +173,7 @@ class FallbackManager:
             or scope.limit is not IDLE
             or deadline is not None
             or scope.task is not running_task(self._loop)
-            or code not in self._known_async
+            or (code is not plan.code and not self._knows(code))
             or (started := self._now()) >= plan.expires
         ):
             result = await self.call(
@@ -266,7 +266,7 @@ class FallbackManager:
             )
         call = self._new_call(name, operation, fallback_operation, critical, default, deadline)
         result = await self._pipeline.run(call, self.wheel)
-        self._refresh(name, call, fallback_operation is not None)
+        self._refresh(name, call, operation, fallback_operation is not None)
         return result
 
     async def _recover(
@@ -426,9 +426,12 @@ class FallbackManager:
         """Run a coroutine on the loop that owns the state, from another live loop."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, owner))
 
-    def _refresh(self, name: str, call: Call, covered: bool) -> None:
+    def _refresh(self, name: str, call: Call, operation: Any, covered: bool) -> None:
         """Prepare the plan that the next calls under this name will take."""
         plan = prepare(name, call, self._gates, self.wheel, self._now())
+        code = code_of(operation)
+        if plan is not None and self._invoker.knows(code):
+            plan.code = code
         plans = self._covered_plans if covered else self._plans
         if plan is not None:
             plans[name] = plan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from understudy.core.types import Candidate
 
@@ -16,10 +17,14 @@ from .standing import Gatekeeper
 PLAN_LIFE = 1.0
 
 
-class Plan:
-    """Who serves the next calls under a name. Immutable: it is replaced, never changed."""
+#: The code of no operation.
+_UNKNOWN = object()
 
-    __slots__ = ("api", "append", "binding", "candidates", "expires", "limit", "name", "quick", "wheel")
+
+class Plan:
+    """Who serves the next calls under a name. It is replaced, never changed, once it is in use."""
+
+    __slots__ = ("api", "append", "binding", "candidates", "code", "expires", "limit", "name", "quick", "wheel")
 
     def __init__(
         self,
@@ -36,6 +41,8 @@ class Plan:
         #: Bound when the plan is made: what a call appends later goes to the list of this breaker generation.
         self.append: Callable[[float], None] = binding.series.append
         self.candidates = candidates
+        #: Code of the operation for which it was made, once that is known to be async.
+        self.code: Any = _UNKNOWN
         self.limit = limit
         self.expires = expires
         self.wheel = wheel
