@@ -11,7 +11,7 @@ help: ## Say what can be made.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
 
 run: $(VENV)/.has-run ## Run the service with the sample configuration and its simulated APIs.
-	$(BIN)/understudy run --simulator
+	$(BIN)/understudy run --simulator --traffic 5
 
 test: $(VENV)/.has-test ## Run all tests, with a seeded sample of the long experiments (at most 10 minutes).
 	@tools/setup_test_system.sh
