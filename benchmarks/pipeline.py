@@ -30,32 +30,36 @@ async def operation() -> int:
     return 1
 
 
-def loop_of(make: Callable[[], Awaitable[int]]) -> Callable[[asyncio.AbstractEventLoop], Callable[[int], None]]:
-    """A candidate that awaits `make()` n times on a loop."""
-
-    def bind(loop: asyncio.AbstractEventLoop) -> Callable[[int], None]:
-        async def run(n: int) -> None:
-            for _ in range(n):
-                await make()
-
-        return lambda n: loop.run_until_complete(run(n))
-
-    return bind
+Loop = Callable[[int], Awaitable[None]]
 
 
-def ours(app: Understudy) -> dict[str, Callable[[], Awaitable[int]]]:
+def loop_of(make: Callable[[], Awaitable[int]]) -> Loop:
+    """Awaits `make()` n times."""
+
+    async def run(n: int) -> None:
+        for _ in range(n):
+            await make()
+
+    return run
+
+
+def ours(app: Understudy) -> dict[str, Loop]:
     """The two front doors of Understudy, over a route of three APIs."""
     for name, priority in (("lead", 1), ("second", 2), ("third", 3)):
         app.fallback.register_api(name, priority=priority, route="bench", operation=operation)
     execute = app.fallback.execute_with_fallback
-    guarded = app.guard("lead")(operation)
+
+    async def run(n: int) -> None:
+        for _ in range(n):
+            await execute("lead", operation)
+
     return {
-        "Understudy execute_with_fallback": lambda: execute("lead", operation),
-        "Understudy guard": guarded,
+        "Understudy execute_with_fallback": run,
+        "Understudy guard": loop_of(app.guard("lead")(operation)),
     }
 
 
-def theirs() -> dict[str, Callable[[], Awaitable[int]]]:
+def theirs() -> dict[str, Loop]:
     """The peers, alone and in the usual combination."""
 
     @stamina.retry(on=Exception, attempts=3)
@@ -100,7 +104,7 @@ def theirs() -> dict[str, Callable[[], Awaitable[int]]]:
         count.inc()
         return value
 
-    return {
+    peers = {
         "hyx retry + breaker": with_hyx,
         "pybreaker around a plain call + bare await": with_pybreaker,
         "purgatory": with_purgatory,
@@ -108,11 +112,16 @@ def theirs() -> dict[str, Callable[[], Awaitable[int]]]:
         "stamina": with_stamina,
         "stamina + purgatory + timeout + prometheus_client": combined,
     }
+    return {label: loop_of(make) for label, make in peers.items()}
 
 
 async def pass_through() -> int:
     """One coroutine around the operation, for scale."""
     return await operation()
+
+
+def _on(loop: asyncio.AbstractEventLoop, run: Loop) -> Callable[[int], None]:
+    return lambda n: loop.run_until_complete(run(n))
 
 
 def main() -> int:
@@ -121,9 +130,13 @@ def main() -> int:
     loop = asyncio.new_event_loop()
     app = Understudy.build(seed=1)
     loop.run_until_complete(app.start())
-    makers = {"bare await": operation, "one pass-through coroutine": pass_through, **ours(app), **theirs()}
-    candidates = {label: loop_of(make)(loop) for label, make in makers.items()}
-    timings = measure(candidates, n=20_000, rounds=9)
+    loops = {
+        "bare await": loop_of(operation),
+        "one pass-through coroutine": loop_of(pass_through),
+        **ours(app),
+        **theirs(),
+    }
+    timings = measure({label: _on(loop, run) for label, run in loops.items()}, n=5_000, rounds=31)
     table = Table(
         "pipeline",
         "Wrapping one successful call",

@@ -77,6 +77,9 @@ running_task: Callable[[asyncio.AbstractEventLoop | None], asyncio.Task[Any] | N
 _NOWHERE = Scope(None)
 # No running task is this one, so that outside of any call every look-up leads to `enter`.
 _NOWHERE.task = object()  # type: ignore[assignment]  # a mark, never used as a task
+#: Stands for a task of another loop: never at rest, so that no prepared path is taken there.
+ELSEWHERE = Scope(None)
+ELSEWHERE.limit = BOUND
 SCOPE: ContextVar[Scope] = ContextVar("understudy_scope", default=_NOWHERE)
 
 

@@ -21,7 +21,7 @@ from .api import ApiOptions, RouteOptions
 from .auth import SignHook
 from .call import Call, First, Result
 from .counters import Counters
-from .deadline import EXPIRED, IDLE, SCOPE, DeadlineWheel, Scope, ended_by_us, running_task
+from .deadline import ELSEWHERE, EXPIRED, IDLE, SCOPE, DeadlineWheel, Scope, ended_by_us, running_task
 from .decision import DecisionLog
 from .describe import describe
 from .healthcheck import ProbeResult
@@ -164,6 +164,8 @@ class FallbackManager:
         """
         plan = (self._plans if fallback_operation is None else self._covered_plans).get(name)
         scope = SCOPE.get()
+        if scope.task is not running_task(self._loop):
+            scope = self.enter()
         try:
             code = operation.__code__  # type: ignore[attr-defined]  # not every callable has one: see below
         except AttributeError:
@@ -172,7 +174,6 @@ class FallbackManager:
             plan is None
             or scope.limit is not IDLE
             or deadline is not None
-            or scope.task is not running_task(self._loop)
             or (code is not plan.code and not self._knows(code))
             or (started := self._now()) >= plan.expires
         ):
@@ -217,11 +218,12 @@ class FallbackManager:
                 # between the two would cost every call one more await.
                 plan = plans.get(name)
                 scope = SCOPE.get()
+                if scope.task is not running_task(self._loop):
+                    scope = self.enter()
                 if (
                     plan is None
                     or scope.limit is not IDLE
                     or not direct
-                    or scope.task is not running_task(self._loop)
                     or (started := now()) >= plan.expires
                 ):
                     operation, standby = _bind(function, fallback, args, kwargs)
@@ -407,6 +409,12 @@ class FallbackManager:
     def gates(self) -> Gatekeeper:
         """What says which API may serve; for the HTTP ways in."""
         return self._gates
+
+    def enter(self) -> Scope:
+        """The scope of the running task, at its first call; one that is busy when another loop owns the state."""
+        if self._wheel is None or self._loop is not asyncio.get_running_loop():
+            return ELSEWHERE
+        return self._wheel.enter()
 
     def bind(self) -> asyncio.AbstractEventLoop | None:
         """Make the running loop the owner; answers the owner when another live loop is it."""

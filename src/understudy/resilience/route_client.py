@@ -165,6 +165,8 @@ class RouteClient:
         plan = self._plan
         scope = SCOPE.get()
         manager = self._manager
+        if scope.task is not running_task(manager.loop):
+            scope = manager.enter()
         if (
             plan is None
             or stream
@@ -174,7 +176,6 @@ class RouteClient:
             or not repeatable
             or self._plans_version != manager.plans_version
             or scope.limit != IDLE
-            or scope.task is not running_task(manager.loop)
             or (started := self._now()) >= plan.expires
         ):
             return await self._request(query, deadline, critical, repeatable, idempotent, default)
