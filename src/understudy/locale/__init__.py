@@ -1,0 +1,1 @@
+"""Message catalogues, read through `core.text`."""

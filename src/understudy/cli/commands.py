@@ -1,0 +1,258 @@
+"""The commands and their options; what each does is in the module of its name."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import typer
+
+from understudy import __version__
+from understudy.core.errors import ConfigError, NotInstalled, UnderstudyError
+from understudy.core.text import Texts, known_language, texts
+
+from .config import config_app
+from .exits import FAILED, INTERRUPTED, OK, UNAVAILABLE, USAGE, Stop
+from .screen import Screen, complain, safe
+
+#: Where the language is looked for when `--lang` does not say it, in the order of the C library.
+_LANGUAGE_VARIABLES = ["UNDERSTUDY_LANG", "LC_ALL", "LC_MESSAGES", "LANG"]
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; the exit code. A user's mistake ends in one clear line, never in a traceback."""
+    text = texts(language(arguments))
+    try:
+        code = build(text)(args=arguments, prog_name="understudy", standalone_mode=False)
+    except Stop as stop:
+        if stop.message:
+            complain(stop.message)
+        return stop.code
+    except ConfigError as error:
+        for fault in error.faults:
+            complain(str(fault))
+        complain(text("the configuration has faults; understudy config check shows them"))
+        return USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except NotInstalled as error:
+        complain(str(error))
+        return UNAVAILABLE
+    except UnderstudyError as error:
+        complain(safe(error))
+        return FAILED
+    except typer.Exit as end:
+        return int(end.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone: nobody to complain to
+        return FAILED
+    except Exception as error:
+        show = getattr(error, "show", None)  # a usage error of the command-line library
+        if show is None:
+            raise
+        show()
+        return int(getattr(error, "exit_code", USAGE))
+    return code if isinstance(code, int) else OK
+
+
+def language(arguments: list[str]) -> str:
+    """The language: `--lang`, else that of the environment."""
+    found: list[str] = []
+    probe = typer.Typer(add_completion=False)
+
+    def take(lang: str = typer.Option("", "--lang", envvar=_LANGUAGE_VARIABLES)) -> None:
+        found.append(lang)
+
+    probe.command(context_settings={"help_option_names": []})(take)
+    given: list[str] = []
+    for place, argument in enumerate(arguments):
+        if argument == "--lang" and place + 1 < len(arguments):
+            given = ["--lang", arguments[place + 1]]
+        elif argument.startswith("--lang="):
+            given = [argument]
+    probe(args=given, standalone_mode=False)
+    return known_language(found[0])
+
+
+def build(text: Texts) -> typer.Typer:
+    """The command line in one language."""
+    _ = text
+    app = typer.Typer(
+        name="understudy",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    def version(wanted: bool) -> None:
+        if wanted:
+            typer.echo(f"understudy {__version__}")
+            raise typer.Exit
+
+    def root(
+        show: bool = typer.Option(False, "--version", callback=version, is_eager=True, help=_("Say the version.")),
+        lang: str = typer.Option("", "--lang", help=_("en or pt; by default as the environment says.")),
+    ) -> None:
+        del show, lang  # both have done their work before
+
+    app.callback(
+        help=_("Calls to third-party APIs that keep succeeding while APIs fail: measured, explained, visible."),
+        epilog=_(
+            "Exit codes: 0 well · 1 something failed · 2 wrong arguments or configuration · 69 port taken or service not there · 77 port not allowed · 78 refused for safety · 130 Ctrl-C"
+        ),
+    )(root)
+    for add in (_run, _status, _explain, _check, _demo):
+        add(app, text)
+    app.add_typer(config_app, name="config", help=_("Check and explain the configuration."))
+    return app
+
+
+def _examples(_: Texts, *lines: str) -> str:
+    """The examples under a command's help, one a line."""
+    return "\n\n".join([f"[bold]{_('Examples')}[/bold]", *(f"  {line}" for line in lines)])
+
+
+def _config(_: Texts) -> Path | None:
+    option: Path | None = typer.Option(None, "--config", "-c", help=_("The configuration file."))
+    return option
+
+
+def _overrides(_: Texts) -> list[str]:
+    option: list[str] = typer.Option([], "--set", help=_("Override one value: apis.x.timeout=3"))
+    return option
+
+
+def _environment(_: Texts) -> str | None:
+    option: str | None = typer.Option(None, "--environment", "-e", help="development, staging, production")
+    return option
+
+
+def _as_json(_: Texts) -> bool:
+    option: bool = typer.Option(False, "--json", help=_("JSON instead of a table."))
+    return option
+
+
+def _url(_: Texts) -> str:
+    option: str = typer.Option("", "--url", "-u", help=_("The running service; by default as configured."))
+    return option
+
+
+def service_url(url: str, config: Path | None) -> str:
+    """The address that was given, else that of the configuration."""
+    if url:
+        return url if "://" in url else f"http://{url}"
+    from understudy.config import load
+
+    service = load(config).settings.service
+    host = f"[{service.host}]" if ":" in service.host else service.host
+    return f"http://{host}:{service.port}"
+
+
+def _run(app: typer.Typer, _: Texts) -> None:
+    examples = _examples(
+        _,
+        "understudy run --config understudy.toml",
+        "understudy run --simulator --traffic 5",
+        "understudy run --port 9000 --set apis.fixtures.timeout=3",
+    )
+
+    @app.command("run", help=_("Run the service: health, metrics and JSON over HTTP."), epilog=examples)
+    def command(
+        config: Path | None = _config(_),
+        host: str | None = typer.Option(None, "--host", help=_("Address to listen on; this machine only, for now.")),
+        port: int | None = typer.Option(None, "--port", "-p", min=0, max=65535, help=_("Port; 0 takes a free one.")),
+        override: list[str] = _overrides(_),
+        environment: str | None = _environment(_),
+        simulator: bool = typer.Option(
+            False, "--simulator", "--sample", help=_("With seven simulated APIs and the sample configuration.")
+        ),
+        seed: int = typer.Option(7, "--seed", help=_("What the simulator draws its facts from.")),
+        traffic: float = typer.Option(
+            0.0,
+            "--traffic",
+            min=0,
+            max=1000,
+            help=_("Call the routes that often a second, so that there is something to see."),
+        ),
+        watch: bool = typer.Option(True, "--watch/--no-watch", help=_("Take changed files in while running.")),
+    ) -> None:
+        from .run import RunOptions, run_service
+
+        options = RunOptions(config, environment, host, port, tuple(override), simulator, seed, traffic, watch)
+        raise typer.Exit(run_service(Screen(_), options))
+
+
+def _status(app: typer.Typer, _: Texts) -> None:
+    examples = _examples(_, "understudy status", "understudy status --url http://127.0.0.1:9000 --json")
+
+    @app.command("status", help=_("What serves what right now, asked of a running service."), epilog=examples)
+    def command(url: str = _url(_), config: Path | None = _config(_), as_json: bool = _as_json(_)) -> None:
+        from .status import show_status
+
+        raise typer.Exit(show_status(Screen(_), service_url(url, config), as_json=as_json))
+
+
+def _explain(app: typer.Typer, _: Texts) -> None:
+    examples = _examples(
+        _,
+        "understudy explain --last",
+        "understudy explain --route fixtures --outcome fallback",
+        "understudy explain 9f3c21ab-1f",
+    )
+
+    @app.command("explain", help=_("Why a call was served by whom: decision records."), epilog=examples)
+    def command(
+        call: str | None = typer.Argument(None, help=_("The call's id; without it, the last records.")),
+        last: bool = typer.Option(False, "--last", help=_("The newest record in full.")),
+        route: str | None = typer.Option(None, "--route", help=_("Only calls of this route.")),
+        outcome: str | None = typer.Option(None, "--outcome", help="success, fallback, failed, deadline, cancelled"),
+        limit: int = typer.Option(20, "--limit", min=1, max=1000, help=_("How many records.")),
+        url: str = _url(_),
+        config: Path | None = _config(_),
+        as_json: bool = _as_json(_),
+    ) -> None:
+        from .explain import show_decisions
+
+        where = service_url(url, config)
+        code = show_decisions(
+            Screen(_), where, call_id=call, last=last, route=route, outcome=outcome, limit=limit, as_json=as_json
+        )
+        raise typer.Exit(code)
+
+
+def _check(app: typer.Typer, _: Texts) -> None:
+    examples = _examples(_, "understudy check", "understudy check fixtures_pro --config understudy.toml --json")
+
+    @app.command("check", help=_("Test the connectivity of every API of the configuration."), epilog=examples)
+    def command(
+        apis: list[str] = typer.Argument(None, help=_("Names of APIs; all by default.")),
+        config: Path | None = _config(_),
+        override: list[str] = _overrides(_),
+        environment: str | None = _environment(_),
+        as_json: bool = _as_json(_),
+    ) -> None:
+        from understudy.config import load
+
+        from .check import check
+
+        settings = load(config, overrides=override, environment=environment).settings
+        raise typer.Exit(check(Screen(_), settings, list(apis or ()), as_json=as_json))
+
+
+def _demo(app: typer.Typer, _: Texts) -> None:
+    examples = _examples(_, "understudy demo", "understudy demo --seconds 60 --seed 3 --lang pt")
+
+    @app.command(
+        "demo", help=_("Watch calls survive while simulated APIs fail, one fault after another."), epilog=examples
+    )
+    def command(
+        seconds: float = typer.Option(40.0, "--seconds", min=10, max=3600, help=_("How long the whole story takes.")),
+        seed: int = typer.Option(7, "--seed", help=_("What the simulator draws its facts from.")),
+        rate: float = typer.Option(25.0, "--rate", min=1, max=200, help=_("Calls a second.")),
+        plain: bool = typer.Option(False, "--plain", help=_("Lines only, no colours and nothing that moves.")),
+    ) -> None:
+        from .demo import demo
+
+        raise typer.Exit(demo(Screen(_, plain=plain), seconds=seconds, seed=seed, rate=rate))

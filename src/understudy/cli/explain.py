@@ -1,0 +1,131 @@
+"""`understudy explain`: why a call was served by whom, from its decision record."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from rich.text import Text
+
+from understudy.core.types import AttemptRecord, Candidate, Explanation
+from understudy.web.views import DecisionsView
+
+from .client import ServiceClient
+from .exits import FAILED, OK, Stop
+from .screen import Screen, safe
+
+
+def show_decisions(
+    screen: Screen,
+    url: str,
+    *,
+    call_id: str | None,
+    last: bool,
+    route: str | None,
+    outcome: str | None,
+    limit: int,
+    as_json: bool,
+) -> int:
+    """Print one record in full, or a list of them."""
+    client = ServiceClient(url, screen.text)
+    if call_id is not None:
+        values = client.get("/api/decisions", call=call_id)
+    else:
+        values = client.get("/api/decisions", limit=1 if last else limit, route=route, outcome=outcome)
+    try:
+        records = DecisionsView.from_dict(values).decisions
+    except (KeyError, TypeError, ValueError):
+        raise Stop(FAILED, screen.text("{url} is not an Understudy service", url=url)) from None
+    if as_json:
+        screen.console.print(json.dumps(values, indent=2, ensure_ascii=False), soft_wrap=True)
+    elif not records:
+        screen.line(screen.text("No such call is on record; failures, fallbacks and a sample of the rest are kept."))
+    elif call_id is not None or last:
+        render(screen, records[0])
+    else:
+        _list(screen, records)
+    return OK
+
+
+def outcome_word(screen: Screen, outcome: str) -> Text:
+    """How a call ended, in the reader's language."""
+    _ = screen.text
+    words = {
+        "success": (_("served"), "good"),
+        "fallback": (_("served by a standby"), "degraded"),
+        "failed": (_("not served"), "bad"),
+        "deadline": (_("out of time"), "bad"),
+        "cancelled": (_("cancelled by the caller"), "quiet"),
+    }
+    return Text(*words.get(outcome, (safe(outcome), "")))
+
+
+def render(screen: Screen, record: Explanation) -> None:
+    """One record in full: who could have served, what was tried, what came of it."""
+    _ = screen.text
+    title = Text.assemble((safe(record.route), "name"), "  ", outcome_word(screen, record.outcome))
+    if record.chosen:
+        title.append(f"  → {safe(record.chosen)}", "name")
+    title.append(f"  {screen.seconds(record.duration)}")
+    screen.line(title)
+    about = [_time(record.at), _("deadline {time}", time=screen.seconds(record.deadline)), record.mode]
+    screen.line(" · ".join([*about, *([record.call_id] if record.call_id else [])]), "quiet")
+    for candidate in record.candidates:
+        screen.line(_candidate(screen, candidate, record))
+    for number, attempt in enumerate(record.attempts, 1):
+        screen.line(_attempt(screen, number, attempt))
+    for note in record.notes:
+        screen.line(f"  {safe(note)}", "quiet")
+
+
+def _candidate(screen: Screen, candidate: Candidate, record: Explanation) -> Text:
+    _ = screen.text
+    if candidate.gate:
+        why = f"{candidate.gate} {candidate.detail}".strip()
+        return Text.assemble(
+            "  ", ("✕ ", "down"), f"{safe(candidate.api):<20} ", _("passed over: {why}", why=safe(why))
+        )
+    terms = ", ".join(f"{safe(name)} {screen.number(value)}" for name, value in candidate.terms.items() if value)
+    mark = ("✓ ", "good") if candidate.api == record.chosen else ("· ", "quiet")
+    cost = screen.number(candidate.cost or 0.0)
+    shown = _("could serve at a cost of {cost} ms", cost=cost)
+    return Text.assemble("  ", mark, f"{safe(candidate.api):<20} {shown} ", (f"({terms})" if terms else "", "quiet"))
+
+
+def _attempt(screen: Screen, number: int, attempt: AttemptRecord) -> Text:
+    _ = screen.text
+    good = attempt.outcome.value == "success"
+    status = f" {attempt.status}" if attempt.status else ""
+    key = f" [{safe(attempt.key)}]" if attempt.key else ""
+    blame = "" if good else " " + _("(fault of: {whose})", whose=attempt.attribution.value)
+    return Text.assemble(
+        (f"  {number}. ", "name"),
+        f"{safe(attempt.api)}{key} ",
+        (f"{attempt.outcome.value}{status}", "good" if good else "bad"),
+        f" {screen.seconds(attempt.duration)}{blame} ",
+        (safe(attempt.reason), "quiet"),
+    )
+
+
+def _list(screen: Screen, records: tuple[Explanation, ...]) -> None:
+    _ = screen.text
+    table = screen.table(
+        _("Time"), _("Call"), _("Route"), _("Outcome"), _("Served by"), _("Attempts"), _("Took"), numbers=(5, 6)
+    )
+    for record in records:
+        table.add_row(
+            _time(record.at),
+            safe(record.call_id) or "–",
+            safe(record.route),
+            outcome_word(screen, record.outcome),
+            safe(record.chosen) or "–",
+            str(len(record.attempts)),
+            screen.seconds(record.duration),
+        )
+    screen.console.print(table)
+    screen.line(_("understudy explain CALL tells one of them in full."), "quiet")
+
+
+def _time(at: float) -> str:
+    """The clock time of this machine."""
+    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")

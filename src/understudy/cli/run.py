@@ -1,0 +1,173 @@
+"""`understudy run`: the service, from configuration to drained end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from rich.text import Text
+
+from understudy import __version__
+from understudy.app import Understudy
+from understudy.config import Loaded, load
+from understudy.config.reload import Reloader, Watcher, on_hangup
+from understudy.core.clock import SYSTEM_CLOCK
+from understudy.core.errors import ConfigError
+from understudy.export.logs import configure_logging
+from understudy.simulator import SimulatorThread
+
+from .exits import FAILED, INTERRUPTED, OK, USAGE, Stop
+from .screen import Screen, complain
+from .serve import Ended, open_socket, refuse_exposure, serve
+from .simulated import load_sample, traffic
+
+_log = logging.getLogger("understudy.service")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The command line of `run`; None and 0 mean what the configuration says, or nothing."""
+
+    config: Path | None = None
+    environment: str | None = None
+    host: str | None = None
+    port: int | None = None
+    overrides: tuple[str, ...] = ()
+    simulator: bool = False
+    seed: int = 7
+    traffic: float = 0.0
+    reload: bool = True
+
+    def all_overrides(self) -> list[str]:
+        """Everything that the command line sets, the options of their own last."""
+        found = list(self.overrides)
+        if self.host is not None:
+            found.append(f"service.host={self.host}")
+        if self.port is not None:
+            found.append(f"service.port={self.port}")
+        return found
+
+
+def run_service(screen: Screen, options: RunOptions) -> int:
+    """Serve until a signal ends it; the exit code."""
+    with SimulatorThread(options.seed) if options.simulator else _Nothing() as simulator:
+
+        def read() -> Loaded:
+            if isinstance(simulator, SimulatorThread) and options.config is None:
+                return load_sample(simulator, options.all_overrides(), options.environment)
+            return load(options.config, overrides=options.all_overrides(), environment=options.environment)
+
+        loaded = read()
+        service = loaded.settings.service
+        refuse_exposure(service.host, screen.text)
+        with open_socket(service.host, service.port, screen.text) as opened:
+            _log_to(loaded)
+            for warning in loaded.warnings:
+                complain(warning)
+            running = _Running(screen, options, loaded, read)
+            with asyncio.Runner(loop_factory=_loop) as runner:
+                ended = runner.run(running.serve(opened))
+    if ended.forced:
+        complain(screen.text("ended at once; calls that ran were cut off"))
+        return FAILED
+    return INTERRUPTED if ended.signal == signal.SIGINT else OK
+
+
+class _Running:
+    """One run of the service: the application, what watches its files, what makes traffic."""
+
+    def __init__(self, screen: Screen, options: RunOptions, loaded: Loaded, read: Callable[[], Loaded]) -> None:
+        self._screen, self._options = screen, options
+        self._clock = SYSTEM_CLOCK
+        self._app = Understudy.build(loaded.settings, clock=self._clock)
+        self._reloader = Reloader(loaded, read, self._take_in, self._refused)
+
+    async def serve(self, opened: socket.socket) -> Ended:
+        """Serve until a signal; background work ends before the application does."""
+        await self._app.start()
+        work = [self._watched()] if self._options.reload else []
+        if self._options.traffic > 0:
+            work.append(traffic(self._app, self._clock, self._options.traffic))
+        tasks = [asyncio.ensure_future(each) for each in work]
+        for task in tasks:
+            task.add_done_callback(_tell)
+        on_hangup(asyncio.get_running_loop(), self._reloader)
+        drain = self._reloader.current.settings.service.shutdown_timeout
+
+        def stopping() -> None:
+            for task in tasks:
+                task.cancel()
+
+        return await serve(self._app, opened, drain, ready=lambda: self._ready(opened), stopping=stopping)
+
+    async def _watched(self) -> None:
+        await Watcher(self._reloader.current.files, self._clock, self._reloader).run()
+
+    def _take_in(self, loaded: Loaded) -> None:
+        before = self._reloader.current.settings.service
+        changes = self._app.reload(loaded.settings)
+        _log_to(loaded)
+        _log.info("configuration taken in: %s", ", ".join(f"{key} {value}" for key, value in changes.items() if value))
+        if loaded.settings.service != before:
+            _log.warning("the address of the service changes at its next start only")
+
+    def _refused(self, error: ConfigError) -> None:
+        self._app.reload_failed(str(error))
+        for fault in error.faults:
+            _log.error("configuration refused, the old one stays: %s", fault)
+
+    def _ready(self, opened: socket.socket) -> None:
+        """Say where it is, and honestly what is simulated."""
+        _ = self._screen.text
+        host, port = opened.getsockname()[:2]
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        settings = self._reloader.current.settings
+        self._screen.line(Text.assemble(("Understudy ", "name"), f"{self._app.version}  ", (url, "good")))
+        apis = _.plural("{count} API", "{count} APIs", len(settings.apis))
+        routes = _.plural("{count} route", "{count} routes", len(settings.routes))
+        self._screen.line(f"  {apis}, {routes}, {settings.environment}")
+        if self._options.simulator:
+            self._screen.line("  " + _("the APIs are simulated: servers on this machine, made-up football"), "degraded")
+        if self._options.traffic > 0:
+            rate = self._screen.number(self._options.traffic, 1)
+            self._screen.line("  " + _("with traffic of our own: {rate} calls a second", rate=rate), "degraded")
+        self._screen.line("  " + _("health, metrics, JSON: {paths}", paths="/health /metrics /api/status"), "quiet")
+        self._screen.line("  " + _("understudy status --url {url} shows it here; Ctrl-C ends it", url=url), "quiet")
+
+
+def _tell(task: asyncio.Task[None]) -> None:
+    """Background work that dies is an error of ours, and must not be silent."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("background work ended", exc_info=error)
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    """The fastest loop there is here: uvloop, where it is installed."""
+    try:
+        uvloop = import_module("uvloop")
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+def _log_to(loaded: Loaded) -> None:
+    settings = loaded.settings
+    try:
+        configure_logging(settings.log, secrets=loaded.secrets(), version=__version__, environment=settings.environment)
+    except OSError as error:
+        raise Stop(USAGE, f"log.file {settings.log.file}: {error.strerror}") from None
+
+
+class _Nothing:
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        return None

@@ -1,0 +1,100 @@
+"""What every command writes with: colours and shapes of states, tables, plain text where nobody looks.
+
+Texts of upstreams are shown as text: no markup, no control characters.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import IO, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from rich.theme import Theme
+
+from understudy.core.text import Texts
+
+#: Shape, colour and word together: a state is never told by colour alone.
+SHAPES = {"healthy": "●", "degraded": "▲", "down": "■", "unknown": "○", "paused": "‖"}
+_THEME = Theme(
+    {
+        "healthy": "cyan",
+        "degraded": "yellow",
+        "down": "bold red",
+        "unknown": "dim",
+        "paused": "magenta",
+        "good": "bold cyan",
+        "bad": "bold red",
+        "quiet": "dim",
+        "name": "bold",
+    }
+)
+
+
+class Screen:
+    """Standard output for results, standard error for what went wrong, in one language."""
+
+    def __init__(
+        self, text: Texts, *, plain: bool = False, out: IO[str] | None = None, width: int | None = None
+    ) -> None:
+        self.text = text
+        self.console = Console(
+            file=out, theme=_THEME, highlight=False, markup=False, emoji=False, width=width,
+            no_color=plain or None, force_terminal=False if plain else None,
+        )  # fmt: skip  # one line of switches reads better than ten
+        self.plain = plain or not self.console.is_terminal
+
+    def line(self, text: str | Text = "", style: str = "") -> None:
+        """One line."""
+        self.console.print(text, style=style or None, soft_wrap=True)
+
+    def table(self, *columns: str, numbers: tuple[int, ...] = (), title: str = "") -> Table:
+        """An empty table; `numbers` are the columns that are set to the right."""
+        table = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", title_style="name", pad_edge=False)
+        for place, column in enumerate(columns):
+            table.add_column(column, justify="right" if place in numbers else "left", overflow="fold")
+        return table
+
+    def state(self, state: str) -> Text:
+        """A state as shape and word."""
+        return Text(f"{SHAPES.get(state, '?')} {self.word(state)}", style=state if state in SHAPES else "")
+
+    def word(self, state: str) -> str:
+        """A state in the reader's language."""
+        _ = self.text
+        words = {
+            "healthy": _("healthy"),
+            "degraded": _("degraded"),
+            "down": _("down"),
+            "unknown": _("unknown"),
+            "paused": _("paused"),
+        }
+        return words.get(state, safe(state))
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """A number as the language writes it."""
+        shown = f"{value:,.{digits}f}"
+        return shown.translate(str.maketrans(",.", ".,")) if self.text.language == "pt_BR" else shown
+
+    def seconds(self, value: float | None) -> str:
+        """A duration; a dash when it is not known."""
+        if value is None:
+            return "–"
+        return f"{self.number(value * 1000)} ms" if value < 1 else f"{self.number(value, 1 if value < 100 else 0)} s"
+
+    def percent(self, value: float | None) -> str:
+        """A percentage; a dash when nothing was measured."""
+        return "–" if value is None else f"{self.number(value, 1)} %"
+
+
+def complain(message: str) -> None:
+    """One line on standard error."""
+    sys.stderr.write(f"understudy: {message}\n")
+
+
+def safe(text: Any, longest: int = 200) -> str:
+    """Foreign text fit for a terminal: one line, nothing that moves a cursor, not endless."""
+    shown = "".join(sign if sign.isprintable() else "·" for sign in str(text)[:longest])
+    return shown.encode("utf-8", "replace").decode()

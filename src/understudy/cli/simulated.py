@@ -1,0 +1,48 @@
+"""The sample configuration, pointed at simulated APIs that run beside it; and traffic to look at."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from importlib.resources import as_file, files
+from itertools import cycle
+
+from understudy.app import Understudy
+from understudy.config import Loaded, load
+from understudy.core.clock import Clock
+from understudy.core.errors import CallError
+from understudy.simulator import Simulator, SimulatorThread
+
+#: What the routes of the sample are asked for.
+PATHS = {"fixtures": "/fixtures", "odds": "/odds", "predictions": "/predictions"}
+
+
+def load_sample(simulator: Simulator | SimulatorThread, overrides: list[str], environment: str | None = None) -> Loaded:
+    """The sample configuration with the addresses and keys of `simulator`; `overrides` come last."""
+    pointed = [f"apis.{name}.base_url={url}" for name, url in simulator.base_urls.items()]
+    pointed += [f"apis.{name}.auth.keys={json.dumps(list(keys))}" for name, keys in simulator.keys.items()]
+    with as_file(files("understudy.config").joinpath("sample.toml")) as path:
+        return load(path, overrides=[*pointed, *overrides], environment=environment)
+
+
+async def traffic(app: Understudy, clock: Clock, rate: float) -> None:
+    """Call the routes in turn, `rate` times a second, until cancelled; what fails is in the statistics."""
+    running: set[asyncio.Task[None]] = set()
+    routes = [name for name in PATHS if name in app.fallback.roster.routes] or list(app.fallback.roster.routes)
+    started = clock.monotonic()
+    try:
+        for number, route in enumerate(cycle(routes)):
+            await clock.sleep(started + number / rate - clock.monotonic())
+            task = asyncio.ensure_future(_call(app, route))
+            running.add(task)
+            task.add_done_callback(running.discard)
+    finally:
+        for task in tuple(running):
+            task.cancel()
+
+
+async def _call(app: Understudy, route: str) -> None:
+    try:
+        await app.route(route).get(PATHS.get(route, "/"))
+    except CallError:
+        pass  # its decision record tells
