@@ -71,7 +71,7 @@ def render(screen: Screen, results: list[CheckResult]) -> None:
     screen.console.print(table)
     for each in results:
         if each.advice:
-            screen.line(Text.assemble((f"{safe(each.api)}: ", "name"), safe(_(each.advice), 400)))
+            screen.line(Text.assemble((f"{safe(each.api)}: ", "name"), safe(advice(screen, each), 400)))
     failed = sum(each.ok is False for each in results)
     if failed:
         text = _.plural(
@@ -80,3 +80,11 @@ def render(screen: Screen, results: list[CheckResult]) -> None:
         screen.line(text, "bad")
     else:
         screen.line(_.plural("The one API answers.", "All {count} APIs answer.", len(results)), "good")
+
+
+def advice(screen: Screen, result: CheckResult) -> str:
+    """What to do, in the reader's language."""
+    place = f"[apis.{result.api}.auth]"
+    if place in result.advice:
+        return screen.text(result.advice.replace(place, "[apis.{api}.auth]"), api=result.api)
+    return screen.text(result.advice)

@@ -25,7 +25,7 @@ class ServiceClient:
             parts = urlsplit(self.url)
             self._host, self._port = parts.hostname or "", parts.port
         except ValueError:
-            self._host = ""
+            parts, self._host, self._port = urlsplit(""), "", None
         if not self._host or parts.scheme not in ("http", "https"):
             raise Stop(USAGE, text("{url} is no URL of a service; it looks like http://127.0.0.1:8080", url=url))
         self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection

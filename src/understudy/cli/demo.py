@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
+from rich.table import Table
 from rich.text import Text
 
 from understudy.app import Understudy
@@ -115,18 +116,18 @@ def _picture(screen: Screen, story: Story, app: Understudy, share: float) -> Gro
     )
 
 
-def _table(screen: Screen, story: Story, *, final: bool) -> object:
+def _table(screen: Screen, story: Story, *, final: bool) -> Table:
     _ = screen.text
     table = screen.table("", _("What happens"), _("To"), _("Calls"), _("Served"), _("By a standby"), numbers=(3, 4, 5))
     for part in story.parts:
-        mark: object = Text("·", "quiet")
+        mark: Text | Spinner = Text("·", "quiet")
         if part is story.now and not final:
             mark = Spinner("dots")
         elif part.done:
             # While the story plays, calls of a part may still be on their way.
             mark = Text("✓", "good") if part.good else Text("✗", "bad") if final else Text("…", "quiet")
         row = [screen.number(part.calls), screen.number(part.served), screen.number(part.by_standby)]
-        table.add_row(mark, part.title, Text(part.target or "–", "name"), *row)  # type: ignore[arg-type]  # a spinner is drawn like text
+        table.add_row(mark, part.title, Text(part.target or "–", "name"), *row)
     return table
 
 

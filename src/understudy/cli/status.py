@@ -49,18 +49,20 @@ def sentence(screen: Screen, view: StatusView) -> str:
     """One sentence of truth."""
     _ = screen.text
     total = len(view.apis)
-    down, degraded = view.counts.get("down", 0), view.counts.get("degraded", 0)
+    troubled = view.counts.get("down", 0) + view.counts.get("degraded", 0)
+    untried = view.counts.get("unknown", 0)
     unserved = [route.name for route in view.routes if not route.lead]
     covered = sum(bool(route.lead) and route.lead != _first(route, view.apis) for route in view.routes)
     if unserved:
         return _("Nobody can serve: {routes}.", routes=", ".join(map(safe, unserved)))
-    if not down and not degraded:
-        return _.plural("The one API is in order.", "All {count} APIs are in order.", total) if total else ""
-    troubled = _.plural(
-        "{count} API of {total} is in trouble", "{count} APIs of {total} are in trouble", down + degraded, total=total
-    )
-    served = _.plural("a standby serves {count} route", "standbys serve {count} routes", covered)
-    return f"{troubled}; {served}." if covered else f"{troubled}; {_('every route has somebody to serve it')}."
+    if troubled:
+        said = _.plural("{count} API is in trouble", "{count} APIs are in trouble", troubled)
+        rest = _.plural("a standby serves {count} route", "standbys serve {count} routes", covered)
+        return f"{said}; {rest if covered else _('every route has somebody to serve it')}."
+    if untried:
+        said = _.plural("{count} API has not been asked yet", "{count} APIs have not been asked yet", untried)
+        return f"{said}; {_('nothing is in trouble')}."
+    return _.plural("The one API is in order.", "All {count} APIs are in order.", total) if total else ""
 
 
 def _first(route: RouteRow, apis: tuple[ApiRow, ...]) -> str:
@@ -83,42 +85,48 @@ def _about(screen: Screen, view: StatusView, url: str) -> str:
 
 def _routes(screen: Screen, routes: tuple[RouteRow, ...]) -> None:
     _ = screen.text
-    table = screen.table(
-        _("Route"), _("Serves now"), _("Standing by"), _("Passed over"), _("Fallbacks"), _("Unserved"), numbers=(4, 5)
-    )
+    table = screen.table(_("Route"), _("Serves now"), _("Standing by"), _("Fallbacks"), _("Unserved"), numbers=(3, 4))
     for route in routes:
-        closed = "; ".join(f"{safe(name)}: {safe(why)}" for name, why in route.closed.items())
         table.add_row(
             Text(safe(route.name), "name"),
             Text(safe(route.lead), "good") if route.lead else Text(_("nobody"), "bad"),
             Text(", ".join(map(safe, route.standbys)) or "–"),
-            Text(closed or "–", "" if closed else "quiet"),
             screen.number(route.fallbacks),
             screen.number(route.failures),
         )
     screen.console.print(table)
+    for route in routes:
+        for name, why in route.closed.items():
+            passed = _("{route} passes over {api}: {why}", route=safe(route.name), api=safe(name), why=safe(why))
+            screen.line(passed, "degraded")
 
 
 def _apis(screen: Screen, apis: tuple[ApiRow, ...]) -> None:
+    """The table of APIs; a narrow terminal gets fewer columns instead of broken words."""
     _ = screen.text
-    table = screen.table(
-        "API", _("State"), _("Breaker"), _("Success"), _("Attempts"), _("per min"), "p50", "p95", _("Keys"), _("Quota left"),
-        numbers=(3, 4, 5, 6, 7, 8, 9),
-    )  # fmt: skip  # the columns in one line, as they stand in the table
+    wide = screen.console.width >= 110
+    columns = ["API", _("State"), _("Success"), _("Attempts"), "p95", _("Breaker")]
+    if wide:
+        columns += [_("per min"), "p50", _("Keys"), _("Quota left")]
+    table = screen.table(*columns, numbers=(2, 3, 4, 6, 7, 8, 9))
     for row in apis:
         wait = f" ({screen.seconds(row.retry_after)})" if row.retry_after else ""
-        table.add_row(
+        cells: list[str | Text] = [
             Text(safe(row.name), "name"),
             screen.state(row.state),
-            Text(f"{breaker_word(screen, row.breaker)}{wait}", "" if row.breaker != "closed" else "quiet"),
             screen.percent(row.success_rate),
             screen.number(row.requests),
-            screen.number(row.requests_per_minute),
-            screen.seconds(row.p50),
             screen.seconds(row.p95),
-            f"{row.keys_usable}/{row.keys}" if row.keys else "–",
-            "–" if row.quota_remaining is None else screen.number(row.quota_remaining),
-        )
+            Text(f"{breaker_word(screen, row.breaker)}{wait}", "" if row.breaker != "closed" else "quiet"),
+        ]
+        if wide:
+            cells += [
+                screen.number(row.requests_per_minute),
+                screen.seconds(row.p50),
+                f"{row.keys_usable}/{row.keys}" if row.keys else "–",
+                "–" if row.quota_remaining is None else screen.number(row.quota_remaining),
+            ]
+        table.add_row(*cells)
     screen.console.print(table)
 
 

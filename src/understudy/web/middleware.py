@@ -10,6 +10,7 @@ import ipaddress
 import logging
 from collections import OrderedDict
 from collections.abc import Collection, MutableMapping
+from math import ceil
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -139,13 +140,13 @@ class Limit:
         self._buckets[client] = (tokens, now)
         if len(self._buckets) > self._keep:
             self._buckets.popitem(last=False)
-        full_in = int((self._burst - tokens) / self._rate) + 1
+        full_in = ceil((self._burst - tokens) / self._rate)
         told = {
             "RateLimit-Limit": str(self._burst),
             "RateLimit-Remaining": str(int(tokens)),
             "RateLimit-Reset": str(full_in),
         }
         if not allowed:
-            wait = int((1.0 - tokens) / self._rate) + 1
+            wait = max(1, ceil((1.0 - tokens) / self._rate))
             raise Problem(429, f"too many requests; wait {wait} s", {**told, "Retry-After": str(wait)})
         return [(name.lower().encode(), value.encode()) for name, value in told.items()]

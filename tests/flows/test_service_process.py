@@ -1,0 +1,151 @@
+"""The real program in a process of its own: it starts, serves, reloads, drains, and says what is wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+import understudy
+
+SOURCES = str(Path(understudy.__file__).parents[1])
+COMMAND = [sys.executable, "-c", "from understudy.cli import main; main()"]
+PATIENCE = 30
+
+
+def environment() -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": SOURCES, "PYTHONUNBUFFERED": "1", "COLUMNS": "160"}
+
+
+@contextlib.contextmanager
+def service(folder: Path, *arguments: str):
+    """A running service and its URL."""
+    process = subprocess.Popen(
+        [*COMMAND, "run", "--port", "0", *arguments],
+        cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip  # the streams in one line
+    try:
+        yield process, found_url(process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def found_url(process: subprocess.Popen) -> str:
+    seen = ""
+    while select.select([process.stdout], [], [], PATIENCE)[0] and (line := process.stdout.readline()):
+        seen += line
+        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+            return found[0]
+    pytest.fail(f"the service did not start: {seen}")
+
+
+def until(process: subprocess.Popen, words: str) -> None:
+    seen = ""
+    while select.select([process.stdout], [], [], PATIENCE)[0] and (line := process.stdout.readline()):
+        seen += line
+        if words in line:
+            return
+    pytest.fail(f"{words!r} was never said: {seen}")
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [*COMMAND, *arguments], cwd=folder, env=environment(), capture_output=True, text=True, timeout=PATIENCE
+    )
+
+
+def get(url: str):
+    with urllib.request.urlopen(url, timeout=PATIENCE) as response:
+        return response.read()
+
+
+def test_the_sample_serves_and_the_commands_see_it(tmp_path):
+    with service(tmp_path, "--simulator", "--traffic", "20") as (process, url):
+        assert json.loads(get(url + "/health"))["ready"] is True
+        assert b"understudy_upstream_requests_total" in get(url + "/metrics")
+        status = run(tmp_path, "status", "--url", url)
+        assert status.returncode == 0, status.stderr
+        assert "fixtures_pro" in status.stdout
+        assert json.loads(run(tmp_path, "status", "--url", url, "--json").stdout)["apis"]
+        assert run(tmp_path, "explain", "--url", url, "--last").returncode == 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+
+
+def test_a_changed_file_is_taken_in_as_a_whole_or_not_at_all(tmp_path):
+    file = tmp_path / "understudy.toml"
+    file.write_text('[apis.one]\nbase_url = "http://127.0.0.1:9"\n')
+    with service(tmp_path) as (process, url):
+        file.write_text('[apis.two]\nbase_url = "http://127.0.0.1:9"\ntimeout = -1\n')
+        process.send_signal(signal.SIGHUP)
+        until(process, "configuration refused")
+        assert list(json.loads(get(url + "/api/fallback"))["apis"]) == ["one"]
+        assert b"understudy_config_last_reload_successful 0" in get(url + "/metrics")
+        file.write_text('[apis.two]\nbase_url = "http://127.0.0.1:9"\n')
+        process.send_signal(signal.SIGHUP)
+        until(process, "configuration taken in")
+        assert list(json.loads(get(url + "/api/fallback"))["apis"]) == ["two"]
+
+
+def test_ctrl_c_ends_with_130(tmp_path):
+    with service(tmp_path) as (process, _):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 130
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("run", "--host", "0.0.0.0"), 78, "no accounts yet"),
+        (("run", "--config", "missing.toml"), 2, "missing.toml"),
+        (("run", "--set", "service.prot=1"), 2, "prot"),
+        (("run", "--no-such-option"), 2, "no-such-option"),
+        (("status", "--url", "http://127.0.0.1:9"), 69, "no service listens"),
+        (("status", "--url", "ftp://x"), 2, "no URL"),
+        (("check", "nobody"), 2, "no API named nobody"),
+    ],
+)
+def test_a_mistake_ends_in_a_clear_line_and_its_exit_code(tmp_path, arguments, code, words):
+    ended = run(tmp_path, *arguments)
+    assert ended.returncode == code, ended.stderr
+    assert words in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_taken_port_is_told(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run(tmp_path, "run", "--port", port)
+    assert ended.returncode == 69
+    assert ended.stderr == f"understudy: port {port} is taken; stop what uses it, or choose another with --port\n"
+
+
+def test_check_says_what_it_found_and_fails_when_an_api_does(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (tmp_path / "understudy.toml").write_text(f'[apis.gone]\nbase_url = "http://127.0.0.1:{port}"\n')
+    ended = run(tmp_path, "check")
+    assert ended.returncode == 1
+    assert "gone" in ended.stdout
+    assert "nothing listens there" in ended.stdout
+    assert json.loads(run(tmp_path, "check", "--json").stdout)[0]["stage"] == "refused"
+
+
+def test_without_the_extra_one_line_names_it(tmp_path):
+    blocked = "import sys; sys.modules['typer'] = None; from understudy.cli import main; main(['run'])"
+    ended = subprocess.run(
+        [sys.executable, "-c", blocked], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert ended.returncode == 69
+    assert ended.stderr == "the command line needs an extra: pip install 'understudy[service]'\n"

@@ -1,0 +1,73 @@
+"""Both languages are complete: every message of the terminal, every placeholder."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+import understudy.cli
+from understudy.connectivity import _ADVICE
+from understudy.core.text import known_language, parse, texts
+
+CLI = Path(understudy.cli.__file__).parent
+PO = CLI.parent / "locale" / "pt_BR.po"
+
+
+def messages() -> dict[str, str | None]:
+    """Every message in the source, with its plural."""
+    found: dict[str, str | None] = dict.fromkeys(_ADVICE.values())
+    for path in CLI.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
+                continue
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if name == "plural":
+                found[node.args[0].value] = node.args[1].value
+            elif name == "_" or (name == "text" and isinstance(node.args[0].value, str)):
+                found[node.args[0].value] = None
+    return found
+
+
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_every_message_is_translated_and_none_is_left_over():
+    known = parse(PO.read_text("utf-8"))
+    assert known.keys() == messages().keys()
+
+
+def test_no_translation_is_empty_or_fuzzy():
+    source = PO.read_text("utf-8")
+    assert "fuzzy" not in source
+    assert all(all(forms) for forms in parse(source).values())
+
+
+@pytest.mark.parametrize("plural", [True, False])
+def test_translations_have_the_places_of_their_messages(plural):
+    known = parse(PO.read_text("utf-8"))
+    for message, many in messages().items():
+        if bool(many) is plural:
+            allowed = places(message) | places(many or "")
+            for form in known[message]:
+                assert places(form) <= allowed, message
+                if not many:
+                    assert places(form) == places(message), message
+
+
+@pytest.mark.parametrize(
+    ("tag", "expected"), [("pt_BR.UTF-8", "pt_BR"), ("pt", "pt_BR"), ("C", "en"), ("", "en"), ("de_DE", "en")]
+)
+def test_the_language_follows_the_tag(tag, expected):
+    assert known_language(tag) == expected
+
+
+def test_one_and_many_have_their_own_forms():
+    _ = texts("en")
+    assert _.plural("{count} API", "{count} APIs", 1) == "1 API"
+    assert _.plural("{count} API", "{count} APIs", 0) == "0 APIs"
+    assert texts("pt_BR").plural("{count} route", "{count} routes", 0) == "0 rota"
+    assert texts("pt_BR").plural("{count} route", "{count} routes", 2) == "2 rotas"
