@@ -53,9 +53,9 @@ class RouteOptions(Options):
     """What the user wants, and which APIs can stand in for one another, as in `[routes.NAME]`."""
 
     apis: Annotated[tuple[str, ...], Doc("names of APIs; empty: registered later")] = ()
-    mode: Annotated[
-        Literal["priority", "balanced", "fastest", "cheapest"], Doc("how the API of a call is chosen")
-    ] = "balanced"
+    mode: Annotated[Literal["priority", "balanced", "fastest", "cheapest"], Doc("how the API of a call is chosen")] = (
+        "balanced"
+    )
     deadline: Annotated[float, at.Gt(0), at.Le(3600), Doc("the whole call", "s")] = 30.0
     max_attempts: Annotated[int, at.Ge(1), at.Le(50), Doc("attempts of a call on all APIs", "attempts")] = 4
     max_apis: Annotated[int, at.Ge(1), at.Le(50), Doc("APIs tried in a call", "APIs")] = 3

@@ -89,6 +89,10 @@ class Call:
     candidates: list[Candidate] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     waited: float = 0.0
+    #: The API whose open breaker this call may pass, once, because nobody else is left.
+    panics: str = ""
+    #: Seconds spent waiting for a half-open API's trial to end.
+    trial_wait: float = 0.0
     last_value: Any = None
     last_served: str = ""
     timed_out: bool = False

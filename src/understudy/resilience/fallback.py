@@ -220,12 +220,7 @@ class FallbackManager:
                 scope = SCOPE.get()
                 if scope.task is not running_task(self._loop):
                     scope = self.enter()
-                if (
-                    plan is None
-                    or scope.limit is not IDLE
-                    or not direct
-                    or (started := now()) >= plan.expires
-                ):
+                if plan is None or scope.limit is not IDLE or not direct or (started := now()) >= plan.expires:
                     operation, standby = _bind(function, fallback, args, kwargs)
                     return (await self.call(name, operation, standby, **options)).value
                 if not plan.wheel.armed:

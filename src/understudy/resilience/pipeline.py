@@ -154,22 +154,29 @@ class Pipeline:
                 return self._gates.named(eligible[0].api, call.route)
             wait = self._gates.release_after(call, now)
             if wait is not None and wait <= call.deadline_at - now:
-                call.notes.append(f"waited {wait:.3f} s: every API is held")
+                self._note_wait(call)
                 await self._clock.sleep(max(wait, 0.001))
                 continue
             return self._panic(call, ranked, now)
 
+    def _note_wait(self, call: Call) -> None:
+        note = "waited: no API was free"
+        if note not in call.notes:
+            call.notes.append(note)
+
     def _panic(self, call: Call, ranked: list[Candidate], now: float) -> Binding | None:
         """When statistics alone keep every API out, the one that is open longest gets one call (Envoy's panic mode)."""
-        if call.total or not ranked or now - self._panicked_at < PANIC_EVERY:
+        gates = {candidate.gate for candidate in ranked}
+        if "breaker_open" not in gates or not gates <= {"breaker_open", "tried"}:
             return None
-        if any(candidate.gate != "breaker_open" for candidate in ranked):
+        if call.panics or now - self._panicked_at < PANIC_EVERY:
             return None
-        bindings = [self._gates.named(candidate.api, call.route) for candidate in ranked]
+        out = [candidate for candidate in ranked if candidate.gate == "breaker_open"]
+        bindings = [self._gates.named(candidate.api, call.route) for candidate in out]
         oldest = min(bindings, key=lambda binding: binding.breaker.view().since_at)
         self._panicked_at = now
         call.notes.append(f"panic: every breaker is open, {oldest.api.name} gets one call")
-        call.tries[oldest.api.name] = -1  # marks the permit for `_attempt`
+        call.panics = oldest.api.name
         return oldest
 
     # -- one attempt ----------------------------------------------------------------------------
@@ -178,9 +185,7 @@ class Pipeline:
         self, call: Call, binding: Binding, scope: Scope, cancelling: int, *, fresh: bool
     ) -> tuple[Any, Outcome]:
         api = binding.api
-        panic = call.tries.get(api.name) == -1
-        if panic:
-            call.tries[api.name] = 0
+        panic = call.panics == api.name
         queued = self._now()
         admission = Admission(binding, self._clock)
         try:

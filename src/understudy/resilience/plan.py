@@ -85,7 +85,7 @@ def prepare(name: str, call: Call, gates: Gatekeeper, wheel: DeadlineWheel, now:
         binding = gates.named(candidate.api, call.route)
         if candidate.gate and candidate.api == call.apis[0].name:
             return None  # a standby serves: each of its calls is a fallback, to be recorded
-        if candidate.gate == "slow_start" or (not candidate.gate and not _steady(binding)):
+        if not candidate.gate and (candidate.detail or not _steady(binding)):
             return None
         if candidate.gate == "breaker_open":
             wait = binding.breaker.view().retry_after

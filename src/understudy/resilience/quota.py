@@ -28,9 +28,9 @@ class QuotaOptions(Options):
 
     mode: Annotated[Mode, Doc("off, observe or enforce")] = Mode.ENFORCE
     limit: Annotated[int | None, at.Ge(1), Doc("calls in one window; none: learn it from headers", "calls")] = None
-    window: Annotated[
-        Literal["second", "minute", "hour", "day", "month"], Doc("the window the limit is meant for")
-    ] = "month"
+    window: Annotated[Literal["second", "minute", "hour", "day", "month"], Doc("the window the limit is meant for")] = (
+        "month"
+    )
     reserve: Annotated[float, at.Ge(0), at.Le(1), Doc("share kept for critical calls")] = 0.05
     overage_price: Annotated[float | None, at.Ge(0), Doc("price of 1,000 calls beyond the limit")] = None
     allow_overage: Annotated[bool, Doc("go on when the quota is spent and the plan bills more")] = False

@@ -42,6 +42,8 @@ class Standing:
     price: float = 0.0
     pressure: float = 0.0
     domain_failed: bool = False
+    #: Just back in service and not drawn for this call: serves it only when no other can.
+    spared: bool = False
 
 
 def cost_terms(standing: Standing, mode: str) -> dict[str, float]:
@@ -74,7 +76,13 @@ def rank(standings: Sequence[Standing], mode: str, incumbent: str, rng: random.R
         total = sum(terms.values())
         key = total * (1.0 - HYSTERESIS) if standing.api == incumbent else total
         first = standing.priority if mode == "priority" else 0
-        eligible.append(((first, key, rng.random()), Candidate(standing.api, cost=total, terms=terms)))
+        detail = "just closed; takes part of its share" if standing.spared else ""
+        eligible.append(
+            (
+                (standing.spared, first, key, rng.random()),
+                Candidate(standing.api, detail=detail, cost=total, terms=terms),
+            )
+        )
     eligible.sort(key=lambda entry: entry[0])
     ranked = [candidate for _, candidate in eligible]
     return ranked + gated

@@ -21,12 +21,20 @@ from .selection import Standing, rank
 LEAST_TIME = 0.05
 #: The reserve for the next API is at most this share of what remains.
 RESERVE_SHARE = 0.4
+RESERVE_MEDIANS = 4.0
+RESERVE_LEAST = 0.1
+#: A call that only a half-open API could serve waits that long for its trials to end, looking every so often, s.
+TRIAL_WAIT = 2.0
+TRIAL_LOOK = 0.025
 #: Above this many calls a second half-open probes and slow start are rationed.
 BUSY = 10.0
 #: Share of traffic that may go to a half-open API on a busy route.
 PROBE_SHARE = 0.1
 #: After closing, a busy route sends an API only part of its share for this long, s (Envoy's slow start).
 SLOW_START = 60.0
+
+#: Gates that may open again while an attempt runs; the empty one is open.
+_PASSING = frozenset({"", "breaker_open", "hub_open", "hold", "keys", "rate_limited", "bulkhead_full"})
 
 GetBinding = Callable[[Api, Route], Binding]
 
@@ -106,8 +114,7 @@ class Gatekeeper:
         standing = Standing(api.name, priority, gate, detail)
         if gate:
             return standing
-        if self._starts_slowly(call, api, now):
-            return Standing(api.name, options.priority, "slow_start", "just closed; takes part of its share")
+        standing.spared = self._starts_slowly(call, api, now)
         standing.latency = api.score.latency(now)
         standing.reliability = api.score.reliability(now)
         standing.price = options.price
@@ -178,16 +185,21 @@ class Gatekeeper:
         )
 
     def reserve(self, call: Call, api: Api, now: float) -> float:
-        """Time kept for the next API, so that a slow first one cannot eat it all, seconds."""
+        """Time kept for the next API, so that a slow first one cannot eat it all, seconds.
+
+        Four medians and a tenth of a second, not one median: half of all answers take longer than that.
+        """
         if not call.source.safe_elsewhere:
             return 0.0
         remaining = call.deadline_at - now
         medians = [
             self.p50(other) or other.score.latency(now)
             for other in call.apis
-            if other is not api and other.name not in call.tries and not self.gate(call, other, now)[0]
+            if other is not api and other.name not in call.tries and self.gate(call, other, now)[0] in _PASSING
         ]
-        return min(min(medians), RESERVE_SHARE * remaining) if medians else 0.0
+        if not medians:
+            return 0.0
+        return min(RESERVE_MEDIANS * min(medians) + RESERVE_LEAST, RESERVE_SHARE * remaining)
 
     def release_after(self, call: Call, now: float) -> float | None:
         """Seconds until the first held API is free, when that is short enough to be waited for."""
@@ -197,6 +209,11 @@ class Gatekeeper:
             longest = api.options.retry.max_wait
             if gate == "hold":
                 waits.append((api.hold_until - now, longest))
+            elif gate == "breaker_open" and self.binding(api, call.route).breaker.state is BreakerState.HALF_OPEN:
+                # Its trial is under way, and its outcome is near: better awaited than refused.
+                if call.trial_wait < TRIAL_WAIT:
+                    call.trial_wait += TRIAL_LOOK
+                    waits.append((TRIAL_LOOK, longest))
             elif gate == "rate_limited":
                 waits.append((api.rate_wait(), longest))
             elif gate == "keys":
