@@ -9,28 +9,29 @@ from __future__ import annotations
 import asyncio
 import functools
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, ParamSpec, TypeVar
 
 from understudy.core.clock import SYSTEM_CLOCK, Clock
 from understudy.core.errors import AttemptTimeout
-from understudy.core.events import Event, EventBus
-from understudy.core.types import AttemptRecord, Attribution, Explanation, OutcomeClass, Verdict
+from understudy.core.events import EventBus
+from understudy.core.types import Attribution, Explanation, OutcomeClass
 
 from .api import ApiOptions, RouteOptions
 from .auth import SignHook
 from .call import Call, First, Result
-from .counters import Counters
 from .deadline import ELSEWHERE, EXPIRED, IDLE, SCOPE, DeadlineWheel, Scope, ended_by_us, running_task
-from .decision import DecisionLog
 from .describe import describe
+from .ending import clean_record
 from .healthcheck import ProbeResult
 from .invoke import Invoker, code_of
+from .operation_probe import probe_operation
 from .outcome import LocalNetworkDetector
 from .pipeline import Pipeline
 from .plan import Plan, prepare
 from .ports import HealthView
 from .registry import Api, Binding, Route
+from .reporter import Reporter
 from .roster import Roster
 from .source import OperationSource
 from .standing import Gatekeeper
@@ -60,15 +61,14 @@ class FallbackManager:
         self._clock = clock
         self._now = clock.monotonic
         self._rng = rng or random.Random()  # noqa: S311 - jitter and ties, nothing secret
-        self.events = events or EventBus()
-        self.counters = Counters()
-        self._log = DecisionLog()
-        self._boot = f"{self._rng.getrandbits(32):08x}"
-        self.roster = Roster(clock, self._rng, health, self._emit, self._transition)
+        self._reporter = Reporter(clock, self._rng, events or EventBus())
+        self.events = self._reporter.events
+        self.counters = self._reporter.counters
+        self.roster = Roster(clock, self._rng, health, self._reporter.emit, self._transition)
         self._gates = Gatekeeper(
             clock, self._rng, health, LocalNetworkDetector(clock), self.roster.apis, self.roster.binding, self._rate
         )
-        self._pipeline = Pipeline(clock, self._rng, self._gates, self._report, self._emit)
+        self._pipeline = Pipeline(clock, self._rng, self._gates, self._reporter.finished, self._reporter.emit)
         self._invoker = Invoker()
         self._knows = self._invoker.knows
         self._plans: dict[str, Plan] = {}
@@ -167,7 +167,7 @@ class FallbackManager:
         if scope.task is not running_task(self._loop):
             scope = self.enter()
         try:
-            code = operation.__code__  # type: ignore[attr-defined]  # not every callable has one: see below
+            code = operation.__code__
         except AttributeError:
             code = None
         if (
@@ -257,10 +257,10 @@ class FallbackManager:
     ) -> Result:
         """As `execute_with_fallback`, but returns the `Result`: `.value`, `.api`, `.explain()`."""
         if (owner := self.bind()) is not None:
-            return await self.carry(
-                owner,
-                self.call(name, operation, fallback_operation, deadline=deadline, critical=critical, default=default),
+            elsewhere = self.call(
+                name, operation, fallback_operation, deadline=deadline, critical=critical, default=default
             )
+            return await self.carry(owner, elsewhere)
         call = self._new_call(name, operation, fallback_operation, critical, default, deadline)
         result = await self._pipeline.run(call, self.wheel)
         self._refresh(name, call, operation, fallback_operation is not None)
@@ -302,21 +302,8 @@ class FallbackManager:
 
     def clean_explanation(self, plan: Plan, route: Route, started: float, seconds: float) -> Explanation:
         """The record of a call that succeeded at once, rendered from the plan it took."""
-        candidates = plan.candidates
-        return Explanation(
-            call_id="",
-            route=route.name,
-            at=self._clock.time() - (self._now() - started),
-            duration=seconds,
-            outcome="success",
-            chosen=plan.api.name,
-            runner_up=next((c.api for c in candidates if not c.gate and c.api != plan.api.name), ""),
-            candidates=candidates,
-            attempts=(AttemptRecord(plan.api.name, "", 0.0, seconds, OutcomeClass.SUCCESS, Attribution.NONE),),
-            deadline=route.options.deadline,
-            policy_version=self._pipeline.policy_version,
-            mode=route.options.mode,
-        )
+        at = self._clock.time() - (self._now() - started)
+        return clean_record(plan, route, at, seconds, self._pipeline.policy_version)
 
     # -- behind the calls -------------------------------------------------------------------------
 
@@ -341,34 +328,14 @@ class FallbackManager:
             critical=critical,
             default=None if default is NOTHING else default,
             has_default=default is not NOTHING,
-            call_id=self._log.next_id(self._boot),
+            call_id=self.new_id(),
             home=home.name if home is not None else "",
             apis=apis,
         )
 
     async def probe_operation(self, api: Api) -> ProbeResult:
         """Run the probe of a wrapped operation, within the limit of its health check."""
-        started = self._now()
-        scope = self.wheel.enter()
-        scope.limit = started + api.options.health_check.timeout
-        self.wheel.arm()
-        try:
-            assert api.probe is not None  # noqa: S101 - only such APIs are probed here; for the type checker
-            await self._invoker(api.probe)
-        except asyncio.CancelledError:
-            if not ended_by_us(scope, 0):
-                raise
-            return ProbeResult(False, self._now() - started, None, "no answer in time")
-        except Exception as error:  # noqa: BLE001 - whatever a probe raises is its answer
-            return self._judge_probe(api, error, self._now() - started)
-        finally:
-            scope.limit = IDLE
-        return ProbeResult(True, self._now() - started, None, "")
-
-    def _judge_probe(self, api: Api, error: Exception, seconds: float) -> ProbeResult:
-        outcome = api.classifier.error(error, elapsed=seconds)
-        ok = False if outcome.verdict is Verdict.FAILURE else None
-        return ProbeResult(ok, seconds, outcome.status, outcome.reason)
+        return await probe_operation(api, self._invoker, self.wheel, self._now)
 
     def reloaded(self) -> None:
         """New options are in force from the next call on; decision records tell them by their version."""
@@ -386,7 +353,7 @@ class FallbackManager:
 
     def new_id(self) -> str:
         """An identifier for a call, unique in this process."""
-        return self._log.next_id(self._boot)
+        return self._reporter.new_id()
 
     @property
     def wheel(self) -> DeadlineWheel:
@@ -425,7 +392,7 @@ class FallbackManager:
             self.on_bind()
         return None
 
-    async def carry(self, owner: asyncio.AbstractEventLoop, coroutine: Any) -> Any:
+    async def carry(self, owner: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop that owns the state, from another live loop."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, owner))
 
@@ -449,44 +416,22 @@ class FallbackManager:
     def _rate(self, route: Route) -> float:
         return sum(binding.rate for api in route.apis if (binding := api.bindings.get(route.name)) is not None)
 
-    def _emit(self, kind: str, *, api: str = "", route: str = "", **detail: Any) -> None:
-        self.events.emit(Event(kind, self._clock.time(), api, route, detail))
-
     def _transition(self, binding: Binding | None, name: str, old: str, new: str, cause: str) -> None:
         self.forget_plans()
-        self.counters.transition(name, new)
-        route = binding.operation if binding is not None else ""
-        api = binding.api.name if binding is not None else ""
         if new == "closed" and binding is not None:
             binding.api.score.restart()
-            self._gates.closed_at[binding.api.name, route] = self._now()
-        kind = {"open": "breaker.opened", "closed": "breaker.closed", "half_open": "breaker.half_opened"}
-        self._emit(kind.get(new, f"breaker.{new}"), api=api, route=route, breaker=name, old=old, cause=cause)
-
-    def _report(self, call: Call, record: Explanation, error: BaseException | None) -> None:
-        self.counters.finished(record, call.apis[0].name if call.apis else "")
-        route = call.route
-        if record.outcome == "fallback":
-            route.fallbacks += 1
-            self._emit("fallback.served", api=record.chosen, route=route.name, lead=call.apis[0].name)
-        elif record.outcome in ("failed", "deadline"):
-            route.failures += 1
-            self._emit("fallback.exhausted", route=route.name, outcome=record.outcome, error=type(error).__name__)
-        if record.chosen and route.incumbent != record.chosen:
-            if route.incumbent:
-                self._emit("selection.changed", api=record.chosen, route=route.name, previous=route.incumbent)
-            route.incumbent = record.chosen
-        self._log.add(record)
+            self._gates.closed_at[binding.api.name, binding.operation] = self._now()
+        self._reporter.transition(binding, name, old, new, cause)
 
     # -- for people -------------------------------------------------------------------------------
 
     def decisions(self, limit: int = 100, route: str | None = None, outcome: str | None = None) -> list[Explanation]:
         """Decision records, newest first: all failures and fallbacks that are kept, and a sample of the rest."""
-        return self._log.list(limit, route, outcome)
+        return self._reporter.log.list(limit, route, outcome)
 
     def decision(self, call_id: str) -> Explanation | None:
         """The decision record of one call."""
-        return self._log.find(call_id)
+        return self._reporter.log.find(call_id)
 
     def describe(self) -> dict[str, Any]:
         """Routes, APIs and hubs as they stand, as plain JSON-ready values."""
@@ -508,7 +453,7 @@ class FallbackManager:
                 binding.follow()
         self.forget_plans()
         names = [entry.name for entry in chosen]
-        self._emit("fallback.reset", actor=actor, reason=reason, apis=names)
+        self._reporter.emit("fallback.reset", actor=actor, reason=reason, apis=names)
         return names
 
     def tick(self) -> None:

@@ -13,23 +13,22 @@ from collections.abc import Callable
 from typing import Any
 
 from understudy.core.clock import Clock
-from understudy.core.errors import AllApisFailed, AttemptTimeout, BreakerOpen, DeadlineExceeded, NoEligibleApi, Rejected
-from understudy.core.types import AttemptRecord, Attribution, Candidate, Explanation, Mode, OutcomeClass, Verdict
+from understudy.core.errors import AttemptTimeout, DeadlineExceeded, Rejected
+from understudy.core.types import AttemptRecord, Attribution, Candidate, Explanation, Verdict
 
 from .admission import Admission
 from .call import Attempt, Call, First, Result
 from .deadline import IDLE, DeadlineWheel, Scope, ended_by_us
+from .ending import ABANDONED, decision_record, final_error, rejected, rejection_gate
 from .http_source import HeldStream
 from .keys import Key
-from .outcome import SUCCESS, Again, Next, Outcome
+from .next_step import NextStep
+from .outcome import SUCCESS, Outcome
 from .registry import Api, Binding
-from .retry import backoff
 from .standing import Gatekeeper
 
 #: An API that failed that short a time before the call is not asked twice while another could serve, s.
 RECENT_FAILURE = 10.0
-#: With another API eligible, a 5xx is repeated at once only when the wait is no longer than this, s.
-FAST_RETRY = 0.5
 #: An attempt cut short after less than this, or 4 medians, says nothing about the API, s.
 TELLING = 0.5
 #: Panic sends at most one call in this time, s.
@@ -53,6 +52,7 @@ class Pipeline:
         self._gates = gates
         self._report = report
         self._emit = emit
+        self._next = NextStep(clock, rng, gates, emit)
         self._panicked_at = float("-inf")
         self.policy_version = 1
         #: Calls let through although our own code failed (rule R19).
@@ -96,7 +96,7 @@ class Pipeline:
             lead = call.apis[0]
             binding = self._gates.binding(lead, call.route)
             value, _ = await call.source.attempt(Attempt(binding, None, call.deadline_at, 1))
-            return Result(value, lead.name, lambda: self._explanation(call, "success", lead.name))
+            return Result(value, lead.name, lambda: self._record(call, "success", lead.name))
         return result if result is not None else await self._last_resort(call)
 
     async def _serve(self, call: Call, scope: Scope, cancelling: int, first: First | None) -> Result | None:
@@ -116,7 +116,7 @@ class Pipeline:
                 value, outcome = await self._attempt(call, binding, scope, cancelling, fresh=step == "fresh")
             if outcome.verdict is Verdict.SUCCESS:
                 return self._served(call, binding, value)
-            step = self._after(call, binding, outcome)
+            step = self._next.after(call, binding.api, outcome)
             if step == "stop" and value is not None and outcome.verdict is Verdict.NEUTRAL:
                 return self._served(call, binding, value)  # the answer is the caller's to read: 404, 422, …
             if value is not None:
@@ -191,9 +191,9 @@ class Pipeline:
         try:
             await admission.enter(call, panic=panic)
         except Rejected as rejection:
-            call.spent[api.name] = _rejection_gate(rejection)
+            call.spent[api.name] = rejection_gate(rejection)
             call.causes.setdefault(api.name, rejection)
-            return None, _rejected(str(rejection))
+            return None, rejected(str(rejection))
         except BaseException:
             admission.leave(Verdict.NEUTRAL)
             raise
@@ -347,94 +347,6 @@ class Pipeline:
                 reason=outcome.reason,
             )
 
-    # -- again, next or stop ---------------------------------------------------------------------
-
-    def _after(self, call: Call, binding: Binding, outcome: Outcome) -> str:
-        """`again`, `fresh`, `next` or `stop`; a wait before the repeat is left in `call.waited`."""
-        api = binding.api
-        if outcome.kind is OutcomeClass.REJECTED:
-            return "next"
-        if call.total >= call.route.options.max_attempts:
-            return "stop"
-        if self._another_key(call, api, outcome):
-            return "again"
-        if outcome.again is Again.FRESH and api.name not in call.refreshed:
-            call.refreshed.add(api.name)
-            call.tries[api.name] -= 1  # the transport's affair, not a try of the API
-            return "fresh"
-        now = self._now()
-        call.spent[api.name] = "tried"
-        may_move = outcome.next is not Next.NO and (call.source.safe_elsewhere or not outcome.executed)
-        others = may_move and self._gates.others(call, api, now)
-        if outcome.retry_after is not None and outcome.verdict is Verdict.FAILURE:
-            api.hold(outcome.retry_after, outcome.reason)
-        wait = self._same_again(call, api, outcome, others, now)
-        if wait is not None:
-            del call.spent[api.name]
-            api.retries += 1
-            call.waited = wait
-            self._emit("retry.scheduled", api=api.name, route=call.route.name, wait=wait)
-            return "again"
-        if self._waits_for_release(call, api, outcome, now):
-            del call.spent[api.name]
-            return "next"
-        return "next" if may_move else "stop"
-
-    def _another_key(self, call: Call, api: Api, outcome: Outcome) -> bool:
-        """Whether the same API is asked at once with another key; that draws on no budget."""
-        if outcome.kind not in (OutcomeClass.KEY, OutcomeClass.QUOTA, OutcomeClass.BILLING, OutcomeClass.RATE):
-            return False
-        return api.uses_keys and len(api.keys) > 1 and not api.keys.usable(self._now(), call.critical)
-
-    def _waits_for_release(self, call: Call, api: Api, outcome: Outcome, now: float) -> bool:
-        """A short hold of the only API (429 with a near reset) is waited for by `_choose`."""
-        if outcome.kind is not OutcomeClass.RATE or not api.uses_keys:
-            return False
-        after = api.keys.release_after()
-        return after is not None and after <= min(api.options.retry.max_wait, call.deadline_at - now)
-
-    def _same_again(self, call: Call, api: Api, outcome: Outcome, others: bool, now: float) -> float | None:
-        """Seconds to wait before the same API is asked again; None when it is not."""
-        options = api.options.retry
-        tries = call.tries.get(api.name, 0)
-        allowed = outcome.again is Again.ANY or (
-            outcome.again in (Again.SAFE, Again.ONCE_SAFE) and call.source.safe_again
-        )
-        if not allowed or options.mode is Mode.OFF or tries >= options.max_attempts_per_api:
-            return None
-        if outcome.again is Again.ONCE_SAFE and tries > 1:
-            return None
-        wait = backoff(options, tries - 1, self._rng)
-        if outcome.retry_after is not None:
-            if outcome.retry_after > options.max_wait:
-                return None
-            wait = max(wait, outcome.retry_after * (1.0 + 0.1 * self._rng.random()))
-        if others and not self._worth_repeating(call, api, outcome, wait, tries):
-            return None
-        if wait >= call.deadline_at - now:
-            return None
-        if options.mode is Mode.OBSERVE:
-            self._emit("retry.observed", api=api.name, route=call.route.name, wait=wait)
-            return None
-        if not api.budget.withdraw():
-            call.notes.append(f"retry budget of {api.name} is spent")
-            self._emit("budget.spent", api=api.name, route=call.route.name)
-            return None
-        if outcome.retry_after is not None:
-            # The hold placed for others must not keep this call, which waits it out, away.
-            api.hold_until = min(api.hold_until, now + wait)
-        return wait
-
-    def _worth_repeating(self, call: Call, api: Api, outcome: Outcome, wait: float, tries: int) -> bool:
-        """With another API at hand, only what is quick and likely is repeated on the same one."""
-        patient = call.route.options.wait_for_lead
-        if outcome.retry_after is not None:
-            return bool(patient) and api is call.apis[0] and outcome.retry_after <= patient
-        if api.name in call.failed_lately:
-            return False
-        fast = outcome.status is not None and outcome.status >= 500 and tries == 1 and wait <= FAST_RETRY
-        return outcome.never_sent or fast
-
     # -- the end ---------------------------------------------------------------------------------
 
     def _served(self, call: Call, binding: Binding, value: Any) -> Result:
@@ -447,108 +359,19 @@ class Pipeline:
 
     async def _last_resort(self, call: Call) -> Result:
         """The default that the caller gave, or the error with the full history."""
-        error = self._error(call)
+        error = final_error(call, self._gates, self._now())
         record = self._finish(call, "deadline" if isinstance(error, DeadlineExceeded) else "failed", "", error)
         if call.has_default:
             value = call.default
             return Result(value, "", lambda: record)
         raise error
 
-    def _error(self, call: Call) -> BaseException:
-        tried = list(dict.fromkeys(record.api for record in call.attempts))
-        now = self._now()
-        if call.timed_out or now >= call.deadline_at:
-            told = "; ".join(f"{api}: {_say(call.causes[api])}" for api in tried if api in call.causes)
-            seconds = call.deadline_at - call.started
-            text = f"{call.route.name}: time ran out after {call.total} attempts ({seconds:.2f} s)"
-            return DeadlineExceeded(f"{text}: {told}" if told else text, call.total, causes=call.causes)
-        if not tried:
-            rejections = [cause for cause in call.causes.values() if isinstance(cause, Rejected)]
-            if len(call.apis) == 1 and rejections:
-                return rejections[0]
-            return self._nothing_eligible(call)
-        if len(tried) == 1:
-            return call.causes.get(tried[0]) or NoEligibleApi(f"{call.route.name}: no API could serve the call")
-        told = "; ".join(f"{api}: {_say(call.causes[api])}" for api in tried if api in call.causes)
-        return AllApisFailed(f"{call.route.name}: every API failed: {told}", call.causes)
-
-    def _nothing_eligible(self, call: Call) -> BaseException:
-        for candidate in call.candidates:
-            if candidate.gate in ("breaker_open", "hub_open", "forced_open"):
-                binding = self._gates.named(candidate.api, call.route)
-                view = (binding.api.hub.breaker if candidate.gate == "hub_open" else binding.breaker).view()
-                call.causes[candidate.api] = BreakerOpen(
-                    f"{candidate.api}: the circuit breaker is {view.state.value}: {view.last_cause or view.reason}",
-                    view.retry_after,
-                    view.state.value,
-                    view.last_cause,
-                )
-        if len(call.apis) == 1 and len(call.causes) == 1:
-            return next(iter(call.causes.values()))
-        reasons = "; ".join(f"{c.api}: {c.gate} {c.detail}".rstrip() for c in call.candidates)
-        return NoEligibleApi(
-            f"{call.route.name}: no API can serve this call now: {reasons or 'none is registered'}", call.causes
-        )
-
     def _finish(self, call: Call, outcome: str, api: str, error: BaseException | None) -> Explanation:
-        record = self._explanation(call, outcome, api)
+        record = self._record(call, outcome, api)
         if error is not None and hasattr(error, "explanation"):
             error.explanation = record
         self._report(call, record, error)
         return record
 
-    def _explanation(self, call: Call, outcome: str, api: str) -> Explanation:
-        now = self._now()
-        eligible = [candidate.api for candidate in call.candidates if not candidate.gate and candidate.api != api]
-        return Explanation(
-            call_id=call.call_id,
-            route=call.route.name,
-            at=self._clock.time() - (now - call.started),
-            duration=now - call.started,
-            outcome=outcome,
-            chosen=api,
-            runner_up=eligible[0] if eligible else "",
-            candidates=tuple(call.candidates),
-            attempts=tuple(call.attempts),
-            deadline=call.deadline_at - call.started,
-            policy_version=self.policy_version,
-            mode=call.route.options.mode,
-            notes=tuple(call.notes),
-        )
-
-
-#: Nobody's fault but the caller's own time or will.
-ABANDONED = Outcome(
-    kind=OutcomeClass.CANCELLED,
-    attribution=Attribution.CALLER,
-    verdict=Verdict.NEUTRAL,
-    again=Again.NO,
-    next=Next.NO,
-    reason="ended by the caller, or by a deadline that left too little time",
-)
-
-
-def _say(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-def _rejection_gate(rejection: Rejected) -> str:
-    return {
-        "BreakerOpen": "breaker_open",
-        "BulkheadFull": "bulkhead_full",
-        "RateLimited": "rate_limited",
-        "KeysUnavailable": "keys_unavailable",
-        "QuotaExhausted": "quota_exhausted",
-    }.get(type(rejection).__name__, "rejected")
-
-
-def _rejected(reason: str) -> Outcome:
-    return Outcome(
-        kind=OutcomeClass.REJECTED,
-        attribution=Attribution.SELF,
-        verdict=Verdict.NEUTRAL,
-        again=Again.NO,
-        next=Next.ANY,
-        reason=reason,
-        executed=False,
-    )
+    def _record(self, call: Call, outcome: str, api: str) -> Explanation:
+        return decision_record(call, outcome, api, self._now(), self._clock.time(), self.policy_version)
