@@ -33,8 +33,8 @@ from .prometheus_text import (
 
 #: The event loop gets a turn at least this often while a page is made, s.
 SLICE = 0.003
-#: Bytes that are handed over in one piece.
-PIECE = 256 * 1024
+#: APIs whose blocks are joined, and refreshed, before the clock is looked at.
+TOGETHER, REFRESHED = 100, 10
 
 _P = "understudy_"
 REQUESTS = Family(_P + "upstream_requests", "counter", "Attempts on an API, by how they ended.")
@@ -116,38 +116,30 @@ class Exposition:
         """The page in pieces; gives the event loop its turn every few milliseconds."""
         now = self._clock.monotonic
         turn = now() + SLICE
-        pieces: list[bytes] = []
-        size = 0
-        for block in self._blocks(style):
-            if block:
-                pieces.append(block)
-                size += len(block)
-            if size >= PIECE:
-                yield b"".join(pieces)
-                pieces, size = [], 0
+        for piece in self._pieces(style):
+            if piece:
+                yield piece
             if now() >= turn:
                 await Turn()
                 turn = now() + SLICE
-        yield b"".join(pieces)
 
     async def text(self, style: Format = "text") -> bytes:
         """The whole page."""
         return b"".join([piece async for piece in self.page(style)])
 
-    def _blocks(self, style: Format) -> Generator[bytes, None, None]:
-        """The page, block by block; the loop may turn between any two of them."""
+    def _pieces(self, style: Format) -> Generator[bytes, None, None]:
+        """The page, piece by piece; the loop may turn between any two of them."""
         entries = yield from self._refreshed(style)
         heads = self._heads[style]
-        # Joined twenty at a time: a check of the clock after each would cost as much as the join.
         for place, family in enumerate(TRAFFIC):
             yield heads[family]
-            for begin in range(0, len(entries), 20):
-                yield b"".join([entry.traffic[place] for entry in entries[begin : begin + 20]])
+            for begin in range(0, len(entries), TOGETHER):
+                yield b"".join([entry.traffic[place] for entry in entries[begin : begin + TOGETHER]])
         served = [entry for entry in entries if entry.standing]
         for place, family in enumerate(STANDING):
             yield heads[family]
-            for begin in range(0, len(served), 20):
-                yield b"".join([entry.standing[place] for entry in served[begin : begin + 20]])
+            for begin in range(0, len(served), TOGETHER):
+                yield b"".join([entry.standing[place] for entry in served[begin : begin + TOGETHER]])
         for family, rows in self._few():
             yield family.head(style) + samples(family, rows, style, self._started_at)
         if style == "openmetrics":
@@ -164,7 +156,7 @@ class Exposition:
         tried = self._tried()
         current = []
         now = self._clock.monotonic()
-        for name in names:
+        for place, name in enumerate(names):
             entry = known.get(name)
             if entry is None:
                 entry = known[name] = _Entry(name, style, self._started_at)
@@ -178,7 +170,8 @@ class Exposition:
             else:
                 entry.stand(api, now, calm and not api.in_flight, reached, tried.get(name))
             current.append(entry)
-            yield b""
+            if place % REFRESHED == 0:
+                yield b""
         return current
 
     def _transitions(self) -> dict[str, dict[str, int]]:
