@@ -93,7 +93,9 @@ async def _ask(api: Api, http: HttpClient, authenticator: Authenticator, clock: 
     outcome = api.classifier.response(response.status, response.headers, response.body, clock.time(), request.method)
     api.keys.settle(key, outcome, response.status, response.headers)
     seconds = clock.monotonic() - started
-    if outcome.verdict is Verdict.SUCCESS:
+    # A declared probe has a shape of its own: the success conditions are for the answers of calls.
+    probed = bool(check.path) and 200 <= response.status < 300
+    if probed or outcome.verdict is Verdict.SUCCESS:
         return CheckResult(api.name, True, "done", response.status, seconds, f"answered {response.status}")
     advice = _ADVICE.get(outcome.attribution, "").format(api=api.name)
     message = f"answered {response.status}: {outcome.reason or outcome.kind.value}"
