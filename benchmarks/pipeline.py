@@ -19,9 +19,9 @@ import prometheus_client
 import pybreaker
 import stamina
 import tenacity
-from common import Table, measure, ratio
 from purgatory import AsyncCircuitBreakerFactory
 
+from common import Table, measure, ratio
 from understudy.app import Understudy
 
 
@@ -104,7 +104,7 @@ def theirs() -> dict[str, Loop]:
         count.inc()
         return value
 
-    peers = {
+    peers: dict[str, Callable[[], Awaitable[int]]] = {
         "hyx retry + breaker": with_hyx,
         "pybreaker around a plain call + bare await": with_pybreaker,
         "purgatory": with_purgatory,

@@ -31,7 +31,7 @@ class Lifecycle:
 
     def background(self, name: str, work: Callable[[], Awaitable[Any]]) -> asyncio.Task[Any]:
         """Run `work` as a task until the application stops."""
-        task: asyncio.Task[Any] = asyncio.ensure_future(work())  # type: ignore[arg-type]  # any awaitable will do
+        task: asyncio.Task[Any] = asyncio.ensure_future(work())
         task.set_name(f"understudy:{name}")
 
         async def stop() -> None:

@@ -90,8 +90,11 @@ class Route:
 
     def request(self, method: str, path: str = "/", **options: Any) -> Response:
         """Ask the route and wait for the answer."""
-        found = self._portal.call(self._app.route(self._name).request, method, path, **options)
-        return Response(found, self._portal) if isinstance(found, _Response) else found
+        found: Any = self._portal.call(self._app.route(self._name).request, method, path, **options)
+        if not isinstance(found, _Response):  # the caller's own default, handed over as it is
+            handed_over: Response = found
+            return handed_over
+        return Response(found, self._portal)
 
     def get(self, path: str = "/", **options: Any) -> Response:
         """`request("GET", …)`."""

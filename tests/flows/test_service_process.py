@@ -61,7 +61,13 @@ def until(process: subprocess.Popen, words: str) -> None:
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [*COMMAND, *arguments], cwd=folder, env=environment(), capture_output=True, text=True, timeout=PATIENCE
+        [*COMMAND, *arguments],
+        check=False,
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
 
 
@@ -145,7 +151,13 @@ def test_check_says_what_it_found_and_fails_when_an_api_does(tmp_path):
 def test_without_the_extra_one_line_names_it(tmp_path):
     blocked = "import sys; sys.modules['typer'] = None; from understudy.cli import main; main(['run'])"
     ended = subprocess.run(
-        [sys.executable, "-c", blocked], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=PATIENCE
+        [sys.executable, "-c", blocked],
+        check=False,
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
     assert ended.returncode == 69
     assert ended.stderr == "the command line needs an extra: pip install 'understudy[service]'\n"

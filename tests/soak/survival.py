@@ -12,15 +12,11 @@ import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from understudy.app import Understudy
-from understudy.config import load
+from understudy.cli.simulated import PATHS, load_sample
 from understudy.simulator import Simulator
 from understudy.simulator.scenarios import each_api_in_turn
-
-SAMPLE = Path(__file__).parents[2] / "src" / "understudy" / "config" / "sample.toml"
-PATHS = {"fixtures": "/fixtures", "odds": "/odds", "predictions": "/predictions"}
 
 
 @dataclass
@@ -67,7 +63,7 @@ async def survive(seconds: float, rate: float, deadline: float = 5.0, seed: int 
     """Run the experiment; the deadline of each call is in seconds."""
     tally = Tally()
     async with Simulator(seed=seed) as simulator:
-        settings = simulated_settings(simulator)
+        settings = load_sample(simulator, []).settings
         async with Understudy.build(settings, seed=seed) as app:
             simulator.play(each_api_in_turn(seconds))
             tasks: set[asyncio.Task[None]] = set()
@@ -80,12 +76,6 @@ async def survive(seconds: float, rate: float, deadline: float = 5.0, seed: int 
                 await asyncio.sleep(max(0.0, (tally.calls + 1) / rate - elapsed))
             await asyncio.gather(*tasks)
     return tally
-
-
-def simulated_settings(simulator: Simulator):
-    """The sample configuration, pointed at the simulator."""
-    overrides = [f"apis.{name}.base_url={url}" for name, url in simulator.base_urls.items()]
-    return load(SAMPLE, overrides=overrides, env=simulator.environment()).settings
 
 
 def main() -> int:

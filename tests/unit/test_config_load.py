@@ -67,8 +67,10 @@ def test_all_faults_come_at_once_with_line_and_nearest_name(tmp_path):
         "understudy.toml:2: apis.fixtures.prioritty: unknown key; did you mean 'priority'?",
         "understudy.toml:3: apis.fixtures.priority: expected a whole number, found '3'",
         "understudy.toml:4: apis.fixtures.timeout.attempt: expected more than 0, found -1",
-        ("understudy.toml:6: routes.r.mode: expected 'priority', 'balanced', 'fastest' or 'cheapest', found 'fastes';"
-        " did you mean 'fastest'?"),
+        (
+            "understudy.toml:6: routes.r.mode: expected 'priority', 'balanced', 'fastest' or 'cheapest', "
+            "found 'fastes'; did you mean 'fastest'?"
+        ),
         "understudy.toml:7: storage: unknown key",
     ]
 

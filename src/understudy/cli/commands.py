@@ -100,7 +100,8 @@ def build(text: Texts) -> typer.Typer:
     app.callback(
         help=_("Calls to third-party APIs that keep succeeding while APIs fail: measured, explained, visible."),
         epilog=_(
-            "Exit codes: 0 well · 1 something failed · 2 wrong arguments or configuration · 69 port taken or service not there · 77 port not allowed · 78 refused for safety · 130 Ctrl-C"
+            "Exit codes: 0 well · 1 something failed · 2 wrong arguments or configuration · "
+            "69 port taken or service not there · 77 port not allowed · 78 refused for safety · 130 Ctrl-C"
         ),
     )(root)
     for add in (_run, _status, _explain, _check, _demo):

@@ -56,7 +56,8 @@ def _introduce(screen: Screen, seconds: float, seed: int, rate: float) -> None:
     screen.line(_("Understudy: calls that survive"), "name")
     screen.line(
         _(
-            "Seven simulated football APIs on this machine, three routes, {rate} calls a second for {seconds} s, seed {seed}.",
+            "Seven simulated football APIs on this machine, three routes, "
+            "{rate} calls a second for {seconds} s, seed {seed}.",
             rate=screen.number(rate),
             seconds=screen.number(seconds),
             seed=seed,
@@ -151,7 +152,8 @@ def _verdict(screen: Screen, story: Story) -> int:
     standby = sum(part.by_standby for part in story.parts)
     screen.line(
         _(
-            "{served} of {calls} calls were served within {deadline} s, {standby} of them by a standby; all leads serve again: {again}.",
+            "{served} of {calls} calls were served within {deadline} s, {standby} of them by a standby; "
+            "all leads serve again: {again}.",
             served=screen.number(served),
             calls=screen.number(calls),
             deadline=screen.number(DEADLINE),

@@ -14,7 +14,8 @@ from typing import Protocol
 class Timer(Protocol):
     """A scheduled callback that can still be called off."""
 
-    def cancel(self) -> None: ...
+    def cancel(self) -> None:
+        """Do not call back; harmless afterwards."""
 
 
 class Clock(Protocol):
@@ -46,10 +47,12 @@ class SystemClock:
     time = staticmethod(time.time)
 
     async def sleep(self, seconds: float) -> None:
+        """As `Clock.sleep`."""
         if seconds > 0:
             await asyncio.sleep(seconds)
 
     def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        """As `Clock.call_later`."""
         return asyncio.get_running_loop().call_later(seconds, callback)
 
 
@@ -63,7 +66,12 @@ async def pause(clock: Clock, seconds: float) -> None:
     not make time fly in tests.
     """
     future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    timer = clock.call_later(max(0.0, seconds), lambda: future.done() or future.set_result(None))
+
+    def wake() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    timer = clock.call_later(max(0.0, seconds), wake)
     try:
         await future
     finally:

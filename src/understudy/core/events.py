@@ -52,7 +52,7 @@ class EventBus:
         for listener in tuple(self._listeners):
             try:
                 listener(event)
-            except Exception as error:  # a listener is user code: isolated, counted, shown
+            except Exception as error:  # noqa: BLE001 - a listener is user code: isolated, counted, shown
                 self.listener_errors += 1
                 self.last_listener_error = error
 

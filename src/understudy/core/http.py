@@ -40,7 +40,9 @@ class HttpResponse(Protocol):
     """A response whose headers have arrived; its body too when the request was `buffered`."""
 
     @property
-    def status(self) -> int: ...
+    def status(self) -> int:
+        """The HTTP status, 100 to 599."""
+
     @property
     def headers(self) -> Headers:
         """Case-insensitive; of a repeated name the values are joined by `, `."""

@@ -62,7 +62,8 @@ def describe(cls: type) -> tuple[FieldSpec, ...]:
 
 def check(options: Any) -> None:
     """Raise `OptionError` for the first field of `options` that lies outside its declared range."""
-    for spec in describe(type(options)):
+    cls: type = type(options)
+    for spec in describe(cls):
         value = getattr(options, spec.name)
         if value is None:
             continue

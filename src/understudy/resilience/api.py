@@ -9,9 +9,9 @@ import annotated_types as at
 
 from understudy.core.options import Doc, Options
 
-from .bulkhead import BulkheadOptions
 from .breaker import BreakerOptions
 from .budget import BudgetOptions
+from .bulkhead import BulkheadOptions
 from .deadline import TimeoutOptions
 from .healthcheck import HealthCheckOptions
 from .keys import AuthOptions

@@ -69,7 +69,7 @@ class Scope:
 # CPython 3.11's `asyncio.current_task` is a Python function around this look-up, and costs three times as
 # much; from 3.12 on it is written in C. Where the table is missing, the public function serves.
 running_task: Callable[[asyncio.AbstractEventLoop | None], asyncio.Task[Any] | None] = (
-    asyncio.tasks._current_tasks.get  # type: ignore[attr-defined]  # noqa: SLF001 - private, absent from the stubs
+    asyncio.tasks._current_tasks.get  # noqa: SLF001 - private; guarded by hasattr below
     if sys.version_info < (3, 12) and hasattr(asyncio.tasks, "_current_tasks")
     else asyncio.current_task
 )

@@ -272,7 +272,7 @@ def preset_name(options: ApiOptions) -> str:
 
 def check_name(name: str) -> None:
     """Refuse names that cannot be shown on one line."""
-    if not isinstance(name, str) or not name or len(name) > MAX_NAME or not name.isprintable():
+    if not name or len(name) > MAX_NAME or not name.isprintable():
         raise ValueError(f"a name must be 1 to {MAX_NAME} printable characters, found {name!r:.60}")
 
 

@@ -13,7 +13,7 @@ from understudy.core.http import BodyFactory, HttpClient
 from understudy.core.types import Explanation, Verdict
 
 from .auth import Authenticator
-from .call import Call, First
+from .call import Call, First, Result
 from .deadline import EXPIRED, IDLE, SCOPE, ended_by_us, running_task
 from .fallback import NOTHING, FallbackManager
 from .http_source import HttpSource, Query, build, check_path, encode_params
@@ -246,10 +246,7 @@ class RouteClient:
     ) -> Response:
         manager = self._manager
         if (owner := manager.bind()) is not None:
-            carried: Response = await manager.carry(
-                owner, self._request(query, deadline, critical, repeatable, idempotent, default)
-            )
-            return carried
+            return await manager.carry(owner, self._request(query, deadline, critical, repeatable, idempotent, default))
         call = self._call(query, deadline, critical, repeatable, idempotent, default, self._now())
         result = await manager.run(call)
         if not query.stream:
@@ -289,10 +286,11 @@ class RouteClient:
             apis=list(route.apis),
         )
 
-    def _response(self, result: Any) -> Any:
-        """The response of a result; a caller's default is handed over as it is."""
+    def _response(self, result: Result) -> Response:
+        """The response of a result; a caller's default is handed over as it is, whatever it is."""
         if result.api == "":
-            return result.value
+            handed_over: Response = result.value
+            return handed_over
         return Response(result.value, result.api, result.explain)
 
     def _clean(self, plan: Plan, started: float, seconds: float) -> Explanation:

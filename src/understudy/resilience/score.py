@@ -61,7 +61,7 @@ class Score:
         idle = now - self._observed_at
         if idle <= 1.0:
             return self._latency
-        return baseline + (self._latency - baseline) * 0.5 ** (idle / RELAX_HALF_LIFE)
+        return baseline + (self._latency - baseline) * math.exp2(-idle / RELAX_HALF_LIFE)
 
     def reliability(self, now: float) -> float:
         """Probability that the next attempt succeeds, with the prior mixed in."""

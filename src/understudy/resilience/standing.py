@@ -301,5 +301,11 @@ class _AnyCall:
     async def attempt(self, attempt: Attempt) -> tuple[Any, Outcome]:
         raise AssertionError("only ranked, never run")
 
+    def prepared(self, api: Api) -> bool:
+        return False
+
+    def refused(self, api: Api, value: Any, outcome: Outcome) -> BaseException:
+        raise AssertionError("only ranked, never run")
+
     async def discard(self, value: Any) -> None:
         """Nothing is ever held."""

@@ -1,8 +1,8 @@
 """An `HttpClient` that answers from a script, for tests that need no socket.
 
-    http = ScriptedHttp([Answer(503), Answer(200, b'{"ok": true}')])
-    http = ScriptedHttp({"a.example": [ConnectFailed("refused", stage="refused")], "b.example": Answer(200)})
-    http = ScriptedHttp(lambda request: Answer(200, request.url.encode()), clock=fake_clock)
+http = ScriptedHttp([Answer(503), Answer(200, b'{"ok": true}')])
+http = ScriptedHttp({"a.example": [ConnectFailed("refused", stage="refused")], "b.example": Answer(200)})
+http = ScriptedHttp(lambda request: Answer(200, request.url.encode()), clock=fake_clock)
 """
 
 from __future__ import annotations
