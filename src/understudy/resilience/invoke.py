@@ -27,9 +27,10 @@ class Invoker:
     """Runs operations; one for each application."""
 
     def __init__(self) -> None:
-        # Code of callables that are, or return, awaitables, by identity: hashing a code object costs
-        # a tenth of a microsecond each time. The values keep the identities from being used again.
-        self._known: dict[int, Any] = {}
+        #: Code of callables that are, or return, awaitables, by identity: hashing a code object costs
+        #: a tenth of a microsecond each time. The values keep the identities from being used again.
+        #: The prepared path looks here itself, as a call of `knows` would cost more than the look.
+        self.known: dict[int, Any] = {}
         self.abandoned = 0
         self._pool: ThreadPoolExecutor | None = None
 
@@ -57,13 +58,13 @@ class Invoker:
 
     def knows(self, code: Any) -> bool:
         """Whether callables of this code are known to be, or to return, awaitables."""
-        return id(code) in self._known
+        return id(code) in self.known
 
     def _remember(self, code: Any) -> None:
         if code is not None:
-            if len(self._known) >= MAX_REMEMBERED:
-                self._known.clear()
-            self._known[id(code)] = code
+            if len(self.known) >= MAX_REMEMBERED:
+                self.known.clear()
+            self.known[id(code)] = code
 
     async def _in_thread(self, operation: Callable[..., Any], code: Any, on_return: Callable[[], None] | None) -> Any:
         if self.abandoned >= MAX_ABANDONED:

@@ -17,14 +17,26 @@ from .standing import Gatekeeper
 PLAN_LIFE = 1.0
 
 
-#: The code of no operation.
+#: No operation, and the code of none.
 _UNKNOWN = object()
 
 
 class Plan:
     """Who serves the next calls under a name. It is replaced, never changed, once it is in use."""
 
-    __slots__ = ("api", "append", "binding", "candidates", "code", "expires", "limit", "name", "quick", "wheel")
+    __slots__ = (
+        "api",
+        "append",
+        "binding",
+        "candidates",
+        "code",
+        "expires",
+        "limit",
+        "name",
+        "operation",
+        "quick",
+        "wheel",
+    )
 
     def __init__(
         self,
@@ -41,7 +53,9 @@ class Plan:
         #: Bound when the plan is made: what a call appends later goes to the list of this breaker generation.
         self.append: Callable[[float], None] = binding.series.append
         self.candidates = candidates
-        #: Code of the operation for which it was made, once that is known to be async.
+        #: The operation for which it was made, and its code, once that is known to be async: a caller that
+        #: brings the same function each time is told by one comparison, one that brings a new closure by another.
+        self.operation: Any = _UNKNOWN
         self.code: Any = _UNKNOWN
         self.limit = limit
         self.expires = expires
