@@ -495,3 +495,12 @@ async def test_counters_and_events_tell_each_fallback(app):
     kinds = [event.kind for event in app.events.recent()]
     assert "attempt.failed" in kinds and "fallback.served" in kinds
     assert app.fallback.counters.fallbacks[("a", "b", "provider")] == 1
+
+
+async def test_an_object_with_an_async_call_meets_no_thread_even_with_arguments_bound(app):
+    class Client:
+        async def __call__(self, *args):
+            return args
+
+    assert await app.guard("a")(Client())(1, 2) == (1, 2)
+    assert app.fallback._invoker._pool is None

@@ -45,8 +45,9 @@ class Invoker:
             code = code_of(operation)
             if self.knows(code):
                 return await operation()
-            if inspect.iscoroutinefunction(operation) or inspect.iscoroutinefunction(
-                getattr(operation, "__call__", None)  # noqa: B004 - an object whose __call__ is async, not a test
+            bare = _bare(operation)
+            if inspect.iscoroutinefunction(bare) or inspect.iscoroutinefunction(
+                getattr(bare, "__call__", None)  # noqa: B004 - an object whose __call__ is async, not a test
             ):
                 self._remember(code)
                 return await operation()
@@ -124,9 +125,14 @@ class Invoker:
 
 def code_of(operation: Callable[..., Any]) -> Any:
     """What tells one operation from another although each call makes a new closure: its code."""
+    return getattr(_bare(operation), "__code__", None)
+
+
+def _bare(operation: Callable[..., Any]) -> Callable[..., Any]:
+    """The callable under the arguments that were bound to it."""
     while isinstance(operation, functools.partial):
         operation = operation.func
-    return getattr(operation, "__code__", None)
+    return operation
 
 
 def _catch(operation: Callable[..., Any]) -> tuple[Any, BaseException | None]:
