@@ -10,32 +10,8 @@ import pytest
 from understudy.clients.aiohttp import AiohttpClient
 from understudy.core.errors import ConnectFailed
 from understudy.core.http import HttpRequest
-from understudy.testing.http_contract import HttpClientContract
-from understudy.testing.raw_server import RawServer, Reply, ok
-from understudy.testing.scripted_http import Answer, ScriptedHttp
-
-
-def on_the_wire(answer: Answer) -> Reply:
-    pieces = [piece for piece in answer.pieces() if isinstance(piece, bytes)]
-    lines = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
-    head = f"HTTP/1.1 {answer.status} X\r\n{lines}Content-Length: {sum(map(len, pieces))}\r\n\r\n".encode()
-    return Reply((head, *pieces))
-
-
-class AiohttpProbe:
-    def __init__(self, server: RawServer) -> None:
-        self.client = AiohttpClient()
-        self.server = server
-
-    def answers(self, *answers: Answer) -> str:
-        self.server.replies = tuple(on_the_wire(answer) for answer in answers)
-        return self.server.url
-
-    def nobody(self) -> str:
-        return "http://127.0.0.1:1"
-
-    def received(self) -> Sequence[bytes]:
-        return [seen.body for seen in self.server.seen]
+from understudy.testing import Answer, HttpClientContract, RawServer, ScriptedHttp, WireProbe
+from understudy.testing.raw_server import ok
 
 
 class ScriptedProbe:
@@ -61,11 +37,9 @@ class ScriptedProbe:
 
 class TestAiohttp(HttpClientContract):
     @pytest.fixture
-    async def probe(self) -> AsyncIterator[AiohttpProbe]:
-        async with RawServer() as server:
-            probe = AiohttpProbe(server)
+    async def probe(self) -> AsyncIterator[WireProbe]:
+        async with WireProbe(AiohttpClient()) as probe:
             yield probe
-            await probe.client.close()
 
 
 class TestScripted(HttpClientContract):

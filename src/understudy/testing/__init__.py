@@ -1,5 +1,75 @@
-"""The test kit: fakes and contract suites for programs that use Understudy, and for Understudy itself."""
+"""The test kit: fakes and contract suites for programs that use Understudy, and for Understudy itself.
 
-from .clock import FakeClock
+Names are fetched at first use: only the contract suites need pytest.
+"""
 
-__all__ = ["FakeClock"]
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .clock import FakeClock
+    from .clock_contract import ClockContract
+    from .flaky import HANG, ApiDown, FlakyApi
+    from .health_contract import HealthViewContract
+    from .http_contract import HttpClientContract, WireProbe
+    from .memory_health import MemoryHealth
+    from .raw_server import RawServer, Reply
+    from .scripted_http import Answer, ScriptedHttp, ScriptExhausted
+
+_HOMES = {
+    "FakeClock": ".clock",
+    "ClockContract": ".clock_contract",
+    "HANG": ".flaky",
+    "ApiDown": ".flaky",
+    "FlakyApi": ".flaky",
+    "HealthViewContract": ".health_contract",
+    "HttpClientContract": ".http_contract",
+    "WireProbe": ".http_contract",
+    "MemoryHealth": ".memory_health",
+    "RawServer": ".raw_server",
+    "Reply": ".raw_server",
+    "Answer": ".scripted_http",
+    "ScriptExhausted": ".scripted_http",
+    "ScriptedHttp": ".scripted_http",
+}
+
+__all__ = [
+    "HANG",
+    "Answer",
+    "ApiDown",
+    "ClockContract",
+    "FakeClock",
+    "FlakyApi",
+    "HealthViewContract",
+    "HttpClientContract",
+    "MemoryHealth",
+    "RawServer",
+    "Reply",
+    "ScriptExhausted",
+    "ScriptedHttp",
+    "WireProbe",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if home.endswith("_contract"):
+        _show_values(__name__ + home)
+    value = getattr(import_module(home, __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
+def _show_values(suite: str) -> None:
+    """Let pytest show the values of a suite's failed asserts, as it does for a program's own tests."""
+    import pytest
+
+    if suite not in sys.modules:
+        pytest.register_assert_rewrite(suite)

@@ -3,26 +3,31 @@
 
 class TestMine(HttpClientContract):
     @pytest.fixture
-    async def probe(self): yield MyProbe()
+    async def probe(self):
+        async with WireProbe(MyClient()) as probe:
+            yield probe
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 import pytest
 
 from understudy.core.errors import BodyTooLarge, ConnectFailed, TransportError
 from understudy.core.http import HttpClient, HttpRequest
 
+from .raw_server import RawServer, Reply
 from .scripted_http import Answer
 
 
 class Probe(Protocol):
     """One client, and an upstream for it that answers what it is told."""
 
-    client: HttpClient
+    @property
+    def client(self) -> HttpClient:
+        """The client."""
 
     def answers(self, *answers: Answer) -> str:
         """Let the upstream give these answers in turn; its base URL."""
@@ -32,6 +37,42 @@ class Probe(Protocol):
 
     def received(self) -> Sequence[bytes]:
         """The bodies of the requests that reached the upstream, in order."""
+
+
+class WireProbe:
+    """A client that uses the network, before a real server on the loopback interface."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self.client = client
+        self.server = RawServer()
+
+    def answers(self, *answers: Answer) -> str:
+        """As `Probe.answers`."""
+        self.server.replies = tuple(_on_the_wire(answer) for answer in answers)
+        return self.server.url
+
+    def nobody(self) -> str:
+        """As `Probe.nobody`: port 1 is reserved, and nothing serves there."""
+        return "http://127.0.0.1:1"
+
+    def received(self) -> Sequence[bytes]:
+        """As `Probe.received`."""
+        return [seen.body for seen in self.server.seen]
+
+    async def __aenter__(self) -> Self:
+        await self.server.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.client.close()
+        await self.server.__aexit__()
+
+
+def _on_the_wire(answer: Answer) -> Reply:
+    pieces = [piece for piece in answer.pieces() if isinstance(piece, bytes)]
+    lines = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+    head = f"HTTP/1.1 {answer.status} X\r\n{lines}Content-Length: {sum(map(len, pieces))}\r\n\r\n".encode()
+    return Reply((head, *pieces))
 
 
 def get(url: str, method: str = "GET", *, max_body: int = 1 << 20, buffered: bool = True) -> HttpRequest:
