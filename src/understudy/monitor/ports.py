@@ -1,0 +1,35 @@
+"""What the monitor needs of whoever keeps its numbers; storage satisfies these by shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from .rollup import Row, SeriesName
+
+T = TypeVar("T")
+
+
+class RollupStore(Protocol):
+    """Keeps rollup rows by tier (a length in seconds out of `rollup.TIERS`), start and series."""
+
+    async def write(self, rows: Mapping[int, Sequence[Row]]) -> None:
+        """Keep rows, by tier; returns when they are committed, or safe in the writer's own waiting list.
+
+        A row replaces what this writer had for the same tier, start and series, so writing again is
+        harmless. What cannot be written now is written later; nothing is raised for that.
+        """
+
+    async def read(
+        self, tier: int, names: Sequence[SeriesName] | None, start: int, end: int, fold: Callable[[Iterable[Row]], T]
+    ) -> T:
+        """What `fold` makes of the rows with `start <= ts < end`, of all writers, by series and start.
+
+        `names` None means every series. `fold` runs on a reader's thread: it must be pure.
+
+        Raises:
+            StoreUnavailable: the store cannot be read now.
+        """
+
+    async def own(self, tier: int, start: int) -> list[Row]:
+        """The rows since `start` that this writer wrote itself, to go on with after a restart."""
