@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import annotated_types as at
 
-from understudy.core.clock import Clock
+from understudy.core.clock import Clock, pause
 from understudy.core.options import Doc, Options
 from understudy.core.types import Mode
 
@@ -230,7 +230,7 @@ class HealthChecker:
         """Probe until cancelled; probes under way are cancelled too, and waited for."""
         try:
             while True:
-                await self._clock.sleep(self._start_due())
+                await pause(self._clock, self._start_due())
         finally:
             running = tuple(self._running)
             for task in running:
