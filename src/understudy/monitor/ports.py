@@ -31,5 +31,26 @@ class RollupStore(Protocol):
             StoreUnavailable: the store cannot be read now.
         """
 
-    async def own(self, tier: int, start: int) -> list[Row]:
-        """The rows since `start` that this writer wrote itself, to go on with after a restart."""
+    async def totals(self, tier: int, kind: str, start: int, end: int) -> dict[str, Row]:
+        """One row for each series of a kind, by name: its numbers added up over `start <= ts < end`.
+
+        For overviews of everything: the store adds up itself. `hist` and `classes` are None, and `ts`
+        is the latest start that was added.
+
+        Raises:
+            StoreUnavailable: the store cannot be read now.
+        """
+
+    async def own(self, tier: int, start: int, end: int) -> list[Row]:
+        """The rows with `start <= ts < end` that this writer wrote itself, to go on with after a restart.
+
+        Raises:
+            StoreUnavailable: the store cannot be read now.
+        """
+
+    async def last(self, tier: int) -> int | None:
+        """The latest start that this writer wrote in a tier; None when it wrote none.
+
+        Raises:
+            StoreUnavailable: the store cannot be read now.
+        """
