@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 #: How often the series are drained and breakers looked after, s.
 TICK = 1.0
+#: The loop gets a turn after this much draining, s: a thousand APIs take several times that at a minute's end.
+SLICE = 0.003
 #: A tick that is this late makes the instance not live, s.
 STALLED = 15.0
 
@@ -149,6 +151,8 @@ class Understudy:
     async def start(self) -> None:
         """Bind the running loop and start what runs in the background: the tick and the health checks."""
         self._stopping = False
+        if any(api.is_http for api in self.fallback.roster.apis.values()):
+            _ = self.http  # importing it stops the loop for a fifth of a second: not while calls are in flight
         self.fallback.bind()
         if self._ticked_at is None:
             self._bound()
@@ -190,7 +194,7 @@ class Understudy:
         """A loop has become the owner: its tick and health checks run on it from now on."""
         self._lifecycle = Lifecycle()
         self._ticked_at = self.clock.monotonic()
-        self.monitor.drain()  # from now on this loop's thread drains: the monitor needs none of its own
+        self.monitor.drain()  # from now on this loop's thread owns the series
         loop = self.fallback.loop
         self.clock.call_later(TICK, lambda: self._tick(loop))
         self._lifecycle.background("health checks", self._prober.run)
@@ -201,8 +205,15 @@ class Understudy:
             return  # another loop has taken over, or everything was stopped
         self._ticked_at = self.clock.monotonic()
         self.clock.call_later(TICK, lambda: self._tick(loop))
-        self.monitor.drain()
+        self._drain(loop)
         self.fallback.tick()
+
+    def _drain(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """Drain all series in slices, with turns of the loop in between."""
+        if loop is not self.fallback.loop or self._ticked_at is None:
+            return
+        if not self.monitor.drain_some(SLICE):
+            self.clock.call_later(0.0, lambda: self._drain(loop))
 
     # -- state ----------------------------------------------------------------------------------
 

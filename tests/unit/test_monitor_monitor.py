@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
+from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 from math import inf, isnan, nan
 
 import pytest
@@ -64,9 +68,25 @@ def test_successes_without_a_start_never_make_the_balance_negative(monitor: Perf
     assert monitor.in_flight("odds") == 0
 
 
-@pytest.mark.parametrize("odd", [nan, inf, -0.1, -inf, "1", None, [], 1j])
+class Incomparable:
+    """Raises on its own when it is compared, as arrays and signalling decimals do."""
+
+    def __gt__(self, other: object) -> bool:
+        raise ArithmeticError("ambiguous")
+
+    __lt__ = __ge__ = __le__ = __gt__
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        nan, inf, -0.1, -inf, "1", b"1", None, [], 1j, timedelta(seconds=1), Incomparable(),
+        1.1e9, 1e300, 10**400, -(10**400), 10**5000, Decimal("NaN"), Decimal("sNaN"), Decimal("1e400"),
+    ],
+    ids=lambda odd: type(odd).__name__,
+)  # fmt: skip
 def test_a_response_time_that_is_no_time_is_refused_clearly(monitor: PerformanceMonitor, odd: object) -> None:
-    with pytest.raises(ValueError, match="response_time: expected a finite number of seconds"):
+    with pytest.raises(ValueError, match="response_time: expected a number of seconds from 0 to 1e"):
         monitor.record_request_success("odds", odd)  # type: ignore[arg-type]  # the point of the test
     if odd is not None:
         with pytest.raises(ValueError, match="response_time: expected"):
@@ -74,11 +94,13 @@ def test_a_response_time_that_is_no_time_is_refused_clearly(monitor: Performance
     assert monitor.snapshot("odds").total == 0
 
 
-@pytest.mark.parametrize("fine", [0, -0.0, 0.0, 1, True, Decimal("0.5"), 1e-9, 10**30])
+@pytest.mark.parametrize("fine", [0, -0.0, 0.0, 1, True, Decimal("0.5"), Fraction(1, 3), 1e-9, 10**9])
 def test_any_number_of_seconds_is_taken_as_a_success(monitor: PerformanceMonitor, fine: float) -> None:
     monitor.record_request_success("odds", fine)
     snapshot = monitor.snapshot("odds")
     assert (snapshot.successes, snapshot.failures) == (1, 0)
+    assert snapshot.response_time == pytest.approx(float(fine))
+    assert snapshot.p99 == pytest.approx(float(fine), rel=0.01)
 
 
 @pytest.mark.parametrize("name", ["", " ", "\x1b[31m", "a\nb", "x" * 10_000, "\u202eevil", "ação"])
@@ -102,6 +124,19 @@ def test_names_are_bounded_and_what_is_over_the_bound_is_counted_as_other(clock:
     assert monitor.get_performance_summary()["total_requests"] == 100
 
 
+def test_apis_that_are_registered_after_too_many_names_still_have_series_of_their_own(clock: FakeClock) -> None:
+    monitor = PerformanceMonitor(clock, max_names=10)
+    for number in range(20):
+        monitor.record_request_success(f"name-{number}", 0.1)
+    odds, fixtures = monitor.series("odds", "route"), monitor.series("fixtures", "route")
+    assert odds is not fixtures
+    odds.append(0.1)
+    assert monitor.snapshot("odds").total == 1
+    assert monitor.snapshot("other").total == 10
+    monitor.record_request_success("odds", 0.1)
+    assert monitor.snapshot("odds").total == 2
+
+
 @pytest.mark.parametrize("name", ["", "a\nb", "x" * 201, 7])
 def test_a_series_wants_a_proper_name(monitor: PerformanceMonitor, name: str) -> None:
     with pytest.raises(ValueError, match="API name"):
@@ -116,6 +151,16 @@ def test_an_exception_that_cannot_be_printed_is_recorded_all_the_same(monitor: P
     monitor.record_request_failure("odds", Mute())
     snapshot = monitor.snapshot("odds")
     assert snapshot.failures == 1
+
+
+def test_an_exception_whose_status_cannot_be_read_is_recorded_all_the_same(monitor: PerformanceMonitor) -> None:
+    class Shy(Exception):
+        @property
+        def status(self) -> int:
+            raise RuntimeError("no")
+
+    monitor.record_request_failure("odds", Shy("text"))
+    assert monitor.get_performance_summary()["apis"]["odds"]["last_error"]["message"] == "Shy: text"
 
 
 def test_texts_of_errors_are_clipped_and_carry_neither_secrets_nor_control_characters(
@@ -237,15 +282,106 @@ def test_without_a_loop_one_thread_drains_what_is_recorded(clock: FakeClock) -> 
     assert monitor.cumulative("odds").successes == 1
 
 
-async def test_an_application_that_drains_needs_no_thread_until_it_lets_go(clock: FakeClock) -> None:
+def test_the_thread_leaves_the_work_to_an_application_until_it_drains_no_more(clock: FakeClock) -> None:
     monitor = PerformanceMonitor(clock)
     monitor.drain()
     monitor.record_request_success("odds", 0.1)
-    assert monitor._drainer is None
+    monitor.drain_in_background()
+    assert monitor.cumulative("odds").successes == 0
+    clock.tick(5.0)  # its loop ended without a word, and this name's append is remembered
+    monitor.record_request_success("odds", 0.1)
+    monitor.drain_in_background()
+    assert monitor.cumulative("odds").successes == 2
+
+
+def test_an_application_that_lets_go_leaves_its_series_to_every_reader(clock: FakeClock) -> None:
+    monitor = PerformanceMonitor(clock)
+    series = monitor.series("odds")
+    monitor.drain()
     monitor.release()
+    series.append(0.1)
+    found: list[int] = []
+    reader = threading.Thread(target=lambda: found.append(monitor.snapshot("odds").total))
+    reader.start()
+    reader.join()
+    assert found == [1]
+
+
+def test_where_no_thread_can_be_started_events_are_recorded_all_the_same(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thread limits, and an interpreter that is ending, refuse with a RuntimeError."""
+    monitor = PerformanceMonitor(clock)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        monitor.record_request_start("odds")
+        monitor.record_request_success("odds", 0.1)
+        monitor.record_request_failure("odds", "down")
+        assert monitor._drainer is None
     monitor.record_request_success("odds", 0.1)
     assert monitor._drainer is not None
-    assert monitor.snapshot("odds").total == 2
+    assert monitor.snapshot("odds").total == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_the_child_of_a_fork_records_reads_and_drains_whatever_its_parents_threads_held() -> None:
+    monitor = PerformanceMonitor()
+    monitor.record_request_success("odds", 0.1)
+    series = monitor.series("fixtures")
+    series.append(0.1)
+    held = (monitor._lock, monitor._ledgers["odds"]._lock, series._lock)
+    for lock in held:
+        lock.acquire()  # as a thread that the child does not have
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)  # a child that waits for those locks ends by this signal
+        monitor.record_request_success("odds", 0.1)
+        monitor.record_request_success("new", 0.1)
+        alive = monitor._drainer is not None and monitor._drainer.is_alive()
+        totals = {name: monitor.snapshot(name).total for name in monitor.names()}
+        os._exit(0 if alive and totals == {"odds": 2, "fixtures": 1, "new": 1} else 1)
+    for lock in held:
+        lock.release()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert monitor.snapshot("odds").total == 1
+
+
+class Ticking(FakeClock):
+    """Each look at it takes a millisecond."""
+
+    def monotonic(self) -> float:
+        self.tick(0.001)
+        return super().monotonic()
+
+
+def test_draining_many_apis_stops_after_its_slice_and_goes_on_where_it_left_off() -> None:
+    monitor = PerformanceMonitor(Ticking())
+    for number in range(50):
+        monitor.series(f"api-{number}").append(0.1)
+    rounds = 1
+    while not monitor.drain_some(0.010):
+        settled = sum(monitor.cumulative(name).successes for name in monitor.names())
+        assert settled <= rounds * 10
+        rounds += 1
+        assert rounds < 60
+    assert rounds >= 5
+    assert sum(monitor.cumulative(name).successes for name in monitor.names()) == 50
+    monitor.series("api-0").append(0.1)
+    monitor.drain_some(10.0)
+    assert monitor.cumulative("api-0").successes == 2
+
+
+def test_a_slice_of_no_length_still_gets_on(clock: FakeClock) -> None:
+    monitor = PerformanceMonitor(clock)
+    for name in ("odds", "fixtures"):
+        monitor.series(name).append(0.1)
+    assert not monitor.drain_some(0.0)
+    assert monitor.drain_some(0.0)
 
 
 def test_counts_are_exact_from_many_threads_and_a_loop(monitor: PerformanceMonitor) -> None:

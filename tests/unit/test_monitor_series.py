@@ -154,7 +154,7 @@ def test_old_lists_are_let_go_when_no_call_holds_them(series: Series) -> None:
 
 
 def test_counts_are_exact_while_four_threads_append_and_two_drain(series: Series) -> None:
-    each = 30_000
+    each = 300_000
     stop = threading.Event()
 
     def record() -> None:

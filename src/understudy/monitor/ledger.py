@@ -124,6 +124,12 @@ class Ledger:
             self._balance = 0
         self._since = self._clock.monotonic()
 
+    def forked(self) -> None:
+        """In the child of a fork: no lock may stay held by a thread that is gone."""
+        self._lock = threading.Lock()
+        for series in self.all():
+            series.forked()
+
     def since_clear(self) -> Totals:
         """Counts since the last `forget`."""
         whole, base = self.totals(), self._baseline

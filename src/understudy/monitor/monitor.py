@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -26,6 +27,9 @@ _log = logging.getLogger("understudy.monitor")
 MAX_NAME = 200
 #: Names beyond `max_names` are counted together under this one.
 OVERFLOW = "other"
+#: Longest response time that is taken, s (thirty years): what is longer is a mistake, an epoch in milliseconds
+#: perhaps, and one such value in a sum would swallow every later one.
+MAX_SECONDS = 1e9
 #: How often the background thread drains, and how long a drain by the application stands in for it, s.
 _TICK, _DRIVEN_FOR = 1.0, 3.0
 
@@ -49,8 +53,11 @@ class PerformanceMonitor:
         self._driven_at = -inf
         self._drainer: threading.Thread | None = None
         self._started_at = clock.monotonic()
+        #: What the present round of `drain_some` has still to do, last one first.
+        self._left: list[Ledger] = []
         #: Events that were counted under `other`, because too many names were in use.
         self.overflowed = 0
+        _ALL.add(self)
 
     # -- recording --------------------------------------------------------------------------------
 
@@ -62,7 +69,8 @@ class PerformanceMonitor:
         """
         if not _is_text(api) or clean_name(api) != api:
             raise ValueError(f"API name: expected 1 to {MAX_NAME} printable characters, found {api!r:.80}")
-        ledger = self._ledger(api)
+        # Registered names are few and ours: none may end up under `other`, where APIs would share a list.
+        ledger = self._ledger(api, bounded=False)
         found = ledger.series.get(operation)
         if found is None:
             with self._lock:
@@ -74,7 +82,7 @@ class PerformanceMonitor:
     def record_request_start(self, name: str) -> None:
         """A request to `name` begins; `in_flight` counts it until a success or failure is recorded."""
         ledger = self._ledgers.get(name) if _is_text(name) else None
-        if ledger is None or ledger.recorded is None:
+        if ledger is None or ledger.recorded is None or self._drainer is None:
             ledger = self._recording(name)
         ledger.starts.append(None)
 
@@ -82,18 +90,18 @@ class PerformanceMonitor:
         """A request to `name` succeeded after `response_time` seconds.
 
         Raises:
-            ValueError: `response_time` is not a finite number of seconds, 0 or more.
+            ValueError: `response_time` is not a number of seconds from 0 to 1e9.
         """
         try:
             append = self._appends[name]
         except (KeyError, TypeError):
             append = self._append_of(name)
         try:
-            if 0.0 < response_time < inf:
+            if 0.0 < response_time <= MAX_SECONDS:
                 append(response_time)
                 return
-        except TypeError:
-            pass  # not a number: told below, like a number that is out of range
+        except Exception:  # noqa: BLE001, S110 - what cannot be compared is no number: told below, as one out of range
+            pass
         if not _is_seconds(response_time):
             raise _bad_seconds(response_time)
         append(0.0)  # never -0.0, whose sign would say failure
@@ -104,7 +112,7 @@ class PerformanceMonitor:
         """A request to `name` failed with `error`, after `response_time` seconds where that is known.
 
         Raises:
-            ValueError: `response_time` is given and is not a finite number of seconds, 0 or more.
+            ValueError: `response_time` is given and is not a number of seconds from 0 to 1e9.
         """
         if response_time is not None and not _is_seconds(response_time):
             raise _bad_seconds(response_time)
@@ -116,13 +124,34 @@ class PerformanceMonitor:
     # -- draining ---------------------------------------------------------------------------------
 
     def drain(self) -> None:
-        """Settle everything that was recorded; for the loop that owns the series, each second.
+        """Settle everything that was recorded; for the loop that owns the series.
 
         A listener that raises is logged and harms no other series.
         """
-        self._owner = threading.get_ident()
-        self._driven_at = self._clock.monotonic()
+        self._drive()
         self._settle(tuple(self._ledgers.values()))
+
+    def drain_some(self, seconds: float) -> bool:
+        """As `drain`, but stop after about `seconds`; False when there is more to do.
+
+        The next call goes on there, so that a loop with many APIs can do something else in between.
+        """
+        now = self._drive()
+        if not self._left:
+            self._left = list(self._ledgers.values())
+            self._left.reverse()
+        until = now + seconds
+        while self._left:
+            self._settle((self._left.pop(),))
+            if self._clock.monotonic() >= until:
+                break
+        return not self._left
+
+    def _drive(self) -> float:
+        """The calling thread owns the series from now on."""
+        self._owner = threading.get_ident()
+        now = self._driven_at = self._clock.monotonic()
+        return now
 
     def drain_recorded(self) -> None:
         """Settle what `record_request_*` took in, and nothing else; any thread may do this."""
@@ -130,11 +159,10 @@ class PerformanceMonitor:
             ledger.drain_recorded()
 
     def release(self) -> None:
-        """The application ends and drains no more: from the next event on, a background thread does."""
+        """The application ends and drains no more: any thread may read everything, and the background thread drains."""
         self.drain()
         self._driven_at = -inf
         self._owner = None
-        self._appends.clear()
 
     def _settle(self, ledgers: Sequence[Ledger]) -> None:
         """Drain what this thread may drain."""
@@ -233,7 +261,10 @@ class PerformanceMonitor:
         }
 
     def clear(self, api: str | None = None) -> None:
-        """Begin the statistics of one API, or of all, anew; the counters of `/metrics` go on."""
+        """Begin the statistics of one API, or of all, anew; the counters of `/metrics` go on.
+
+        Requests that were started before and have not ended are no longer counted as in flight.
+        """
         chosen = tuple(self._ledgers.values()) if api is None else (self._known(api),)
         self._settle(chosen)
         for ledger in chosen:
@@ -250,12 +281,12 @@ class PerformanceMonitor:
         self._settle((ledger,))
         return ledger
 
-    def _ledger(self, name: str) -> Ledger:
+    def _ledger(self, name: str, *, bounded: bool = True) -> Ledger:
         ledger = self._ledgers.get(name)
         if ledger is not None:
             return ledger
         with self._lock:
-            if name not in self._ledgers and len(self._ledgers) >= self._max_names:
+            if bounded and name not in self._ledgers and len(self._ledgers) >= self._max_names:
                 self.overflowed += 1
                 name = OVERFLOW
             return self._ledgers.setdefault(name, Ledger(name, self._clock))
@@ -278,21 +309,63 @@ class PerformanceMonitor:
         recorded = ledger.recorded
         if recorded is None:  # _recording made it
             raise RuntimeError(f"no series for {name!r:.80}")
-        if ledger.name == name:
+        if ledger.name == name and self._drainer is not None:
             # Only names that are kept are remembered, so hostile names cannot fill this table.
             self._appends[name] = recorded.append
         return recorded.append
 
     def _start_drainer(self) -> None:
-        """Have a thread drain what is recorded, unless the application does."""
+        """Have a thread drain what is recorded.
+
+        Also where an application drains: if its loop ends without a word, nothing would, and what a
+        remembered append takes in would pile up.
+        """
+        with self._lock:
+            if self._drainer is not None:
+                return
+            thread = threading.Thread(
+                target=_drain_for_ever, args=(weakref.ref(self),), name="understudy-drain", daemon=True
+            )
+            try:
+                thread.start()
+            except RuntimeError:
+                return  # no more threads, or the interpreter is ending: the next event tries again, readers drain too
+            self._drainer = thread
+
+    def drain_in_background(self) -> None:
+        """What the background thread does each second; nothing while an application drains."""
         if self._clock.monotonic() - self._driven_at < _DRIVEN_FOR:
             return
-        with self._lock:
-            if self._drainer is None:
-                self._drainer = threading.Thread(
-                    target=_drain_for_ever, args=(weakref.ref(self),), name="understudy-drain", daemon=True
-                )
-                self._drainer.start()
+        try:
+            self.drain_recorded()
+        except Exception:  # noqa: BLE001 - whatever it was, the next second must be tried again
+            _log.exception("draining what was recorded failed")
+
+    def forked(self) -> None:
+        """In the child of a fork: locks that other threads held stay held there, and those threads are gone.
+
+        What another thread was settling at that very moment may be missing from the child's counts.
+        """
+        self._lock = threading.Lock()
+        self._drainer = None
+        self._owner = None
+        self._driven_at = -inf
+        self._appends.clear()  # so that the next event starts a thread
+        for ledger in self._ledgers.values():
+            ledger.forked()
+
+
+#: Every monitor, for the child of a fork.
+_ALL: weakref.WeakSet[PerformanceMonitor] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for monitor in _ALL:
+        monitor.forked()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forked)
 
 
 def _drain_for_ever(of: weakref.ref[PerformanceMonitor]) -> None:
@@ -303,7 +376,7 @@ def _drain_for_ever(of: weakref.ref[PerformanceMonitor]) -> None:
         monitor = of()
         if monitor is None:
             return
-        monitor.drain_recorded()
+        monitor.drain_in_background()
         del monitor
 
 
@@ -319,13 +392,17 @@ def _is_text(value: object) -> bool:
 
 def _is_seconds(value: object) -> bool:
     try:
-        return bool(0.0 <= value < inf)  # type: ignore[operator]  # the very question is whether it compares
-    except (TypeError, ValueError):
+        return bool(0.0 <= value <= MAX_SECONDS)  # type: ignore[operator]  # the very question is whether it compares
+    except Exception:  # noqa: BLE001 - a value of any kind: what it raises says that it is no number
         return False
 
 
 def _bad_seconds(value: object) -> ValueError:
-    return ValueError(f"response_time: expected a finite number of seconds, 0 or more, found {value!r:.80}")
+    try:
+        shown = f"{value!r:.80}"
+    except Exception:  # noqa: BLE001 - some values cannot be shown, an integer of 5,000 digits for one
+        shown = f"a {type(value).__name__}"
+    return ValueError(f"response_time: expected a number of seconds from 0 to {MAX_SECONDS:g}, found {shown}")
 
 
 _OUTCOMES: tuple[tuple[tuple[type[BaseException], ...], OutcomeClass], ...] = (
@@ -354,5 +431,8 @@ def _text_of(error: object) -> str:
 
 
 def _status_of(error: object) -> int | None:
-    status = getattr(error, "status", None)
+    try:
+        status = getattr(error, "status", None)
+    except Exception:  # noqa: BLE001 - an attribute of somebody else's exception may itself fail
+        return None
     return status if isinstance(status, int) and not isinstance(status, bool) else None

@@ -141,6 +141,10 @@ class Series:
             self.last_error = None
             self.version += 1
 
+    def forked(self) -> None:
+        """In the child of a fork: the lock may have been held by a thread that is gone."""
+        self._lock = threading.Lock()
+
     def _settle(self, batch: Sequence[float], kinds: Sequence[Kind] | None) -> None:
         if self._old:
             batch = self._with_late(batch)
