@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Annotated, Any, ClassVar, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
 import annotated_types as at
 
@@ -61,7 +62,7 @@ def describe(cls: type) -> tuple[FieldSpec, ...]:
 
 
 def check(options: Any) -> None:
-    """Raise `OptionError` for the first field of `options` that lies outside its declared range."""
+    """Raise `OptionError` for the first field of `options` that is not of its type or lies outside its range."""
     cls: type = type(options)
     for spec in describe(cls):
         value = getattr(options, spec.name)
@@ -69,10 +70,31 @@ def check(options: Any) -> None:
             continue
         if isinstance(value, float) and math.isnan(value):
             raise OptionError(type(options).__name__, spec.name, value, "a number")
+        if expected := _mistyped(spec.type, value):
+            # Only what a plain field holds is shown: in place of a group of options may stand a key.
+            plain = spec.type in _SAID or get_origin(spec.type) is Literal
+            raise OptionError(cls.__name__, spec.name, value if plain else type(value), expected)
         for limit in spec.constraints:
-            expected = _violated(limit, value)
-            if expected:
-                raise OptionError(type(options).__name__, spec.name, value, expected)
+            if expected := _violated(limit, value):
+                raise OptionError(cls.__name__, spec.name, value, expected)
+
+
+#: How a type is told to a person, where its own name would not do.
+_SAID: dict[Any, str] = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+
+
+def _mistyped(hint: Any, value: Any) -> str:
+    """What was expected, when `value` is of another type than its field; the empty string when it is not."""
+    kind = get_origin(hint) or hint
+    if kind in (Union, UnionType):
+        wrong = [_mistyped(part, value) for part in get_args(hint) if part is not NoneType]
+        return wrong[0] if all(wrong) else ""
+    if kind is Literal:
+        known = get_args(hint)
+        return "" if value in known else "one of " + ", ".join(map(repr, known))
+    if not isinstance(kind, type) or isinstance(value, (int, float) if kind is float else kind):
+        return "a number" if kind in (int, float) and isinstance(value, bool) else ""
+    return "" if kind is tuple and isinstance(value, list) else _SAID.get(kind, kind.__name__)
 
 
 def _violated(limit: Any, value: Any) -> str:
