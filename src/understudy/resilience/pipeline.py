@@ -352,7 +352,7 @@ class Pipeline:
     def _served(self, call: Call, binding: Binding, value: Any) -> Result:
         api = binding.api.name
         lead = call.apis[0].name
-        passed_over = any(candidate.gate and candidate.api == lead for candidate in call.candidates)
+        passed_over = any((c.gate or c.detail) and c.api == lead for c in call.candidates)
         fallback = (api != lead and passed_over) or any(record.api != api for record in call.attempts)
         record = self._finish(call, "fallback" if fallback else "success", api, None)
         return Result(value, api, lambda: record)

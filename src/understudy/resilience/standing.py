@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from understudy.core.clock import Clock
@@ -32,6 +33,9 @@ BUSY = 10.0
 PROBE_SHARE = 0.1
 #: After closing, a busy route sends an API only part of its share for this long, s (Envoy's slow start).
 SLOW_START = 60.0
+#: What the record says of a half-open API that this call tries, and of one that it leaves to others.
+TRIAL = "half-open: this call is one of its trials"
+SPARED_TRIAL = "half-open: its few trials go to other calls"
 
 #: Gates that may open again while an attempt runs; the empty one is open.
 _PASSING = frozenset({"", "breaker_open", "hub_open", "hold", "keys", "rate_limited", "bulkhead_full"})
@@ -101,9 +105,16 @@ class Gatekeeper:
                 continue
             if busy and eligible > 1 and self._rng.random() >= PROBE_SHARE:
                 continue
-            return [candidate, *ranked[:place], *ranked[place + 1 :]]
-        last = [c for c in ranked if not c.gate and not self.named(c.api, call.route).breaker.closed]
-        return [c for c in ranked if c not in last and not c.gate] + last + [c for c in ranked if c.gate]
+            return [replace(candidate, detail=TRIAL), *ranked[:place], *ranked[place + 1 :]]
+        steady, on_trial, gated = [], [], []
+        for candidate in ranked:
+            if candidate.gate:
+                gated.append(candidate)
+            elif self.named(candidate.api, call.route).breaker.closed:
+                steady.append(candidate)
+            else:
+                on_trial.append(replace(candidate, detail=SPARED_TRIAL))
+        return [*steady, *on_trial, *gated]
 
     def _standing(self, call: Call, api: Api, now: float) -> Standing:
         gate, detail = self.gate(call, api, now)
