@@ -89,7 +89,8 @@ def _candidate(screen: Screen, candidate: Candidate, record: Explanation) -> Tex
     mark = ("✓ ", "good") if candidate.api == record.chosen else ("· ", "quiet")
     cost = screen.number(candidate.cost or 0.0)
     shown = _("could serve at a cost of {cost} ms", cost=cost)
-    return Text.assemble("  ", mark, f"{safe(candidate.api):<20} {shown} ", (f"({terms})" if terms else "", "quiet"))
+    about = " ".join([*([f"({terms})"] if terms else []), safe(candidate.detail)])
+    return Text.assemble("  ", mark, f"{safe(candidate.api):<20} {shown} ", (about.rstrip(), "quiet"))
 
 
 def _attempt(screen: Screen, number: int, attempt: AttemptRecord) -> Text:

@@ -150,7 +150,8 @@ class Explanation:
                 lines.append(f"  passed over {candidate.api}: {candidate.gate} {candidate.detail}".rstrip())
             elif candidate.cost is not None:
                 terms = ", ".join(f"{name} {value:.0f}" for name, value in candidate.terms.items() if value)
-                lines.append(f"  eligible {candidate.api}: cost {candidate.cost:.0f} ms ({terms})")
+                told = f"cost {candidate.cost:.0f} ms ({terms}) {candidate.detail}".rstrip()
+                lines.append(f"  eligible {candidate.api}: {told}")
         for number, attempt in enumerate(self.attempts, 1):
             status = f" {attempt.status}" if attempt.status else ""
             key = f" key {attempt.key}" if attempt.key else ""
