@@ -159,6 +159,18 @@ class Understudy:
         self.app.fallback.roster.route(name)
         return Route(self.app, name, self.portal)
 
+    def httpx_transport(self, route: str) -> Any:
+        """A transport for `httpx.Client(transport=…)`: its requests are served by `route`."""
+        from .clients.httpx import UnderstudyTransport
+
+        return UnderstudyTransport(self.app, route, self.portal)
+
+    def requests_adapter(self, route: str) -> Any:
+        """An adapter for `session.mount(…)` of requests: what it is sent is served by `route`."""
+        from .clients.requests import UnderstudyAdapter
+
+        return UnderstudyAdapter(self.app, route, self.portal)
+
     def close(self) -> None:
         """Wait for calls in flight, then end the background loop."""
         self.portal.call(self.app.stop)

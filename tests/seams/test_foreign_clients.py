@@ -14,6 +14,7 @@ from understudy.clients.requests import UnderstudyAdapter
 from understudy.core.errors import AllApisFailed, ConnectFailed, DeadlineExceeded
 from understudy.core.http import HttpRequest
 from understudy.core.portal import Portal
+from understudy.sync import Understudy as BlockingUnderstudy
 from understudy.testing.scripted_http import Answer, ScriptedHttp
 
 
@@ -84,3 +85,22 @@ def test_a_requests_session_is_served_buffered_and_streamed(portal: Portal) -> N
         assert b"".join(session.get("https://any.example/", stream=True).iter_content(3)) == b"abcd"
         with pytest.raises(requests.exceptions.Timeout):
             session.get("https://any.example/")
+
+
+@pytest.fixture
+def blocking() -> Iterator[BlockingUnderstudy]:
+    http = ScriptedHttp(Answer(200, b"served"))
+    with BlockingUnderstudy(http=http) as app:
+        app.register_api("main", route="fixtures", base_url="http://api")
+        yield app
+
+
+def test_blocking_code_gets_a_transport_for_its_httpx_client(blocking: BlockingUnderstudy) -> None:
+    with httpx.Client(transport=blocking.httpx_transport("fixtures")) as client:
+        assert client.get("https://any.example/m").text == "served"
+
+
+def test_blocking_code_gets_an_adapter_for_its_session(blocking: BlockingUnderstudy) -> None:
+    with requests.Session() as session:
+        session.mount("https://any.example/", blocking.requests_adapter("fixtures"))
+        assert session.get("https://any.example/m", timeout=2).text == "served"
