@@ -47,8 +47,12 @@ SEED_VARIABLES: dict[str, tuple[str, str]] = {
 }
 
 _PLACEHOLDER = re.compile(
-    r"^(sua|seu|suas|seus|your)[_ -]|\.\.\.$|^<.*>$|^change[_-]?me|^x{3,}$|/YOUR[/_-]|^example$", re.IGNORECASE
+    r"^(sua|seu|suas|seus|your)([_ .-]|e?-?mail)|\.\.\.$|^<.*>$|^change[_-]?me|^x{3,}$|/YOUR[/_-]|^example$",
+    re.IGNORECASE,
 )
+
+#: Variables that hold several values, comma separated.
+_LISTS = ("TO_EMAILS", "TELEGRAM_CHAT_ID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +125,14 @@ class ChannelReader:
         """What the variables configure."""
         return SeedChannels(self._smtp(), self._slack(), self._discord(), self._telegram())
 
-    def _usable(self, channel: str, *names: str) -> dict[str, Secret] | None:
+    def _usable(self, channel: str, *names: str, optional: tuple[str, ...] = ()) -> dict[str, Secret] | None:
         """The values, when all are there and none is a placeholder; a half-set channel is a warning."""
-        found = {name: self._read(name) for name in names}
-        missing = [name for name in names if not found[name][0]]
+        found = {name: self._read(name) for name in (*names, *optional)}
+        parts = {name: split(value) if name in _LISTS else (value,) for name, (value, _) in found.items()}
+        missing = [name for name in names if not any(parts[name])]
         if len(missing) == len(names):
             return None
-        left = [name for name in names if found[name][0] and is_placeholder(found[name][0])]
+        left = [name for name in found if any(map(is_placeholder, parts[name]))]
         if missing or left:
             reasons = [f"{name} is not set" for name in missing] + [f"{name} is a placeholder" for name in left]
             self.warnings.append(f"channel {channel} is not configured: {', '.join(reasons)}")
@@ -135,7 +140,8 @@ class ChannelReader:
         return {name: Secret(value, source) for name, (value, source) in found.items()}
 
     def _smtp(self) -> SmtpChannel | None:
-        values = self._usable("email", "SMTP_SERVER", "SMTP_USERNAME", "SMTP_PASSWORD")
+        names = ("SMTP_SERVER", "SMTP_USERNAME", "SMTP_PASSWORD")
+        values = self._usable("email", *names, optional=("FROM_EMAIL", "TO_EMAILS"))
         if values is None:
             return None
         port = self._read("SMTP_PORT")[0] or "587"
@@ -143,11 +149,8 @@ class ChannelReader:
             self.warnings.append("channel email is not configured: SMTP_PORT is no port number")
             return None
         user = values["SMTP_USERNAME"].reveal()
-        sender = self._read("FROM_EMAIL")[0] or user
-        to = split(self._read("TO_EMAILS")[0]) or (sender,)
-        if any(is_placeholder(address) for address in (sender, *to)):
-            self.warnings.append("channel email is not configured: FROM_EMAIL or TO_EMAILS is a placeholder")
-            return None
+        sender = values["FROM_EMAIL"].reveal() or user
+        to = split(values["TO_EMAILS"].reveal()) or (sender,)
         return SmtpChannel(values["SMTP_SERVER"].reveal(), int(port), user, values["SMTP_PASSWORD"], sender, to)
 
     def _slack(self) -> SlackChannel | None:

@@ -14,7 +14,7 @@ from understudy.core.secrets import Secret
 
 from .check import refuse_unknown, validate
 from .cross import CrossCheck
-from .environ import ChannelReader
+from .environ import ChannelReader, is_placeholder
 from .faults import Fault, Origin, Path, did_you_mean
 from .settings import Settings
 from .shorthand import expand, full_environment
@@ -199,6 +199,11 @@ class _Loading:
         if isinstance(service, dict) and isinstance(service.get("secret_key"), str):
             path = ("service", "secret_key")
             service["secret_key"], sources[path] = self._secret(service["secret_key"], path, merged)
+            if is_placeholder(service["secret_key"]):
+                told = self._read("DASHBOARD_SECRET_KEY")[0] == service["secret_key"].strip()
+                name = "DASHBOARD_SECRET_KEY" if told else "service.secret_key"
+                self.warnings.append(f"{name} is not configured: it is a placeholder")
+                service["secret_key"] = None
         return sources
 
     def _secret(self, text: str, path: Path, merged: Layer) -> tuple[str, str]:
@@ -211,6 +216,8 @@ class _Loading:
                     Fault(path, origin, f"the variable {name} is not set", hint=f"set {name} or {name}_FILE")
                 )
                 return "", ""
+            if path[0] == "apis" and is_placeholder(found[0]):
+                self.warnings.append(f"API {path[1]} has no real key: {name} is a placeholder")
             return found[0], str(found[1])
         if colon and kind == "file":
             found = self._variables.secret_file(name, origin)
