@@ -55,7 +55,7 @@ def digest(batch: Sequence[float]) -> Digest:
             return count, 0, count, float(sum(batch, 0.0)), 0.0, _keys(raw)
     except (TypeError, OverflowError, struct.error):
         # The raw append is not checked; one odd object must not cost the rest of the batch.
-        batch = [_number(value) for value in batch]
+        batch = [as_number(value) for value in batch]
     return _sorted_out(batch)
 
 
@@ -63,7 +63,7 @@ def _keys(raw: bytes) -> bytes:
     return array("H", raw)[_HIGH_HALF::2].tobytes()
 
 
-def _number(value: Any) -> float:
+def as_number(value: Any) -> float:
     """The value as a float; what cannot be one is a success without a duration."""
     try:
         return float(value)

@@ -7,15 +7,17 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import inf, nan
 from typing import Any
 
 from understudy.core.clock import SYSTEM_CLOCK, Clock
 from understudy.core.errors import BodyBroken, ConnectFailed, ConnectionLost
-from understudy.core.types import Attribution, OutcomeClass
+from understudy.core.types import Attribution, Explanation, OutcomeClass
 
+from .collector import Collector
 from .ledger import Ledger
-from .series import Series
+from .series import Series, Tap
 from .summary import Cumulative, Point, Snapshot
 from .text import harmless, one_line
 from .trends import Comparison, Trend, compare, trend
@@ -49,6 +51,7 @@ class PerformanceMonitor:
         #: Name -> bound append, so that recording a success is one look-up and one append.
         self._appends: dict[str, Callable[[float], None]] = {}
         self._lock = threading.Lock()
+        self._collector: Collector | None = None
         self._owner: int | None = None
         self._driven_at = -inf
         self._drainer: threading.Thread | None = None
@@ -75,9 +78,30 @@ class PerformanceMonitor:
         if found is None:
             with self._lock:
                 found = ledger.series.setdefault(operation, Series(self._clock))
+                found.tap = self._tap(ledger, operation or api)
                 if self._owner is None:
                     self._owner = threading.get_ident()
         return found
+
+    def collect_into(self, collector: Collector | None) -> None:
+        """From now on tell `collector` of everything that is counted, for the rollups; None ends that."""
+        self.drain()
+        with self._lock:
+            self._collector = collector
+            for ledger in self._ledgers.values():
+                for operation, series in ledger.series.items():
+                    series.tap = self._tap(ledger, operation or ledger.name)
+                if ledger.recorded is not None:
+                    ledger.recorded.tap = self._tap(ledger, "")
+
+    def _tap(self, ledger: Ledger, route: str) -> Tap | None:
+        collector = self._collector
+        return None if collector is None else partial(collector.attempts, ledger.name, route)
+
+    def called(self, record: Explanation) -> None:
+        """A call that left the prepared path has ended; the route's history counts it."""
+        if self._collector is not None:
+            self._collector.called(record)
 
     def record_request_start(self, name: str) -> None:
         """A request to `name` begins; `in_flight` counts it until a success or failure is recorded."""
@@ -300,6 +324,7 @@ class PerformanceMonitor:
             with self._lock:
                 if ledger.recorded is None:
                     ledger.recorded = Series(self._clock)
+                    ledger.recorded.tap = self._tap(ledger, "")
         if self._drainer is None:
             self._start_drainer()
         return ledger

@@ -18,12 +18,15 @@ from typing import TypeVar
 from understudy.core.clock import Clock
 from understudy.core.types import Attribution, OutcomeClass
 
-from .histogram import digest
+from .histogram import Digest, digest
 from .summary import LastError
 from .text import harmless
 from .window import Kind, Kinds, Tally, Windows
 
 T = TypeVar("T")
+#: What a drain counted: the digest, failures and neutral attempts by kind, how many of these were neutral,
+#: the batch itself, and those of its successes that belong to recorded calls.
+Tap = Callable[[Digest, Kinds | None, int, Sequence[float], Sequence[float]], None]
 
 
 class Totals:
@@ -45,8 +48,8 @@ class Series:
     """
 
     __slots__ = (
-        "_clock", "_kinds", "_lock", "_old", "_pending", "_windows", "append", "last_error", "listener", "totals",
-        "version",
+        "_booked", "_clock", "_kinds", "_lock", "_old", "_pending", "_windows", "append", "last_error", "listener",
+        "tap", "totals", "version",
     )  # fmt: skip
 
     def __init__(self, clock: Clock) -> None:
@@ -60,10 +63,19 @@ class Series:
         self.append: Callable[[float], None] = self._pending.append
         #: Gets every batch in order, on the thread that drains, before the windows do.
         self.listener: Callable[[Sequence[float]], None] | None = None
+        #: Gets every counted batch, for the rollups; None while nothing is kept.
+        self.tap: Tap | None = None
+        self._booked: list[float] = []
         self.totals = Totals()
         self.last_error: LastError | None = None
         #: Counts the drains that found something.
         self.version = 0
+
+    def succeeded(self, seconds: float) -> None:
+        """Append a success of a call that left the prepared path, and so is told by its own record too."""
+        self.append(seconds)
+        if self.tap is not None:
+            self._booked.append(seconds)
 
     def failed(
         self,
@@ -170,6 +182,8 @@ class Series:
                 neutral += kind[0]
             totals.neutral += neutral
         self._windows.add(self._clock.monotonic(), numbers, counted, neutral)
+        if self.tap is not None:
+            self.tap(numbers, counted, neutral, batch, _take(self._booked) if self._booked else ())
 
     def _with_late(self, batch: Sequence[float]) -> Sequence[float]:
         """The batch and what arrived in old lists; lists that nobody can append to are dropped."""

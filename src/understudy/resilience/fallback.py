@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from types import FunctionType
@@ -16,14 +17,14 @@ from typing import Any, Final, ParamSpec, TypeVar
 from understudy.core.clock import SYSTEM_CLOCK, Clock
 from understudy.core.errors import AttemptTimeout
 from understudy.core.events import EventBus
-from understudy.core.types import Attribution, Explanation, OutcomeClass
+from understudy.core.types import Explanation
 
 from .api import ApiOptions, RouteOptions
 from .auth import SignHook
 from .call import Call, First, Result
 from .deadline import ELSEWHERE, EXPIRED, IDLE, SCOPE, DeadlineWheel, Scope, ended_by_us, running_task
 from .describe import describe
-from .ending import clean_record
+from .ending import ABANDONED, clean_record
 from .healthcheck import ProbeResult
 from .invoke import Invoker, code_of
 from .operation_probe import probe_operation
@@ -62,12 +63,19 @@ class FallbackManager:
         self._clock = clock
         self._now = clock.monotonic
         self._rng = rng or random.Random()  # noqa: S311 - jitter and ties, nothing secret
-        self._reporter = Reporter(clock, self._rng, events or EventBus())
+        self._reporter = Reporter(clock, self._rng, events or EventBus(), health)
         self.events = self._reporter.events
         self.counters = self._reporter.counters
         self.roster = Roster(clock, self._rng, health, self._reporter.emit, self._transition)
         self._gates = Gatekeeper(
-            clock, self._rng, health, LocalNetworkDetector(clock), self.roster.apis, self.roster.binding, self._rate
+            clock,
+            self._rng,
+            health,
+            LocalNetworkDetector(clock),
+            self.roster.apis,
+            self.roster.binding,
+            self._rate,
+            self._reporter.emit,
         )
         self._pipeline = Pipeline(clock, self._rng, self._gates, self._reporter.finished, self._reporter.emit)
         self._invoker = Invoker()
@@ -77,6 +85,8 @@ class FallbackManager:
         #: Counts what makes plans stale; clients that keep a plan of their own compare it.
         self.plans_version = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        #: The process of that loop: after a fork the parent's loop still says that it runs, and never turns.
+        self._pid = 0
         self._wheel: DeadlineWheel | None = None
         #: Called when a loop is bound, by the application, to start its tick there.
         self.on_bind: Callable[[], None] | None = None
@@ -267,7 +277,10 @@ class FallbackManager:
             return await self.carry(owner, elsewhere)
         call = self._new_call(name, operation, fallback_operation, critical, default, deadline)
         result = await self._pipeline.run(call, self.wheel)
-        self._refresh(name, call, operation, fallback_operation is not None)
+        try:
+            self._refresh(name, call, operation, fallback_operation is not None)
+        except Exception as error:  # noqa: BLE001 - a fault of ours, after the answer has come: it is delivered (R19)
+            self._pipeline.own_fault(call.route, error)
         return result
 
     async def _recover(
@@ -277,10 +290,11 @@ class FallbackManager:
         operation, fallback_operation, critical, default = operations
         self._forget(plan)
         seconds = self._now() - started
-        error = self.unmask(scope, error, plan, seconds)
+        caught = self.unmask(scope, error, plan, seconds)
         call = self._new_call(plan.name, operation, fallback_operation, critical, default, None, started)
         call.candidates = list(plan.candidates)
-        result = await self._pipeline.run(call, self.wheel, First(plan.binding, seconds, error))
+        first = First(plan.binding, seconds, caught, ours=caught is not error)
+        result = await self._pipeline.run(call, self.wheel, first)
         return result.value
 
     def unmask(self, scope: Scope, error: BaseException, plan: Plan, seconds: float) -> BaseException:
@@ -296,11 +310,11 @@ class FallbackManager:
                 scope.limit = IDLE
                 return AttemptTimeout(f"no answer within {seconds:.2f} s")
             scope.limit = IDLE
-            plan.binding.series.neutral(OutcomeClass.CANCELLED, Attribution.CALLER)
+            plan.binding.neutral(ABANDONED, seconds)
             raise error
         scope.limit = IDLE
         if not isinstance(error, Exception):
-            plan.binding.series.neutral(OutcomeClass.CANCELLED, Attribution.CALLER)
+            plan.binding.neutral(ABANDONED, seconds)
             raise error
         return error
 
@@ -387,9 +401,9 @@ class FallbackManager:
         running = asyncio.get_running_loop()
         if self._loop is running:
             return None
-        if self._loop is not None and self._loop.is_running():
+        if self._loop is not None and self._loop.is_running() and self._pid == os.getpid():
             return self._loop
-        self._loop = running
+        self._loop, self._pid = running, os.getpid()
         self._wheel = DeadlineWheel(self._clock, running)
         self.forget_plans()
         if self.on_bind is not None:
@@ -419,8 +433,10 @@ class FallbackManager:
             if plans.get(plan.name) is plan:
                 del plans[plan.name]
 
-    def _rate(self, route: Route) -> float:
-        return sum(binding.rate for api in route.apis if (binding := api.bindings.get(route.name)) is not None)
+    def _rate(self, call: Call) -> float:
+        now, operation = self._now(), call.route.operation
+        bindings = (api.bindings.get(operation) for api in call.apis)
+        return sum(binding.rate(now) for binding in bindings if binding is not None)
 
     def _transition(self, binding: Binding | None, name: str, old: str, new: str, cause: str) -> None:
         self.forget_plans()

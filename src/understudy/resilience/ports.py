@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from understudy.core.types import Attribution, OutcomeClass
+from understudy.core.types import Attribution, Explanation, OutcomeClass
 
 
 class Series(Protocol):
@@ -18,6 +18,9 @@ class Series(Protocol):
 
     append: Callable[[float], None]
     listener: Callable[[Sequence[float]], None] | None
+
+    def succeeded(self, seconds: float) -> None:
+        """Append a success of a call that did not take the prepared path: `HealthView.called` tells of the call."""
 
     def failed(
         self,
@@ -49,3 +52,6 @@ class HealthView(Protocol):
 
     def p50(self, api: str) -> float | None:
         """Median seconds of the API's successes over the last minutes; None without samples."""
+
+    def called(self, record: Explanation) -> None:
+        """A call that did not take the prepared path has ended, served or not."""

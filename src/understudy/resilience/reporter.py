@@ -12,6 +12,7 @@ from understudy.core.types import Explanation
 from .call import Call
 from .counters import Counters
 from .decision import DecisionLog
+from .ports import HealthView
 from .registry import Binding
 
 #: The kind of event for each state that a breaker may reach; other states give their own name.
@@ -21,8 +22,9 @@ _TRANSITIONS = {"open": "breaker.opened", "closed": "breaker.closed", "half_open
 class Reporter:
     """One for each manager; nothing here decides anything."""
 
-    def __init__(self, clock: Clock, rng: random.Random, events: EventBus) -> None:
+    def __init__(self, clock: Clock, rng: random.Random, events: EventBus, health: HealthView) -> None:
         self._clock = clock
+        self._health = health
         self._boot = f"{rng.getrandbits(32):08x}"
         self.events = events
         self.counters = Counters()
@@ -59,3 +61,4 @@ class Reporter:
                 self.emit("selection.changed", api=record.chosen, route=route.name, previous=route.incumbent)
             route.incumbent = record.chosen
         self.log.add(record)
+        self._health.called(record)

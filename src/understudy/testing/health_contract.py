@@ -57,6 +57,14 @@ class HealthViewContract:
         health.series("a").drain()
         assert batches == []
 
+    def test_a_success_of_a_recorded_call_is_an_attempt_like_any_other(self, health: HealthView) -> None:
+        series = health.series("odds")
+        heard = listen(series)
+        series.append(0.1)
+        series.succeeded(0.2)
+        series.drain()
+        assert heard == [[0.1, 0.2]]
+
     @pytest.mark.parametrize(("seconds", "expected"), [(0.0, -0.0), (1.5, -1.5), (None, -inf)])
     def test_a_failure_has_a_minus_sign_whatever_it_took(
         self, health: HealthView, seconds: float | None, expected: float

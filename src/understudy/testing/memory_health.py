@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from math import copysign, inf
 from statistics import median
 
-from understudy.core.types import Attribution, OutcomeClass
+from understudy.core.types import Attribution, Explanation, OutcomeClass
 
 
 class MemorySeries:
@@ -24,6 +24,10 @@ class MemorySeries:
         self.listener: Callable[[Sequence[float]], None] | None = None
         self.results: list[float] = []
         self.kinds: list[tuple[OutcomeClass, Attribution]] = []
+
+    def succeeded(self, seconds: float) -> None:
+        """As `resilience.ports.Series.succeeded`."""
+        self.append(seconds)
 
     def failed(
         self,
@@ -71,10 +75,16 @@ class MemoryHealth:
 
     def __init__(self) -> None:
         self.all: dict[tuple[str, str], MemorySeries] = {}
+        #: Decision records of the calls that did not take the prepared path, in order.
+        self.calls: list[Explanation] = []
 
     def series(self, api: str, operation: str = "") -> MemorySeries:
         """As `resilience.ports.HealthView.series`."""
         return self.all.setdefault((api, operation), MemorySeries())
+
+    def called(self, record: Explanation) -> None:
+        """As `resilience.ports.HealthView.called`."""
+        self.calls.append(record)
 
     def p50(self, api: str) -> float | None:
         """Median seconds of all settled successes of the API; None without any."""

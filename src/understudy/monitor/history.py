@@ -1,0 +1,279 @@
+"""History: any series over any span, at the tier that fits, never more than 2,000 points.
+
+A span is read from the coarsest tier that is fine enough for its points; the part of it that has no
+closed bucket in that tier yet comes from the finer ones. Percentiles are those of merged histograms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from math import ceil
+from typing import Any
+
+from understudy.core.clock import Clock
+
+from .ports import RollupStore
+from .rollup import TIERS, Bucket, Row, SeriesName
+
+MAX_POINTS = 2000
+#: Points of a span when nobody says how many.
+POINTS = 300
+#: A period is taken from its own tier this long after its end, s: by then every writer has closed it.
+SETTLED = 60
+#: Most series in one comparison.
+MOST_COMPARED = 6
+WEEK = 7 * 86400
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPoint:
+    """One point: `at` is the epoch second at which it begins; rates are percentages, durations seconds."""
+
+    at: int
+    n: int
+    ok: int
+    err: int
+    neutral: int
+    success_rate: float | None
+    mean: float | None
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    requests_per_minute: float
+    fallback_used: int
+    retries: int
+    cost: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """The point as JSON-ready values."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesHistory:
+    """One series over a span: its points in order of time (gaps are left out), and the span as one point.
+
+    `step` is the length of a point and `tier` that of the stored buckets, seconds; `errors` counts
+    failures by outcome class over the span.
+    """
+
+    series: SeriesName
+    start: int
+    end: int
+    step: int
+    tier: int
+    points: tuple[HistoryPoint, ...]
+    whole: HistoryPoint
+    errors: Mapping[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The history as JSON-ready values."""
+        return {
+            "kind": self.series.kind,
+            "name": self.series.name,
+            "start": self.start,
+            "end": self.end,
+            "step": self.step,
+            "tier": self.tier,
+            "points": [point.as_dict() for point in self.points],
+            "whole": self.whole.as_dict(),
+            "errors": dict(self.errors),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A number of the span beside the same span a week before; `change` is relative (0.1: a tenth more)."""
+
+    metric: str
+    now: float | None
+    before: float | None
+
+    @property
+    def change(self) -> float | None:
+        """How much more now, as a share of before; None when either is unknown or before is zero."""
+        return None if self.now is None or not self.before else self.now / self.before - 1.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The change as JSON-ready values."""
+        return {"metric": self.metric, "now": self.now, "before": self.before, "change": self.change}
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long each tier is kept, seconds; None: for ever."""
+
+    keep: Mapping[int, float | None]
+
+    def reaches(self, tier: int, start: float, now: float) -> bool:
+        """Whether the tier still holds what began at `start`."""
+        kept = self.keep.get(tier)
+        return kept is None or start >= now - kept
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A plan of reading: the points, and from which tier each stretch comes."""
+
+    start: int
+    end: int
+    step: int
+    tier: int
+    stretches: tuple[tuple[int, int, int], ...]
+
+
+def plan(start: float, end: float, now: float, points: int, retention: Retention) -> Span:
+    """How to read `start` to `end` (epoch seconds) in about `points` points.
+
+    Raises:
+        ValueError: the span is empty, or the number of points is not 1 to 2,000.
+    """
+    if not 1 <= points <= MAX_POINTS:
+        raise ValueError(f"points: expected 1 to {MAX_POINTS}, found {points}")
+    end = min(end, now)
+    if not start < end:
+        raise ValueError("the span is empty: its start must lie before its end and before now")
+    tier = _tier((end - start) / points, start, now, retention)
+    step = ceil((end - start) / points / tier) * tier
+    first = int(start // step) * step
+    last = ceil(end / step) * step
+    if (last - first) // step > MAX_POINTS:
+        step += tier
+        first, last = int(start // step) * step, ceil(end / step) * step
+    return Span(first, last, step, tier, tuple(_stretches(first, last, tier, now)))
+
+
+def _tier(wanted: float, start: float, now: float, retention: Retention) -> int:
+    """The coarsest tier that is no longer than a point; a coarser one where that is no longer kept."""
+    fitting = [tier for tier in TIERS if tier <= wanted] or [TIERS[0]]
+    tier = fitting[-1]
+    while tier != TIERS[-1] and not retention.reaches(tier, start, now):
+        tier = TIERS[TIERS.index(tier) + 1]
+    return tier
+
+
+def _stretches(start: int, end: int, tier: int, now: float) -> Iterable[tuple[int, int, int]]:
+    """(tier, from, to): what is closed from the tier itself, the rest from the finer ones."""
+    begin = start
+    for each in reversed(TIERS[: TIERS.index(tier) + 1]):
+        # Ten-second rows are read to the end: nothing is finer.
+        closed = end if each == TIERS[0] else min(end, int((now - SETTLED) // each) * each)
+        if closed > begin:
+            yield each, begin, closed
+            begin = closed
+
+
+class History:
+    """Reads what was kept. All spans are epoch seconds."""
+
+    def __init__(self, store: RollupStore, clock: Clock, retention: Retention) -> None:
+        self._store = store
+        self._clock = clock
+        self._retention = retention
+
+    async def series(self, name: SeriesName, start: float, end: float, points: int = POINTS) -> SeriesHistory:
+        """One series over a span.
+
+        Raises:
+            ValueError: the span is empty, or the number of points is not 1 to 2,000.
+            StoreUnavailable: the history cannot be read now.
+        """
+        return (await self._read([name], start, end, points))[name]
+
+    async def compare(
+        self, names: Sequence[SeriesName], start: float, end: float, points: int = POINTS
+    ) -> dict[SeriesName, SeriesHistory]:
+        """Two to six series over the same span and points.
+
+        Raises:
+            ValueError: not two to six different series; or as `series`.
+        """
+        chosen = list(dict.fromkeys(names))
+        if not 2 <= len(chosen) <= MOST_COMPARED:
+            raise ValueError(f"compare: expected 2 to {MOST_COMPARED} different names, found {len(chosen)}")
+        return await self._read(chosen, start, end, points)
+
+    async def against_last_week(self, name: SeriesName, start: float, end: float) -> list[Change]:
+        """The numbers of a span beside those of the same span a week before; raises as `series`."""
+        end = min(end, self._clock.time())
+        now = (await self._read([name], start, end, 1))[name].whole
+        before = (await self._read([name], start - WEEK, end - WEEK, 1))[name].whole
+        metrics = ("requests_per_minute", "success_rate", "mean", "p50", "p95", "p99", "cost")
+        return [Change(metric, _measured(now, metric), _measured(before, metric)) for metric in metrics]
+
+    async def _read(
+        self, names: Sequence[SeriesName], start: float, end: float, points: int
+    ) -> dict[SeriesName, SeriesHistory]:
+        span = plan(start, end, self._clock.time(), points, self._retention)
+        gathered: dict[SeriesName, dict[int, Bucket]] = {name: {} for name in names}
+        for tier, begin, until in span.stretches:
+            part = await self._store.read(tier, names, begin, until, _folder(span.start, span.step))
+            for name, buckets in part.items():
+                mine = gathered[name]
+                for at, bucket in buckets.items():
+                    if at in mine:
+                        mine[at].merge(bucket)
+                    else:
+                        mine[at] = bucket
+        return {name: _history(name, span, buckets) for name, buckets in gathered.items()}
+
+
+def _folder(start: int, step: int) -> Callable[[Iterable[Row]], dict[SeriesName, dict[int, Bucket]]]:
+    """Adds stored rows up to points; runs on the reader's thread."""
+
+    def fold(rows: Iterable[Row]) -> dict[SeriesName, dict[int, Bucket]]:
+        found: dict[SeriesName, dict[int, Bucket]] = {}
+        for row in rows:
+            points = found.setdefault(row.series, {})
+            at = start + (row.ts - start) // step * step
+            bucket = points.get(at)
+            if bucket is None:
+                bucket = points[at] = Bucket()
+            bucket.take_in(row)
+        return found
+
+    return fold
+
+
+def _history(name: SeriesName, span: Span, buckets: Mapping[int, Bucket]) -> SeriesHistory:
+    whole = Bucket()
+    points = []
+    for at in sorted(buckets):
+        points.append(_point(at, buckets[at], span.step))
+        whole.merge(buckets[at])
+    errors: dict[str, int] = {}
+    for (neutral, outcome), times in whole.classes.items():
+        if not neutral:
+            errors[outcome] = errors.get(outcome, 0) + times
+    length = span.end - span.start
+    return SeriesHistory(
+        name, span.start, span.end, span.step, span.tier, tuple(points), _point(span.start, whole, length), errors
+    )
+
+
+def _point(at: int, bucket: Bucket, length: int) -> HistoryPoint:
+    rated = bucket.ok + bucket.err
+    p50, p95, p99 = bucket.quantiles((0.5, 0.95, 0.99))
+    return HistoryPoint(
+        at=at,
+        n=bucket.n,
+        ok=bucket.ok,
+        err=bucket.err,
+        neutral=bucket.n - rated,
+        success_rate=100.0 * bucket.ok / rated if rated else None,
+        mean=bucket.mean,
+        p50=p50,
+        p95=p95,
+        p99=p99,
+        requests_per_minute=bucket.n * 60.0 / length,
+        fallback_used=bucket.fallback_used,
+        retries=bucket.retries,
+        cost=bucket.cost_microunits / 1e6,
+    )
+
+
+def _measured(point: HistoryPoint, metric: str) -> float | None:
+    """A metric of a span; None where nothing was recorded at all."""
+    value: float | None = getattr(point, metric)
+    return value if point.n else None

@@ -1,0 +1,189 @@
+"""Rollups: closes ten-second buckets, adds them up to minutes, hours and days, and has them kept.
+
+Each tier is added up in memory from the one below, so a closed bucket is written once, as absolute
+numbers; writing it again changes nothing. What is open when a process ends is rebuilt at its next
+start from the finer rows that it wrote before.
+
+Stamps come from the wall clock. A period that is entered a second time (after a restart, or because
+the clock was set back) goes on from what is already kept of it, so no stamp ever replaces another's
+numbers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from understudy.core.clock import Clock, pause
+from understudy.core.errors import StoreUnavailable
+from understudy.core.turn import Slices
+
+from .collector import Collector
+from .ports import RollupStore
+from .rollup import TIERS, Bucket, Row, SeriesName
+
+_log = logging.getLogger("understudy.monitor")
+
+_FINEST = TIERS[0]
+#: A store that cannot be read yet is asked again after this, s.
+_AGAIN = 1.0
+
+Buckets = dict[SeriesName, Bucket]
+
+
+class Rollups:
+    """The rollups of one process, on the loop that owns the application.
+
+    `drain` settles everything that was recorded, so that a bucket holds all that happened in its time.
+    """
+
+    def __init__(self, collector: Collector, store: RollupStore, clock: Clock, drain: Callable[[], None]) -> None:
+        self._collector = collector
+        self._store = store
+        self._clock = clock
+        self._drain = drain
+        #: Start of the ten seconds that are being gathered; None before `begin`.
+        self._at: int | None = None
+        #: Start and buckets of the open minute, hour and day.
+        self._open: dict[int, tuple[int, Buckets]] = {}
+        #: No ten seconds later than this have been entered yet: there is nothing to go on from.
+        self._high = -1
+        self._lock = asyncio.Lock()
+        #: Epoch seconds at which buckets were last handed to the store; None before the first time.
+        self.flushed_at: float | None = None
+
+    async def run(self) -> None:
+        """Gather, close and hand over until cancelled; `stop` hands over the rest."""
+        await self.begin()
+        while True:
+            now = self._clock.time()
+            await pause(self._clock, _FINEST - now % _FINEST)
+            await self.flush()
+
+    async def begin(self) -> None:
+        """Take up what an earlier process left open; waits while the store cannot be read."""
+        while True:
+            try:
+                async with self._lock:
+                    await self._take_up(await self._store.last(_FINEST))
+                return
+            except StoreUnavailable as problem:
+                _log.warning("history waits for its store: %s", problem)
+                await pause(self._clock, _AGAIN)
+
+    async def flush(self) -> None:
+        """Close the ten seconds that have passed; nothing happens while they last."""
+        async with self._lock:
+            now = _start(self._clock.time(), _FINEST)
+            if self._at is None or now == self._at:
+                return
+            self._drain()
+            try:
+                await self._turn_over(self._at, now)
+            except StoreUnavailable as problem:
+                _log.warning("history goes on gathering, as its store cannot be read: %s", problem)
+
+    async def stop(self) -> None:
+        """Hand over everything, the open periods as they stand; a later start goes on from there."""
+        async with self._lock:
+            if self._at is None:
+                return
+            self._drain()
+            fine = await self._gathered(self._at)
+            rows = {tier: await self._rows(*self._open[tier]) for tier in reversed(TIERS[1:])}
+            await self._write({**rows, _FINEST: fine})
+            self._at, self._open = None, {}
+
+    # -- inside -----------------------------------------------------------------------------------
+
+    async def _take_up(self, last: int | None) -> None:
+        """Finish the periods in which an earlier process ended, and enter the present ones."""
+        now = self._clock.time()
+        if last is not None:
+            self._high = max(self._high, last)
+            for tier in TIERS[1:]:
+                period = _start(last, tier)
+                if period != _start(now, tier):
+                    await self._write({tier: await self._rows(period, await self._kept(tier, period))})
+        self._open = {tier: await self._entered(tier, now) for tier in TIERS[1:]}
+        self._at = _start(now, _FINEST)
+
+    async def _turn_over(self, at: int, now: int) -> None:
+        """Close the ten seconds that began at `at`, and every longer period that ended with them.
+
+        What has to be read is read first: a store that cannot be read changes nothing, and what was
+        gathered waits for the next time.
+        """
+        ended = []
+        for tier in TIERS[1:]:
+            if _start(now, tier) == self._open[tier][0]:
+                break
+            ended.append(tier)
+        entered = {tier: await self._entered(tier, now) for tier in ended}
+        fine = await self._gathered(at)
+        coarse: dict[int, list[Row]] = {}
+        for tier in ended:
+            start, buckets = self._open[tier]
+            coarse[tier] = await self._rows(start, buckets)
+            if tier != TIERS[-1]:
+                await self._add(buckets, self._open[TIERS[TIERS.index(tier) + 1]][1])
+        self._open.update(entered)
+        self._at = now
+        self._high = max(self._high, at)
+        # The coarse rows go first: a crash in between loses ten seconds of the finest tier, and the
+        # restart, which adds up the finer rows again, makes the coarse ones agree with them.
+        await self._write({**dict(reversed(coarse.items())), _FINEST: fine})
+
+    async def _gathered(self, at: int) -> list[Row]:
+        """The rows of the ten seconds that began at `at`, which are added to the open minute."""
+        kept = await self._store.own(_FINEST, at, at + _FINEST) if at <= self._high else []
+        taken = self._collector.take()
+        await self._add(taken, self._open[TIERS[1]][1])
+        for row in kept:
+            taken.setdefault(row.series, Bucket()).take_in(row)
+        return await self._rows(at, taken)
+
+    async def _entered(self, tier: int, now: float) -> tuple[int, Buckets]:
+        """The period of `tier` that holds `now`: empty, or with what is already kept of it."""
+        start = _start(now, tier)
+        if start > self._high:
+            return start, {}
+        # The open period of the tier below is added when it closes, with what was kept of it.
+        finer = TIERS[TIERS.index(tier) - 1]
+        return start, await self._kept(tier, start, _start(now, finer) if finer != _FINEST else None)
+
+    async def _kept(self, tier: int, start: int, without: int | None = None) -> Buckets:
+        """A period as its finer rows say, but for the one that began at `without`."""
+        finer = TIERS[TIERS.index(tier) - 1]
+        slices = Slices(self._clock.monotonic)
+        found: Buckets = {}
+        for row in await self._store.own(finer, start, start + tier):
+            if row.ts != without:
+                found.setdefault(row.series, Bucket()).take_in(row)
+                await slices.breath()
+        return found
+
+    async def _add(self, source: Buckets, target: Buckets) -> None:
+        slices = Slices(self._clock.monotonic)
+        for name, bucket in source.items():
+            target.setdefault(name, Bucket()).merge(bucket)
+            await slices.breath()
+
+    async def _rows(self, start: int, buckets: Buckets) -> list[Row]:
+        slices = Slices(self._clock.monotonic)
+        rows = []
+        for name, bucket in buckets.items():
+            rows.append(bucket.row(start, name))
+            await slices.breath()
+        return rows
+
+    async def _write(self, rows: dict[int, list[Row]]) -> None:
+        filled = {tier: some for tier, some in rows.items() if some}
+        if filled:
+            await self._store.write(filled)
+            self.flushed_at = self._clock.time()
+
+
+def _start(at: float, tier: int) -> int:
+    return int(at // tier) * tier
