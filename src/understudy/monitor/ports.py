@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from .requests import Cursor, ErrorGroup, RequestEntry, RequestQuery
 from .rollup import Row, SeriesName
 
 T = TypeVar("T")
@@ -53,4 +54,41 @@ class RollupStore(Protocol):
 
         Raises:
             StoreUnavailable: the store cannot be read now.
+        """
+
+
+class RequestStore(Protocol):
+    """Keeps entries of the request log, and groups of errors."""
+
+    async def append(self, entries: Sequence[RequestEntry], groups: Sequence[ErrorGroup]) -> None:
+        """Keep entries, and add the counts of groups; returns when committed or safe in the waiting list.
+
+        Beyond the caps by API and by age the oldest go, successes before failures.
+        """
+
+    async def search(self, query: RequestQuery, limit: int, before: Cursor | None = None) -> list[RequestEntry]:
+        """Entries that answer the query, newest first, those older than the place `before` when it is given.
+
+        Raises:
+            StoreUnavailable: the store cannot be read now.
+        """
+
+    async def groups(self, start: float, end: float, api: str = "", limit: int = 100) -> list[ErrorGroup]:
+        """Error groups that occurred in the span (epoch seconds), most frequent first.
+
+        Raises:
+            StoreUnavailable: the store cannot be read now.
+        """
+
+
+class DeltaStore(Protocol):
+    """Takes the numbers that library processes report: each report once, however often it arrives."""
+
+    async def apply(self, instance: str, boot: str, seq: int, rows: Sequence[Row]) -> bool:
+        """Add ten-second rows to what was reported before, and remember that report; False when it is known.
+
+        Returns when that is committed, both in one transaction. Coarser tiers follow by themselves.
+
+        Raises:
+            StoreUnavailable: nothing was taken; the reporter must send the same again.
         """
