@@ -1,4 +1,4 @@
-"""Values that must never be shown, and the redaction of texts that may contain one."""
+"""Values that must never be shown."""
 
 from __future__ import annotations
 

@@ -8,34 +8,19 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
-import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from understudy.core.options import Doc, Options
-from understudy.core.secrets import MASK, Secret
+from understudy.core.redaction import REDACTOR, Redactor
+from understudy.core.secrets import Secret
 
 #: Longest message and longest trace that is written, in characters.
 MAX_MESSAGE = 8_000
 MAX_TRACE = 32_000
-#: A known secret shorter than this is not searched for: masking it would shred ordinary words.
-MIN_SECRET = 6
-
-_NAMED = re.compile(
-    r"(?i)\b((?:[\w-]*(?:api[_-]?key|apikey|secret|token|passw(?:or)?d|senha))|authorization|x-rapidapi-key|cookie)"
-    r"(\"?'?\s*[=:]\s*\"?'?)((?:bearer|basic|token)\s+)?([^\s\"',;&}\])]+)"
-)
-_SHAPES = re.compile(
-    r"(?i)\b(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"
-    r"|https://hooks\.slack\.com/services/\S+|https://(?:\w+\.)?discord(?:app)?\.com/api/webhooks/\S+"
-    r"|\b\d{6,12}:[A-Za-z0-9_-]{30,}|\bxox[abprs]-[A-Za-z0-9-]{8,}|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+"
-    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20,}|\b(?:sk|us)[-_][A-Za-z0-9_-]{16,}"
-)
-_USERINFO = re.compile(r"(?<=://)[^/\s@]+@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +32,6 @@ class LogSettings(Options):
     ] = "INFO"
     file: Annotated[str, Doc("file that is appended to; empty: standard error")] = ""
     format: Annotated[Literal["text", "json"], Doc("lines for people, or JSON with ECS names")] = "text"
-
-
-class Redactor:
-    """Masks the secrets it was told, and whatever has the shape of one. Usable from any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: frozenset[str] = frozenset()
-        self._pattern: re.Pattern[str] | None = None
-
-    def add(self, *secrets: Secret) -> None:
-        """Mask these from now on."""
-        with self._lock:
-            new = {secret.reveal() for secret in secrets if len(secret.reveal()) >= MIN_SECRET}
-            self._known |= new
-            if self._known:
-                longest_first = sorted(self._known, key=len, reverse=True)
-                self._pattern = re.compile("|".join(map(re.escape, longest_first)))
-
-    def redact(self, text: str) -> str:
-        """`text` without secrets."""
-        if self._pattern is not None:
-            text = self._pattern.sub(MASK, text)
-        text = _NAMED.sub(lambda found: f"{found[1]}{found[2]}{MASK}", text)
-        return _USERINFO.sub(f"{MASK}@", _SHAPES.sub(MASK, text))
 
 
 def escape(text: str, *, lines: bool = False) -> str:
@@ -161,10 +121,6 @@ class JsonFormatter(_Formatter):
         if isinstance(value, float):
             return value if value - value == 0 else None  # JSON knows no infinity
         return _capped(self._redactor.redact(str(value)), MAX_MESSAGE)
-
-
-#: The redactor of the process-wide log, told of every secret that a configuration brings.
-REDACTOR = Redactor()
 
 
 def configure_logging(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from understudy.core.redaction import REDACTOR
 from understudy.core.secrets import MASK
 
 #: Longest reason kept, characters: enough for a sentence, too little to flood a page.
@@ -15,14 +16,6 @@ MAX_REASON = 200
 MAX_SCAN = 16 * 1024
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
-_QUERY_SECRET = re.compile(
-    r"(?i)([?&;\s\"'](?:[\w.-]{0,40}(?:key|token|secret|sign|auth|pass|credential)[\w.-]{0,40})[\"']?\s{0,4}[=:]\s{0,4})"
-    r"[^&\s,;]{1,4096}"
-)
-_SCHEME_SECRET = re.compile(r"(?i)\b(bearer|basic)\s{1,4}(?=[\w.~+/=-]{0,64}\d)[\w.~+/=-]{8,4096}")
-_USERINFO = re.compile(r"://[^/\s@]{1,512}@")
-#: Long runs of letters and digits in an error text are mostly keys, tokens or hashes.
-_OPAQUE = re.compile(r"(?=[\w-]{0,200}\d)(?=[\w-]{0,200}[A-Za-z])[A-Za-z0-9_-]{20,4096}")
 _MESSAGE_KEYS = ("message", "error_description", "detail", "title", "error", "errors", "msg", "reason", "description")
 
 
@@ -33,12 +26,7 @@ def safe_text(text: str, secrets: Iterable[str] = (), limit: int = MAX_REASON) -
         if len(secret) >= 4:
             text = text.replace(secret, MASK)
     text = text[:2048]  # enough for the sentence that is kept, little enough for the patterns below
-    text = _CONTROL.sub(" ", text)
-    text = _USERINFO.sub(f"://{MASK}@", text)
-    text = _SCHEME_SECRET.sub(rf"\1 {MASK}", text)
-    text = _QUERY_SECRET.sub(rf"\1{MASK}", text)
-    text = _OPAQUE.sub(MASK, text)
-    text = " ".join(text.split())
+    text = " ".join(REDACTOR.redact(_CONTROL.sub(" ", text), foreign=True).split())
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
