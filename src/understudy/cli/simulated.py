@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from importlib.resources import as_file, files
 from itertools import cycle
 
@@ -19,10 +18,8 @@ PATHS = {"fixtures": "/fixtures", "odds": "/odds", "predictions": "/predictions"
 
 def load_sample(simulator: Simulator | SimulatorThread, overrides: list[str], environment: str | None = None) -> Loaded:
     """The sample configuration with the addresses and keys of `simulator`; `overrides` come last."""
-    pointed = [f"apis.{name}.base_url={url}" for name, url in simulator.base_urls.items()]
-    pointed += [f"apis.{name}.auth.keys={json.dumps(list(keys))}" for name, keys in simulator.keys.items()]
     with as_file(files("understudy.config").joinpath("sample.toml")) as path:
-        return load(path, overrides=[*pointed, *overrides], environment=environment)
+        return load(path, overrides=[*simulator.overrides(), *overrides], environment=environment)
 
 
 async def traffic(app: Understudy, clock: Clock, rate: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import json
 import random
 from collections.abc import Sequence
 from functools import partial
@@ -93,6 +94,11 @@ class Simulator:
     def base_urls(self) -> dict[str, str]:
         """Where each API is reached, with its prefix; `/status` below it is the free probe."""
         return {name: server.base_url for name, server in self._servers.items()}
+
+    def overrides(self) -> list[str]:
+        """What `understudy.config.load(overrides=…)` has to be told to find these APIs: addresses and keys."""
+        told = [f"apis.{name}.base_url={url}" for name, url in self.base_urls.items()]
+        return told + [f"apis.{name}.auth.keys={json.dumps(list(keys))}" for name, keys in self.keys.items()]
 
     @property
     def tls_urls(self) -> dict[str, str]:

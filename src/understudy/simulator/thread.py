@@ -51,6 +51,10 @@ class SimulatorThread:
         """See `Simulator.base_urls`."""
         return self._simulator.base_urls
 
+    def overrides(self) -> list[str]:
+        """See `Simulator.overrides`."""
+        return self._simulator.overrides()
+
     @property
     def tls_urls(self) -> dict[str, str]:
         """See `Simulator.tls_urls`."""
