@@ -108,9 +108,17 @@ class Route:
         """`request("PUT", …)`."""
         return self.request("PUT", path, **options)
 
+    def patch(self, path: str = "/", **options: Any) -> Response:
+        """`request("PATCH", …)`."""
+        return self.request("PATCH", path, **options)
+
     def delete(self, path: str = "/", **options: Any) -> Response:
         """`request("DELETE", …)`."""
         return self.request("DELETE", path, **options)
+
+    def head(self, path: str = "/", **options: Any) -> Response:
+        """`request("HEAD", …)`."""
+        return self.request("HEAD", path, **options)
 
 
 class Understudy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import aiohttp
@@ -129,6 +129,11 @@ class AiohttpResponse:
             headers = self._answer.headers
             self._headers = headers if len({name.lower() for name in headers}) == len(headers) else _joined(headers)
         return self._headers
+
+    @property
+    def raw_headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """Names and values as they came."""
+        return self._answer.raw_headers
 
     @property
     def body(self) -> bytes:

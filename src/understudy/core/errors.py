@@ -5,6 +5,7 @@ UnderstudyError
 ├── ConfigError (ValueError)         the configuration as a whole: carries all its faults
 ├── UnknownName (KeyError)           no API or route of that name
 ├── NotInstalled (ImportError)       an extra is missing; the text names the command
+├── InvalidRequest (ValueError)      a request that cannot be sent as it is; nothing was sent, no API is to blame
 ├── CallError                        a call that ended without a result; has `.explain()`
 │   ├── AllApisFailed                every API was tried or passed over; `.causes` says why, one by one
 │   ├── DeadlineExceeded (TimeoutError)   time ran out after k attempts
@@ -28,6 +29,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .http import HttpResponse
     from .types import Explanation
 
 
@@ -69,6 +71,14 @@ class NotInstalled(UnderstudyError, ImportError):
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(f"{feature} needs an extra: pip install 'understudy[{extra}]'")
         self.feature, self.extra = feature, extra
+
+
+class InvalidRequest(UnderstudyError, ValueError):
+    """The request cannot be sent as it was given: its path, a header, its body.
+
+    Counted against no API and never tried on another. What the caller's own body iterator raised is
+    its `__cause__`. The text quotes no header's value, which may be a key.
+    """
 
 
 class CallError(UnderstudyError):
@@ -203,13 +213,25 @@ class BodyTooLarge(TransportError):
 class BadResponse(TransportError):
     """A complete response that is not a success: its status, or the API's own success conditions.
 
-    Carries `status`, `headers` and the beginning of the `body`, so that callers can look.
+    Carries `status`, `headers` and the beginning of the `body`, so that callers can look; `response` is
+    the whole answer where it was an HTTP client of ours that got it, else None.
     """
 
     def __init__(
-        self, message: str, *, status: int, headers: Mapping[str, str] | None = None, body: bytes = b""
+        self,
+        message: str,
+        *,
+        status: int,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        response: HttpResponse | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.headers: Mapping[str, str] = headers or {}
         self.body = body
+        self.response = response
+
+
+class StoreUnavailable(UnderstudyError):
+    """What is kept cannot be read or written now; calls go on without it. The text says why and what to do."""

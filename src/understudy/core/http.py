@@ -7,18 +7,22 @@ every fault in one of the `TransportError`s of `core.errors`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit
 
 Headers = Mapping[str, str]
 #: Makes a fresh body iterator for each attempt; a body that cannot be made again is sent once only.
 BodyFactory = Callable[[], AsyncIterator[bytes]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class HttpRequest:
-    """One request on the wire. `url` is absolute; `body` is bytes or makes an iterator of bytes."""
+    """One request on the wire. `url` is absolute; `body` is bytes or makes an iterator of bytes.
+
+    Its textual form names the method and the host only: the rest may hold keys.
+    """
 
     method: str
     url: str
@@ -28,12 +32,16 @@ class HttpRequest:
     connect_timeout: float = 3.0
     #: Seconds that may pass between two pieces of the response, and before its first.
     idle_timeout: float = 15.0
-    #: Bytes of the decoded body beyond which reading ends in `BodyTooLarge`.
+    #: Bytes of the decoded body beyond which reading a buffered response ends in `BodyTooLarge`.
     max_body: int = 32 * 1024 * 1024
     #: Use a new connection even where a kept one is idle (the one repeat after a stale connection).
     fresh: bool = False
     #: Read the whole body before `send` returns; otherwise the response is a stream.
     buffered: bool = True
+
+    def __repr__(self) -> str:
+        host = urlsplit(self.url).netloc.rpartition("@")[2]
+        return f"<HttpRequest {self.method} to {host}>"
 
 
 class HttpResponse(Protocol):
@@ -46,6 +54,10 @@ class HttpResponse(Protocol):
     @property
     def headers(self) -> Headers:
         """Case-insensitive; of a repeated name the values are joined by `, `."""
+
+    @property
+    def raw_headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """Names and values as they came, in order, each repeated one by itself (`Set-Cookie`)."""
 
     @property
     def body(self) -> bytes:

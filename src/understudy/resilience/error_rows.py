@@ -157,7 +157,7 @@ def _ours(link: BaseException, first_reuse_fault: bool) -> str:  # one return fo
             return "semantic"
         case our.Rejected():
             return "rejected"
-        case our.OptionError() | our.ConfigError() | our.UnknownName() | our.NotInstalled():
+        case our.OptionError() | our.ConfigError() | our.UnknownName() | our.NotInstalled() | our.InvalidRequest():
             return "caller"
     return ""
 

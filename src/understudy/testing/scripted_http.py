@@ -106,6 +106,11 @@ class ScriptedResponse:
         owner.open += 1
 
     @property
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """Names and values, one by one."""
+        return [(name.encode("latin-1"), value.encode()) for name, value in self._answer.headers.items()]
+
+    @property
     def body(self) -> bytes:
         """The whole body; RuntimeError on a stream that was not read."""
         if self._body is None:
