@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
+from pathlib import Path
+
+import pytest
 
 from understudy.monitor.system import RecentErrors, SystemMetrics, active_connections, memory_rss
 from understudy.testing.clock import FakeClock
@@ -35,6 +39,44 @@ def test_an_established_connection_is_counted() -> None:
         accepted, _ = server.accept()
         with accepted, client:
             assert active_connections() == before + 2
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+            datagrams.connect(("127.0.0.1", 9))
+            assert active_connections() == before, "nothing that listens, and nothing that is no TCP"
+
+
+@pytest.mark.parametrize("with_psutil", [True, False])
+def test_without_proc_psutil_is_asked_and_without_psutil_what_is_left(
+    monkeypatch: pytest.MonkeyPatch, with_psutil: bool
+) -> None:
+    monkeypatch.setattr("understudy.monitor.system._PROC", Path("/nonexistent"))
+    if not with_psutil:
+        monkeypatch.setitem(sys.modules, "psutil", None)  # as where the extra is not installed
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+        snapshot = SystemMetrics(FakeClock()).read()
+    assert snapshot.memory_rss is not None
+    assert snapshot.memory_rss > 1_000_000
+    assert snapshot.cpu_percent is None
+    assert (snapshot.active_connections is not None) == with_psutil
+    assert with_psutil is False or (snapshot.active_connections or 0) >= 1
+
+
+class Slow(FakeClock):
+    """Each look at it takes a hundredth of a second."""
+
+    def monotonic(self) -> float:
+        self.tick(0.01)
+        return super().monotonic()
+
+
+def test_connections_are_not_counted_more_often_than_counting_is_cheap() -> None:
+    clock = Slow()
+    system = SystemMetrics(clock)
+    before = system.read().active_connections
+    assert before is not None
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+        assert system.read().active_connections == before
+        clock.tick(1.0)
+        assert (system.read().active_connections or 0) > before
 
 
 def test_memory_is_in_bytes() -> None:
@@ -94,6 +136,17 @@ def test_a_wrong_format_string_does_not_harm_the_error_log() -> None:
     errors = RecentErrors()
     errors.emit(record("no place for %d", "this"))
     assert errors.entries[-1].message == "no place for %d"
+
+
+def test_a_record_that_cannot_be_printed_reaches_neither_the_log_nor_its_caller_as_an_error() -> None:
+    class Mute:
+        def __str__(self) -> str:
+            raise RuntimeError("no")
+
+    errors = RecentErrors()
+    errors.emit(logging.LogRecord("l", logging.ERROR, __file__, 1, Mute(), (), None))
+    errors.emit(record("%s", Mute()))
+    assert [entry.message for entry in errors.entries] == ["<Mute without a text>", "%s"]
 
 
 def test_only_errors_are_collected() -> None:
