@@ -80,7 +80,7 @@ def test_all_faults_come_at_once_with_line_and_nearest_name(tmp_path):
     [
         ("[apis.fixtures]\n[routes.r]\napis=['fixture']", "no API of that name"),
         ("[apis.a]\nauth={kind='bearer'}", "needs at least one key"),
-        ("[apis.a]\nauth={kind='rapidapi',keys=['k-secret']}", "needs base_url"),
+        ("[apis.a]\nauth={kind='rapidapi',keys=['k-secret']}", "apis.a.base_url: kind 'rapidapi' needs it"),
         ("[apis.a]\nauth={kind='bearer',keys=['env:NOT_THERE']}", "understudy.toml:2: apis.a.auth.keys[0].value: the variable NOT_THERE"),  # noqa: E501 - one row, one mistake
         ("[apis.a]\nbase_url='ftp://x'", "expected http:// or https://"),
         ("[apis.a]\nbase_url='http://me:hunter2@x'", "must hold no user name"),
@@ -93,7 +93,7 @@ def test_all_faults_come_at_once_with_line_and_nearest_name(tmp_path):
         ("a = ", "understudy.toml:1: TOML syntax"),
         ("[channels.x]\nurl='hunter2'", "channels: unknown key"),
         ("[environments.prodution]\n", "did you mean 'production'?"),
-        ("[environments.staging.service]\nport='x'", "understudy.toml:2: service.port: expected a whole number"),
+        ("[environments.staging.service]\nport='x'", "understudy.toml:2: environments.staging.service.port: expected a whole number"),  # noqa: E501 - one row, one mistake
         ("[apis.a]\nmax_body=2020-01-01", "no date or time"),
         ("[[apis.a.outcomes]]\nclass_='key'", "did you mean 'class'?"),
     ],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import json
 import math
+import re
 from functools import cache
 from typing import Any
 
@@ -23,6 +25,16 @@ _LIMITS = {
 }  # fmt: skip
 
 
+#: What a field of an API may be besides a table.
+_SHORT: dict[Path, str] = {
+    ("timeout",): "a number or ", ("bulkhead",): "a whole number or ", ("quota",): "a whole number or ",
+    ("rate_limit",): "a text such as '10/s' or ", ("auth", "keys"): "a text or ", ("success", "status"): "a status or ",
+}  # fmt: skip
+_SURROGATE = re.compile("[\ud800-\udfff]")
+#: Rounds of leaving out; each finds what was hidden behind the faults of the one before.
+_ROUNDS = 4
+
+
 @cache
 def _adapter() -> Any:
     """Built once: it takes longer than all the validating."""
@@ -33,21 +45,53 @@ def _adapter() -> Any:
 
 def validate(layer: Layer, faults: list[Fault]) -> Settings | None:
     """The settings that the tree means; None, with faults, when it means none."""
+    bad = _unfit(layer)
+    settings, wrong = _read(layer)
+    # What is unfit at all is told once, in its own words.
+    faults.extend(bad.values())
+    faults.extend(fault for path, fault in wrong if path not in bad)
+    return settings if not bad else None
+
+
+def salvage(layer: Layer) -> tuple[Settings, tuple[Path, ...]] | None:
+    """The settings without what is wrong in them, and the paths that were left out.
+
+    For looking further: what can only be judged with the whole tree in sight shall be told at once too.
+    None when nothing is left to look at.
+    """
+    rest = Layer(copy.deepcopy(layer.values), layer.origins)
+    gone: list[Path] = []
+    for _ in range(_ROUNDS):
+        settings, wrong = _read(rest)
+        bad = _unfit(rest)
+        if settings is not None and not bad:
+            return settings, tuple(gone)
+        gone.extend(_leave_out(rest.values, path) for path in dict.fromkeys([*(path for path, _ in wrong), *bad]))
+    return None
+
+
+def _read(layer: Layer) -> tuple[Settings | None, list[tuple[Path, Fault]]]:
+    """What pydantic makes of the tree: the settings, or faults by their paths."""
     from pydantic import ValidationError
 
-    before = len(faults)
-    _refuse_dates(layer.values, (), layer, faults)
+    text = json.dumps(layer.values, default=str, ensure_ascii=False).encode("utf-8", "replace")
     try:
-        text = json.dumps(layer.values, default=str)
-        settings = _adapter().validate_json(text)
+        return _adapter().validate_json(text), []
     except ValidationError as error:
-        for entry in error.errors(include_url=False, include_input=False):
-            faults.append(_fault(entry, layer))
-        return None
-    except RecursionError:
-        faults.append(Fault((), layer.origin(()), "the configuration is nested too deeply"))
-        return None
-    return settings if len(faults) == before else None
+        entries = error.errors(include_url=False, include_input=False)
+        return None, [(tuple(entry["loc"]), _fault(entry, layer)) for entry in entries]
+
+
+def _leave_out(values: dict[str, Any], path: Path) -> Path:
+    """Take the value at `path` out of the tree; the path of what had to go with it."""
+    if len(path) == 2 and path[0] in ("apis", "routes"):
+        values[str(path[0])][path[1]] = {}  # its name stays, for those that refer to it
+        return path
+    holder = lookup(values, path[:-1])
+    if isinstance(holder, dict) and path[-1] in holder:
+        del holder[path[-1]]
+        return path
+    return _leave_out(values, path[:-1]) if len(path) > 1 else path
 
 
 def refuse_unknown(layer: Layer, faults: list[Fault]) -> None:
@@ -57,17 +101,33 @@ def refuse_unknown(layer: Layer, faults: list[Fault]) -> None:
             faults.append(Fault((name,), layer.origin((name,)), "unknown key"))
 
 
-def _refuse_dates(value: Any, path: Path, layer: Layer, faults: list[Fault]) -> None:
-    if isinstance(value, dict):
-        for name, below in value.items():
-            _refuse_dates(below, (*path, name), layer, faults)
-    elif isinstance(value, list):
-        for index, below in enumerate(value):
-            _refuse_dates(below, (*path, index), layer, faults)
-    elif value in (math.inf, -math.inf):
-        faults.append(Fault(path, layer.origin(path), "expected a finite number", shown(path, value)))
-    elif isinstance(value, (dt.date, dt.time)):
-        faults.append(Fault(path, layer.origin(path), "no date or time is expected here", shown(path, str(value))))
+def _unfit(layer: Layer) -> dict[Path, Fault]:
+    """The values that no key of ours can have: dates, numbers that are none, bytes that are no text."""
+    found: dict[Path, Fault] = {}
+    waiting: list[tuple[Any, Path]] = [(layer.values, ())]
+    while waiting:
+        value, path = waiting.pop()
+        said = ""
+        if isinstance(value, dict):
+            waiting.extend((below, (*path, name)) for name, below in value.items())
+            said = _no_text(str(path[-1])) if path else ""
+        elif isinstance(value, list):
+            waiting.extend((below, (*path, index)) for index, below in enumerate(value))
+        elif isinstance(value, float) and not math.isfinite(value):
+            said = "expected a finite number"
+        elif isinstance(value, (dt.date, dt.time)):
+            said = "no date or time is expected here"
+        elif isinstance(value, str):
+            said = _no_text(value)
+        if said:
+            seen = str(value) if isinstance(value, (dt.date, dt.time)) else value
+            found[path] = Fault(path, layer.origin(path), said, shown(path, seen))
+    return found
+
+
+def _no_text(text: str) -> str:
+    """Bytes of a variable that are no UTF-8 come in as lone surrogates."""
+    return "" if text.isascii() or not _SURROGATE.search(text) else "is not UTF-8 text"
 
 
 def _fault(entry: Any, layer: Layer) -> Fault:
@@ -94,13 +154,10 @@ def _fault(entry: Any, layer: Layer) -> Fault:
         return Fault(path, origin, f"expected {wanted}", found, hint)
     if kind == "value_error":
         error = context.get("error")
-        field, expected = getattr(error, "field", ""), getattr(error, "expected", "a valid value")
+        field, expected = getattr(error, "field", ""), getattr(error, "expected", "a text")
         return Fault((*path, field) if field else path, origin, f"expected {expected}")
-    if kind == "too_short" or kind == "string_too_short":
+    if kind in ("too_short", "string_too_short"):
         return Fault(path, origin, "must not be empty")
-    return Fault(
-        path,
-        origin,
-        f"expected {_KINDS.get(kind.removesuffix('_type').removesuffix('_parsing'), 'another value')}",
-        found,
-    )
+    expected = _KINDS.get(kind.removesuffix("_type").removesuffix("_parsing"), "another value")
+    short = _SHORT.get(path[2:], "") if path[:1] == ("apis",) else ""
+    return Fault(path, origin, f"expected {short}{expected}", found)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from understudy.core.errors import OptionError
-from understudy.resilience import conditions
+from understudy.resilience import conditions, presets
 from understudy.resilience.api import ApiOptions
 
+from .check import salvage
 from .faults import Fault, Path, did_you_mean, shown
 from .settings import Settings
 from .shape import normalised
@@ -17,6 +18,8 @@ from .tree import Layer
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BREAKS = re.compile(r"[\r\n\0]")
+#: Longest name of an API or a route, characters.
+MAX_NAME = 100
 
 
 class CrossCheck:
@@ -27,6 +30,8 @@ class CrossCheck:
 
     def run(self) -> None:
         """Look at everything."""
+        self._printable(("log", "file"), self._settings.log.file)
+        self._printable(("service", "host"), self._settings.service.host)
         for kind, names in (("apis", self._settings.apis), ("routes", self._settings.routes)):
             self._same_names(kind, list(names))
         for name, api in self._settings.apis.items():
@@ -45,20 +50,29 @@ class CrossCheck:
     def _add(self, path: Path, expected: str, found: str = "", hint: str = "") -> None:
         self._faults.append(Fault(path, self._layer.origin(path), expected, found, hint))
 
+    def _printable(self, path: Path, text: str) -> None:
+        if not text.isprintable():
+            self._add(path, "must not hold control characters", shown(path, text))
+
     def _same_names(self, kind: str, names: list[str]) -> None:
         first: dict[str, str] = {}
         for name in names:
             other = first.setdefault(normalised(name), name)
-            if not name.strip() or _BREAKS.search(name):
-                self._add((kind, name), "a name must not be empty or hold line ends")
+            if not name.strip() or not name.isprintable() or len(name) > MAX_NAME:
+                self._add((kind, name), f"a name is printable, not empty, and at most {MAX_NAME} characters long")
             if other != name:
                 self._add((kind, name), f"is the same name as {other!r} in environment variables", hint="rename one")
 
     def _api(self, at: Path, api: ApiOptions) -> None:
         self._address((*at, "base_url"), api.base_url)
+        if api.base_url.rstrip("/") != api.base_url.split("?")[0].split("#")[0].rstrip("/"):
+            self._add((*at, "base_url"), "must end with its path: a query or a fragment cannot stand before paths")
         path = api.health_check.path
         if path and (not path.startswith("/") or _BREAKS.search(path)):
             self._add((*at, "health_check", "path"), "expected a path that begins with /", shown((), path))
+        if api.preset and presets.load_preset(api.preset) is None:
+            hint = did_you_mean(api.preset, presets.names())
+            self._add((*at, "preset"), "expected the name of a preset", shown((), api.preset), hint)
         self._headers((*at, "headers"), api.headers or {})
         self._auth((*at, "auth"), api)
         self._success((*at, "success"), api)
@@ -97,8 +111,8 @@ class CrossCheck:
             return
         if "@" in parts.netloc:
             self._add(path, "must hold no user name and password", hint='use [auth] with keys = ["env:NAME"]')
-        elif parts.scheme not in ("http", "https") or not host or _BREAKS.search(url) or " " in url:
-            self._add(path, "expected http:// or https:// and a host", shown(path, url))
+        elif parts.scheme not in ("http", "https") or not host or not url.isprintable() or " " in url:
+            self._add(path, "expected http:// or https:// and a host", "" if "?" in url else shown(path, url))
 
     def _headers(self, at: Path, headers: dict[str, str]) -> None:
         for name, value in headers.items():
@@ -112,7 +126,7 @@ class CrossCheck:
         if auth.kind != "none" and not auth.keys:
             self._add((*at, "keys"), f"kind {auth.kind!r} needs at least one key", hint='keys = ["env:NAME"]')
         if auth.kind == "rapidapi" and not api.base_url:
-            self._add((*at, "kind"), "kind 'rapidapi' needs base_url, which its host header is taken from")
+            self._add((*at[:-1], "base_url"), "kind 'rapidapi' needs it: its host header is taken from there")
         if auth.kind in ("header", "query") and not auth.name:
             self._add((*at, "name"), f"kind {auth.kind!r} needs the name that carries the key")
         if auth.kind in ("oauth2_client_credentials", "token_request") and not auth.token_url:
@@ -125,5 +139,29 @@ class CrossCheck:
         self._compiles((*at, "token_path"), auth.token_path, lambda text: conditions.query(text, "auth", "token_path"))
         self._compiles((*at, "expires_path"), auth.expires_path, lambda t: conditions.query(t, "auth", "expires_path"))
         for index, key in enumerate(auth.keys):
+            if not key.value:
+                self._add((*at, "keys", index, "value"), "a key must not be empty")
             if _BREAKS.search(key.value.reveal()):
                 self._add((*at, "keys", index, "value"), "a key must not hold line ends")
+
+
+def look_across(settings: Settings | None, layer: Layer, faults: list[Fault]) -> None:
+    """Judge the tree as a whole. Where single values are wrong (`settings` is None), the rest is looked at."""
+    gone: tuple[Path, ...] = ()
+    if settings is None:
+        rest = salvage(layer)
+        if rest is None:
+            return
+        settings, gone = rest
+    told = {fault.path for fault in faults}
+    found: list[Fault] = []
+    CrossCheck(settings, layer, found).run()
+    if ("apis",) in gone:
+        found = [fault for fault in found if fault.path[:1] != ("routes",)]
+    # What is wrong already, or was left out for that, is not complained about twice.
+    left_out = set(gone)
+    faults.extend(
+        fault
+        for fault in found
+        if fault.path not in told and not any(fault.path[:size] in left_out for size in range(1, len(fault.path) + 1))
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ Path = tuple[str | int, ...]
 SECRET_PARTS = frozenset(
     {"keys", "value", "secret_key", "headers", "token_body", "token_url", "password", "webhook_url", "bot_token"}
 )
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +24,21 @@ class Origin:
     kind: str
     name: str = ""
     line: int = 0
+    #: The table that the value stands in, where its path does not say so: `("environments", "production")`.
+    under: Path = ()
 
     def __str__(self) -> str:
+        name = printable(self.name, 1000)
         match self.kind:
             case "env":
-                return f"env:{self.name}"
+                return f"env:{name}"
             case "secret":
-                return f"file:{self.name}"
+                return f"file:{name}"
             case "cli":
                 return "command line"
             case "default":
                 return "default"
-        return f"{self.name}:{self.line}" if self.line else self.name
+        return f"{name}:{self.line}" if self.line else name
 
 
 DEFAULT = Origin("default")
@@ -52,21 +57,27 @@ class Fault:
     def __str__(self) -> str:
         where = [str(self.origin)] if self.origin.kind != "default" else []
         if self.path:
-            where.append(dotted(self.path))
+            where.append(dotted((*self.origin.under, *self.path)))
         text = ": ".join([*where, self.expected])
         if self.found:
             text += f", found {self.found}"
         return f"{text}; {self.hint}" if self.hint else text
 
 
+def in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    """Each fault once, by source and line, as a reader mends them."""
+    return tuple(sorted(dict.fromkeys(faults), key=lambda f: (f.origin.kind, f.origin.name, f.origin.line)))
+
+
 def dotted(path: Path) -> str:
-    """`apis.fixtures.outcomes[0].status`."""
+    """`apis.fixtures.outcomes[0].status`; a part that is no bare key of TOML stands in quotes."""
     text = ""
     for part in path:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            text += ("." if text else "") + printable(part)
+            shown = printable(part)
+            text += ("." if text else "") + (shown if _BARE.fullmatch(shown) else f'"{shown}"')
     return text
 
 
@@ -78,7 +89,7 @@ def printable(text: str, longest: int = 120) -> str:
 
 def is_secret(path: Path) -> bool:
     """Whether the value at `path` must never be shown."""
-    return any(part in SECRET_PARTS for part in path)
+    return any(part in SECRET_PARTS for part in path) or path[-1:] == ("auth",)
 
 
 def shown(path: Path, value: object) -> str:

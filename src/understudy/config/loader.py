@@ -13,13 +13,13 @@ from understudy.core.errors import ConfigError
 from understudy.core.secrets import Secret
 
 from .check import refuse_unknown, validate
-from .cross import CrossCheck
+from .cross import look_across
 from .environ import ChannelReader, is_placeholder
-from .faults import Fault, Origin, Path, did_you_mean
+from .faults import Fault, Origin, Path, did_you_mean, in_order, printable
 from .settings import Settings
 from .shorthand import expand, full_environment
-from .sources import Variables, read_dotenv, read_toml, real_environment
-from .tree import Layer
+from .sources import Variables, is_there, read_dotenv, read_toml, real_environment, toml_files
+from .tree import Layer, holds
 from .variables import override_layer, variable_layer
 
 DEFAULT_FILE = "understudy.toml"
@@ -100,22 +100,26 @@ class _Loading:
             merged.go_over(layer)
         later = [override_layer(self._overrides, self.faults)]
         chosen = self._choose(merged, later[0])
-        for overlay in overlays:
-            self._overlay(overlay, chosen, merged)
+        merged = self._overlay(overlays, chosen, merged)
         variables = variable_layer(self._variables, merged.values, self.faults)
         for layer in (variables, later[0]):
             expand(layer, self.faults)
             merged.go_over(layer)
         merged.values["environment"] = chosen
         sources = self._resolve(merged)
-        settings = validate(merged, self.faults)
-        if settings is not None:
-            CrossCheck(settings, merged, self.faults).run()
-        if settings is None or self.faults:
-            raise ConfigError(tuple(self.faults))
-        self._name_sources(settings, sources)
         reader = ChannelReader(self._read)
-        settings = dataclasses.replace(settings, channels=reader.channels())
+        channels = reader.channels()
+        settings = validate(merged, self.faults)
+        look_across(settings, merged, self.faults)
+        if settings is None or self.faults:
+            raise ConfigError(in_order(self.faults))
+        self._name_sources(settings, sources)
+        self.warnings += [
+            f"API {printable(name)} has keys, but its auth.kind is 'none', so no request carries one"
+            for name, api in settings.apis.items()
+            if api.auth.keys and api.auth.kind == "none"
+        ]
+        settings = dataclasses.replace(settings, channels=channels)
         files = (self._file, self._folder, self._dotenv, *self._files())
         return Loaded(settings, merged.origins, (*self.warnings, *reader.warnings), tuple(dict.fromkeys(files)))
 
@@ -123,12 +127,15 @@ class _Loading:
         return str(file.relative_to(self._cwd)) if file.is_relative_to(self._cwd) else str(file)
 
     def _files(self) -> list[FilePath]:
-        first = [self._file] if self._must_exist or self._file.exists() else []
+        first = [self._file] if self._must_exist or is_there(self._file) else []
+        if not is_there(self._folder):
+            return first
         try:
-            more = sorted(self._folder.glob("*.toml"))
-        except OSError:
-            more = []
-        return [*first, *more]
+            return [*first, *toml_files(self._folder)]
+        except OSError as error:
+            reason = (error.strerror or "unknown reason").lower()
+            self.faults.append(Fault((), Origin("file", self._name(self._folder)), f"cannot be read: {reason}"))
+            return first
 
     def _overlays(self, layer: Layer) -> Layer:
         """Take the `[environments.…]` tables out of a file's layer."""
@@ -144,27 +151,48 @@ class _Loading:
                 hint = did_you_mean(name, ENVIRONMENTS)
                 self.faults.append(Fault(path, layer.origin(path), "expected the table of an environment", hint=hint))
                 continue
+            if full_environment(name) in full:
+                self.faults.append(Fault(path, layer.origin(path), "is the same environment as another table here"))
+                continue
             full[full_environment(name)] = table
-            origins |= {(full_environment(name), *p[2:]): o for p, o in layer.origins.items() if p[:2] == path}
+            origins |= {
+                (full_environment(name), *p[2:]): dataclasses.replace(o, under=("environments", name))
+                for p, o in layer.origins.items()
+                if p[:2] == path
+            }
         return Layer(full, origins)
 
-    def _overlay(self, overlay: Layer, chosen: str, merged: Layer) -> None:
-        """Merge the chosen environment's table; validate the others too, so that no fault waits for its day."""
-        base = copy.deepcopy(merged)
-        for name, table in overlay.values.items():
-            origins = {path[1:]: origin for path, origin in overlay.origins.items() if path[0] == name and path[1:]}
-            layer = Layer(table, origins)
-            if layer.values.pop("environment", None) is not None:
-                self.faults.append(Fault(("environment",), layer.origin(("environment",)), "unknown key of an overlay"))
-            refuse_unknown(layer, self.faults)
-            expand(layer, self.faults)
+    def _overlay(self, overlays: list[Layer], chosen: str, merged: Layer) -> Layer:
+        """The files with the chosen environment's tables over them; the others are judged too.
+
+        So no fault waits for its day. What such a table leaves to variables is judged on that day only.
+        """
+        result = merged
+        for name in dict.fromkeys(name for overlay in overlays for name in overlay.values):
+            trial = copy.deepcopy(merged)
+            mine: set[Origin] = set()
+            for overlay in overlays:
+                layer = self._one_overlay(overlay, name)
+                mine.update(layer.origins.values())
+                trial.go_over(layer)
             if name == chosen:
-                merged.go_over(layer)
+                result = trial
                 continue
-            trial, faults = copy.deepcopy(base), list[Fault]()
-            trial.go_over(layer)
-            validate(trial, faults)
-            self.faults.extend(fault for fault in faults if fault.origin in origins.values())
+            faults: list[Fault] = []
+            look_across(validate(trial, faults), trial, faults)
+            self.faults.extend(f for f in faults if f.origin in mine and (f.found or holds(trial.values, f.path)))
+        return result
+
+    def _one_overlay(self, overlay: Layer, name: str) -> Layer:
+        """The table of one environment in one file, ready to go over the rest."""
+        origins = {path[1:]: origin for path, origin in overlay.origins.items() if path[0] == name and path[1:]}
+        layer = Layer(overlay.values.get(name, {}), origins)
+        for key in ("environment", "environments"):
+            if layer.values.pop(key, None) is not None:
+                self.faults.append(Fault((key,), layer.origin((key,)), "unknown key of an overlay"))
+        refuse_unknown(layer, self.faults)
+        expand(layer, self.faults)
+        return layer
 
     def _choose(self, merged: Layer, overrides: Layer) -> str:
         """The name of the environment: argument, command line, variable, file, default."""
@@ -211,6 +239,9 @@ class _Loading:
         origin = merged.origin(path)
         if colon and kind == "env":
             found = self._variables.get(name)
+            if not name:
+                self.faults.append(Fault(path, origin, "expected env: and the name of a variable"))
+                return "", ""
             if found is None or not found[0]:
                 self.faults.append(
                     Fault(path, origin, f"the variable {name} is not set", hint=f"set {name} or {name}_FILE")
@@ -220,7 +251,7 @@ class _Loading:
                 self.warnings.append(f"API {path[1]} has no real key: {name} is a placeholder")
             return found[0], str(found[1])
         if colon and kind == "file":
-            found = self._variables.secret_file(name, origin)
+            found = self._variables.secret_file(name, origin, path)
             if found is not None and not found[0]:
                 self.faults.append(Fault(path, origin, "the secret's file is empty"))
             return (found[0], str(found[1])) if found else ("", "")

@@ -63,6 +63,7 @@ class _Scanner:
         *parents, last = self._key()
         path: Path = ()
         for part in parents:
+            self._note((*path, part))
             path = self._within((*path, part))
         path = (*path, last)
         if many:

@@ -11,6 +11,7 @@ from understudy.core.clock import Clock
 from understudy.core.errors import ConfigError
 
 from .loader import Loaded
+from .sources import toml_files
 
 #: How often the files are looked at, s.
 EVERY = 2.0
@@ -41,9 +42,8 @@ class Watcher:
         return True
 
     def _look(self) -> _Mark:
-        files = [file for path in self.paths for file in (sorted(path.glob("*.toml")) if path.is_dir() else [path])]
         marks = []
-        for file in files:
+        for file in (file for path in self.paths for file in _files(path)):
             try:
                 stat = file.stat()
             except OSError:
@@ -51,6 +51,14 @@ class Watcher:
             else:
                 marks.append((str(file), stat.st_mtime_ns, stat.st_size, stat.st_ino))
         return tuple(marks)
+
+
+def _files(path: FilePath) -> list[FilePath]:
+    """The file itself, or the files of a folder."""
+    try:
+        return toml_files(path)
+    except OSError:
+        return [path]
 
 
 class Reloader:

@@ -13,6 +13,7 @@ from understudy.core.secrets import Secret
 
 from .faults import Path
 from .settings import NOT_IN_FILES, Settings
+from .tree import too_deep
 
 
 def unwrap(kind: Any) -> Any:
@@ -64,12 +65,16 @@ def from_text(path: Path, text: str) -> Any:
                 "off": False}.get(lower, text)  # fmt: skip
     if kind in (int, float):
         try:
-            return kind(text.strip())
+            return kind(text.strip()) if text.isascii() else text
         except ValueError:
             return text
     if kind is str or kind is Secret or (get_origin(kind) not in (tuple, dict) and not dataclasses.is_dataclass(kind)):
         return text
     try:
-        return tomllib.loads(f"x = {text}")["x"] if "\n" not in text else text
+        value = tomllib.loads(f"x = {text}")["x"] if "\n" not in text else None
     except (ValueError, RecursionError):
-        return [part.strip() for part in text.split(",") if part.strip()] if get_origin(kind) is tuple else text
+        value = None
+    if get_origin(kind) is tuple and not isinstance(value, (list, dict)):
+        # One element, or several with commas or line ends between; a number may be a name or a key just as well.
+        return [value] if isinstance(value, str) else [p.strip() for p in re.split(r"[,\n]", text) if p.strip()]
+    return text if value is None or too_deep(value) else value

@@ -81,6 +81,7 @@ def _outcomes(api: dict[str, Any], at: Path, layer: Layer, faults: list[Fault]) 
             faults.append(Fault(path, layer.origin(path), "unknown key", hint="did you mean 'class'?"))
         if "class" in rule:
             rule["class_"] = rule.pop("class")
+            layer.origins[(*at, index, "class_")] = layer.origin((*at, index, "class"))
         if _number(rule.get("status")):
             rule["status"] = str(rule["status"])
 

@@ -8,15 +8,36 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 
-from .faults import Fault, Origin, Path
+from .faults import Fault, Origin, Path, printable
 from .positions import positions
-from .tree import Layer
+from .tree import Layer, too_deep
 
 #: No configuration file is larger than this, in bytes; more is a mistake (a log, an image).
 MAX_BYTES = 5 * 1024 * 1024
 _VARIABLE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 _AT = re.compile(r"^(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
+_LONG_NUMBER = re.compile(r"[0-9_]{4000,}")
+
+
+def is_there(file: FilePath) -> bool:
+    """Whether there is anything of that name, also a broken link, or something that may not be looked at."""
+    try:
+        file.lstat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def toml_files(folder: FilePath) -> list[FilePath]:
+    """The TOML files of a folder by name; hidden ones are editors' own.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return sorted(file for file in folder.iterdir() if file.suffix == ".toml" and not file.name.startswith("."))
 
 
 def read_text(file: FilePath, name: str, faults: list[Fault]) -> str | None:
@@ -53,10 +74,17 @@ def read_toml(file: FilePath, name: str, faults: list[Fault]) -> Layer:
     except tomllib.TOMLDecodeError as error:
         faults.append(_syntax(str(error), text, name))
         return Layer()
-    except (RecursionError, ValueError):
-        faults.append(
-            Fault((), Origin("file", name), "is no TOML that can be read: nested too deeply, or a bad number")
-        )
+    except RecursionError:
+        faults.append(Fault((), Origin("file", name), "is nested too deeply"))
+        return Layer()
+    except ValueError:
+        long = _LONG_NUMBER.search(text)
+        line = text.count("\n", 0, long.start()) + 1 if long else 0
+        faults.append(Fault((), Origin("file", name, line), "holds a number that is too long to be read"))
+        return Layer()
+    deep = too_deep(values)
+    if deep is not None:
+        faults.append(Fault(deep, Origin("file", name), "is nested too deeply"))
         return Layer()
     origins: dict[Path, Origin] = {path: Origin("file", name, line) for path, line in positions(text).items()}
     return Layer(values, origins)
@@ -75,7 +103,7 @@ def _syntax(message: str, text: str, name: str) -> Fault:
 
 def read_dotenv(file: FilePath, name: str, faults: list[Fault]) -> dict[str, tuple[str, Origin]]:
     """The variables of a `.env` file; a later line wins. Nothing is expanded."""
-    if not file.exists():
+    if not is_there(file):
         return {}
     text = read_text(file, name, faults)
     found: dict[str, tuple[str, Origin]] = {}
@@ -134,9 +162,9 @@ class Variables:
         pointed = [n[:-5] for n in self._plain if n.endswith("_FILE") and not n.endswith("__FILE")]
         return sorted({*self._plain, *self._files, *pointed})
 
-    def secret_file(self, name: str, origin: Origin) -> tuple[str, Origin] | None:
-        """The text of a file that the configuration names as `file:PATH`."""
-        return self._read(self._cwd / name, name, origin)
+    def secret_file(self, name: str, origin: Origin, path: Path) -> tuple[str, Origin] | None:
+        """The text of a file that the configuration names at `path` as `file:PATH`."""
+        return self._read(self._cwd / name, name, origin, path)
 
     def _find(self, name: str) -> tuple[str, Origin] | None:
         pointer = self._plain.get(f"{name}_FILE") if name != "LOG" else None
@@ -146,12 +174,13 @@ class Variables:
             return self._read(self._files[name], str(self._files[name]), None)
         return self._plain.get(name)
 
-    def _read(self, file: FilePath, shown: str, pointer: Origin | None) -> tuple[str, Origin] | None:
+    def _read(self, file: FilePath, shown: str, pointer: Origin | None, path: Path = ()) -> tuple[str, Origin] | None:
         faults: list[Fault] = []
         text = read_text(file, shown, faults)
         if text is None:
             self._faults.extend(
-                Fault((), pointer or fault.origin, f"the secret's file {shown} {fault.expected}") for fault in faults
+                Fault(path, pointer or fault.origin, f"the secret's file {printable(shown)} {fault.expected}")
+                for fault in faults
             )
             return None
         return text.rstrip("\r\n"), Origin("secret", shown)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from .faults import DEFAULT, Origin, Path
+
+#: No value of a configuration lies deeper than this; what does is a mistake or an attack.
+DEEPEST = 24
 
 
 @dataclass(slots=True)
@@ -26,7 +30,8 @@ class Layer:
     def put(self, path: tuple[str, ...], value: Any, origin: Origin) -> None:
         """Set one value; what stands in the way of its tables is replaced."""
         node = self.values
-        for part in path[:-1]:
+        for size, part in enumerate(path[:-1], 1):
+            self.origins.setdefault(path[:size], origin)
             below = node.get(part)
             if not isinstance(below, dict):
                 below = node[part] = {}
@@ -45,12 +50,38 @@ class Layer:
                 self.origins.setdefault(path, later.origin(path))
                 self._merge(mine.setdefault(name, {}), value, path, later)
                 continue
+            if name in mine:
+                for old in _places(mine[name], path):
+                    self.origins.pop(old, None)
             mine[name] = value
-            size = len(path)
-            for old in [old for old in self.origins if old[:size] == path]:
-                del self.origins[old]
             self.origins[path] = later.origin(path)
-            self.origins.update({p: o for p, o in later.origins.items() if p[:size] == path})
+            self.origins.update((p, later.origins[p]) for p in _places(value, path) if p in later.origins)
+
+
+def _places(value: Any, at: Path) -> Iterator[Path]:
+    """The paths of a value and of all below it."""
+    yield at
+    for name, below in value.items() if isinstance(value, dict) else ():
+        yield from _places(below, (*at, name))
+    for index, below in enumerate(value) if isinstance(value, list) else ():
+        yield from _places(below, (*at, index))
+
+
+def too_deep(value: Any) -> Path | None:
+    """The first few parts of a path that is longer than any that means something; None when all are short."""
+    waiting: list[tuple[Any, Path]] = [(value, ())]
+    while waiting:
+        node, path = waiting.pop()
+        if len(path) > DEEPEST:
+            return path[:3]
+        parts = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+        waiting.extend((below, (*path, name)) for name, below in parts if isinstance(below, (dict, list)))
+    return None
+
+
+def holds(values: Any, path: Path) -> bool:
+    """Whether there is a value at `path`, `class` standing for the field `class_`."""
+    return lookup(values, tuple("class_" if part == "class" else part for part in path)) is not None
 
 
 def lookup(values: Any, path: Path) -> Any:

@@ -8,9 +8,10 @@ from typing import Any, get_origin
 
 from .environ import SEED_PATHS
 from .faults import Fault, Origin
+from .settings import NOT_IN_FILES
 from .shape import from_text, normalised, type_at
 from .sources import Variables
-from .tree import Layer
+from .tree import DEEPEST, Layer
 
 PREFIX = "UNDERSTUDY__"
 
@@ -30,8 +31,21 @@ def variable_layer(variables: Variables, known: Mapping[str, Any], faults: list[
             continue
         target = _path(name.removeprefix(PREFIX).split("__"), known, found[1], faults)
         if target:
-            layer.put(target, from_text(target, found[0]), found[1])
+            _set(layer, target, found, faults)
     return layer
+
+
+def _set(layer: Layer, path: tuple[str, ...], found: tuple[str, Origin], faults: list[Fault]) -> None:
+    """Put the value of a variable or an override into the layer, unless its place is none of theirs."""
+    text, origin = found
+    if path[0] in NOT_IN_FILES:
+        faults.append(Fault(path[:1], origin, "unknown key"))
+    elif path[0] == "environments":
+        faults.append(Fault(path[:1], origin, "the tables of environments stand in files only"))
+    elif len(path) > DEEPEST:
+        faults.append(Fault(path[:3], origin, "is nested too deeply"))
+    else:
+        layer.put(path, from_text(path, text), origin)
 
 
 def _is_pointer(name: str) -> bool:
@@ -41,6 +55,9 @@ def _is_pointer(name: str) -> bool:
 def _path(parts: Sequence[str], known: Any, origin: Origin, faults: list[Fault]) -> tuple[str, ...]:
     """The place that the parts of a variable's name mean; empty, with a fault, where two names match."""
     path: tuple[str, ...] = ()
+    if not all(parts):
+        faults.append(Fault((), origin, "expected a name such as UNDERSTUDY__APIS__NAME__TIMEOUT"))
+        return ()
     for part in parts:
         kind = type_at(path)
         here = part.lower()
@@ -66,7 +83,7 @@ def override_layer(overrides: Sequence[str], faults: list[Fault]) -> Layer:
         if not equals or not path:
             faults.append(Fault((), origin, "an override is written PATH=VALUE, as in apis.x.timeout=3"))
             continue
-        layer.put(path, from_text(path, value), origin)
+        _set(layer, path, (value, origin), faults)
     return layer
 
 

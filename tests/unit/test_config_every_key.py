@@ -1,0 +1,156 @@
+"""Every key of the tree can be set from every source, and says where it came from."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from enum import Enum
+from typing import Any, Literal, get_args, get_origin
+
+import annotated_types as at
+import pytest
+
+from understudy.config import load
+from understudy.config.settings import NOT_IN_FILES, Settings
+from understudy.config.shape import unwrap
+from understudy.core.options import FieldSpec, describe
+from understudy.core.secrets import Secret
+
+#: Keys whose value must have a form of its own.
+FORMED: dict[str, Any] = {
+    "apis.fix.base_url": "https://api.example.com/v1",
+    "apis.fix.preset": "rapidapi",
+    "apis.fix.health_check.path": "/ping",
+    "apis.fix.success.status": ["200", "204"],
+    "apis.fix.success.header": "X-Ok: ^yes$",
+    "apis.fix.success.json": "errors == null",
+    "apis.fix.auth.kind": "bearer",
+    "apis.fix.auth.keys": [{"value": "k-123456", "alias": "main"}],
+    "apis.fix.auth.token_url": "https://api.example.com/token",
+    "apis.fix.auth.token_path": "access.token",
+    "apis.fix.auth.expires_path": "access.expires",
+    "apis.fix.outcomes": [{"class": "quota", "status": "429", "pattern": "monthly"}],
+    "apis.fix.headers": {"Accept": "application/json"},
+    "routes.fix.apis": ["fix"],
+}
+#: What the tree must hold besides, so that it is valid.
+BESIDE = {
+    "apis.fix.base_url": "https://other.example.com",
+    "apis.fix.auth.keys": ["other-key"],
+    "routes.fix.apis": ["fix"],
+}
+
+
+def leaves(cls: type = Settings, path: tuple[str, ...] = ()) -> list[tuple[str, FieldSpec, Any]]:
+    """Every key that takes a value, with its description and its default."""
+    found = []
+    for spec in describe(cls):
+        kind, here = unwrap(spec.type), (*path, spec.name)
+        if cls is Settings and spec.name in (*NOT_IN_FILES, "environment"):
+            continue
+        if dataclasses.is_dataclass(kind):
+            found += leaves(kind, here)
+        elif get_origin(kind) is dict and dataclasses.is_dataclass(get_args(kind)[1]):
+            found += leaves(get_args(kind)[1], (*here, "fix"))
+        else:
+            default = next(field.default for field in dataclasses.fields(cls) if field.name == spec.name)
+            found.append((".".join(here), spec, default))
+    return found
+
+
+def another(path: str, spec: FieldSpec, default: Any) -> Any:
+    """A valid value that is not the default."""
+    kind = unwrap(spec.type)
+    if path in FORMED:
+        return FORMED[path]
+    if get_origin(kind) is Literal:
+        return next(value for value in get_args(kind) if value != default)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return next(member.value for member in kind if member is not default)
+    if kind is bool:
+        return not default
+    if kind in (int, float):
+        lowest = max((c.ge for c in spec.constraints if isinstance(c, at.Ge)), default=0)
+        highest = min((c.le for c in spec.constraints if isinstance(c, at.Le)), default=1000)
+        value = kind(lowest + (highest - lowest) / 4)
+        return value if value != default else kind(lowest + (highest - lowest) / 2)
+    return "some-text"
+
+
+LEAVES = [pytest.param(path, another(path, spec, default), id=path) for path, spec, default in leaves()]
+
+
+def toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(name)} = {toml(below)}" for name, below in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return json.dumps(value)
+
+
+def text(value: Any) -> str:
+    """A value as it stands in a variable."""
+    return value if isinstance(value, str) else toml(value)
+
+
+def plain(value: Any) -> Any:
+    """What was loaded, as plain values."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return [plain(each) for each in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        given = {field.name.rstrip("_"): plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {name: each for name, each in given.items() if each not in (None, "", 0)}
+    return value
+
+
+def loaded(folder, path: str, env=None, overrides=()) -> tuple[Any, str]:
+    found = load(cwd=folder, env=env or {}, overrides=overrides, secret_dirs=())
+    value: Any = found.settings
+    for part in path.split("."):
+        value = value[part] if isinstance(value, dict) else getattr(value, part)
+    return plain(value), str(found.origin(tuple(path.split("."))))
+
+
+def lines(values: dict[str, Any]) -> str:
+    return "".join(f"{path} = {toml(value)}\n" for path, value in values.items())
+
+
+def variable(path: str) -> str:
+    return "UNDERSTUDY__" + path.upper().replace(".", "__")
+
+
+@pytest.mark.parametrize(("path", "value"), LEAVES)
+def test_every_key_is_read_from_every_source(tmp_path, path, value):
+    file = tmp_path / "understudy.toml"
+    file.write_text(lines(BESIDE))
+    (tmp_path / "understudy.d").mkdir()
+
+    assert loaded(tmp_path, path, overrides=[f"{path}={text(value)}"]) == (value, "command line")
+
+    name = variable(path)
+    assert loaded(tmp_path, path, {name: text(value)}) == (value, f"env:{name}")
+
+    (tmp_path / "value").write_text(text(value) + "\n")
+    assert loaded(tmp_path, path, {f"{name}_FILE": "value"}) == (value, "file:value")
+
+    (tmp_path / ".env").write_text(f"{name}='{text(value)}'\n")
+    assert loaded(tmp_path, path) == (value, ".env:1")
+    (tmp_path / ".env").unlink()
+
+    more = tmp_path / "understudy.d" / "50-more.toml"
+    more.write_text(lines({path: value}))
+    assert loaded(tmp_path, path) == (value, "understudy.d/50-more.toml:1")
+
+    more.write_text(lines({f"environments.staging.{path}": value}))
+    assert loaded(tmp_path, path, {"ENVIRONMENT": "staging"}) == (value, "understudy.d/50-more.toml:1")
+    with_default = lines({f"environments.staging.{path}": value, "environment": "production"})
+    more.write_text(with_default)
+    assert "50-more" not in str(load(cwd=tmp_path, env={}, secret_dirs=()).origin(tuple(path.split("."))))
+    more.unlink()
+
+    file.write_text(lines({path: value, **{name: other for name, other in BESIDE.items() if name != path}}))
+    assert loaded(tmp_path, path) == (value, "understudy.toml:1")

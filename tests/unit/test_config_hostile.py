@@ -1,0 +1,219 @@
+"""What people and attackers put into a configuration: one clear line each, at once, and never a secret."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from understudy.config import load
+from understudy.config.explain import rows
+from understudy.core.errors import ConfigError
+
+API = '[apis.a]\nbase_url = "http://x"\n'
+
+
+def get(folder: Path, text: str | bytes | None = None, env=None, overrides=()):
+    if text is not None:
+        (folder / "understudy.toml").write_bytes(text.encode() if isinstance(text, str) else text)
+    return load(cwd=folder, env=env or {}, overrides=overrides, secret_dirs=())
+
+
+def faults(folder: Path, text: str | bytes | None = None, env=None, overrides=()) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        get(folder, text, env, overrides)
+    return [str(fault) for fault in caught.value.faults]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (API.encode("utf-16"), "understudy.toml: is not UTF-8 text (byte 0)"),
+        ('[apis."é"]'.encode("latin-1"), "understudy.toml: is not UTF-8 text (byte 7)"),
+        (b"[apis.a]\nhub = 'a\0b'\n", "understudy.toml:2: TOML syntax, column 9: Found invalid character …"),
+        (b"#" * 6_000_000, "understudy.toml: is larger than 5 MiB, which no configuration is"),
+        (API + "priority = " + "[" * 5000 + "]" * 5000, "understudy.toml: is nested too deeply"),
+        (API + "priority = " + "[" * 60 + "]" * 60, "understudy.toml: apis.a.priority: is nested too deeply"),
+        (API + ".".join(["x"] * 3000) + " = 1", "understudy.toml: apis.a.x: is nested too deeply"),
+        ("[" + ".".join(["x"] * 3000) + "]", "understudy.toml: x.x.x: is nested too deeply"),
+        (API + "priority = " + "9" * 5000, "understudy.toml:3: holds a number that is too long to be read"),
+        ("[apis.a]\n[apis.a]\n", "understudy.toml:2: TOML syntax, column 8: Cannot declare (…, …) twice"),
+        (API + "price = nan", "understudy.toml:3: apis.a.price: expected a finite number, found nan"),
+        (API + "timeout = inf", "understudy.toml:3: apis.a.timeout.attempt: expected a finite number, found inf"),
+        (API + "price = 2020-01-01", "understudy.toml:3: apis.a.price: no date or time is expected here, found '2020-01-01'"),  # noqa: E501 - one row, one mistake
+        (API + "timeout = true", "understudy.toml:3: apis.a.timeout: expected a number or a table, found true"),
+        (API + 'rate_limit = "10/parsec"', "understudy.toml:3: apis.a.rate_limit: expected a text such as '10/s' or a table, found '10/parsec'"),  # noqa: E501 - the same
+        (API + 'preset = "rapidapy"', "understudy.toml:3: apis.a.preset: expected the name of a preset, found 'rapidapy'; did you mean 'rapidapi'?"),  # noqa: E501 - the same
+        (API + 'auth = {kind = "bearer", keys = [""]}', "understudy.toml:3: apis.a.auth.keys[0].value: a key must not be empty"),  # noqa: E501 - the same
+        (API + 'auth = {kind = "bearer", keys = ["env:"]}', "understudy.toml:3: apis.a.auth.keys[0].value: expected env: and the name of a variable"),  # noqa: E501 - the same
+        (API + 'auth = {kind = "bearer", keys = ["file:no/such"]}', "understudy.toml:3: apis.a.auth.keys[0].value: the secret's file no/such cannot be read: no such file or directory"),  # noqa: E501 - the same
+        (API + 'auth = {kind = "bearer", keys = [2]}', "understudy.toml:3: apis.a.auth.keys[0]: expected a table, found a value that is not shown"),  # noqa: E501 - the same
+        ('[apis.a]\nbase_url = "http://x/v1?key=hunter2"', "understudy.toml:2: apis.a.base_url: must end with its path: a query or a fragment cannot stand before paths"),  # noqa: E501 - the same
+        ('log.file = "a\\u0000b"', "understudy.toml:1: log.file: must not hold control characters, found 'a\\x00b'"),
+        ('service.host = "::1\\n"', "understudy.toml:1: service.host: must not hold control characters, found '::1\\n'"),  # noqa: E501 - the same
+        ("[storage.db]\nurl = 1", "understudy.toml:1: storage: unknown key"),
+        ("[channels.slack]\nurl = 1", "understudy.toml:1: channels: unknown key"),
+        ("[[rules]]\nname = 1", "understudy.toml:1: rules: unknown key; did you mean 'routes'?"),
+        ("[environments.prod.storage]\nx = 1", "understudy.toml:1: environments.prod.storage: unknown key"),
+        ("[environments.prod.channels]\nx = 1", "understudy.toml:1: environments.prod.channels: unknown key"),
+        ("[environments.prod.environments.dev]\nx = 1", "understudy.toml:1: environments.prod.environments: unknown key of an overlay"),  # noqa: E501 - the same
+        ("[environments.prod]\n[environments.production]", "understudy.toml:2: environments.production: is the same environment as another table here"),  # noqa: E501 - the same
+        ('[environments.prod.apis.a]\nbase_url = "ftp://x"', "understudy.toml:2: environments.prod.apis.a.base_url: expected http:// or https:// and a host, found 'ftp://x'"),  # noqa: E501 - the same
+    ],
+)  # fmt: skip
+def test_one_mistake_is_one_line(tmp_path, text, expected):
+    assert faults(tmp_path, text) == [expected]
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\\nb", "\\u001b[31mred", "\\u202eevil", "\\u0000", "n" * 101])
+def test_a_name_that_would_move_a_cursor_or_fill_a_page_is_refused(tmp_path, name):
+    (said,) = faults(tmp_path, f'[apis."{name}"]')
+    assert "a name is printable, not empty, and at most 100 characters long" in said
+    assert said.isprintable()
+
+
+def test_a_name_with_markup_is_a_name(tmp_path):
+    assert list(get(tmp_path, '[apis."<b>x</b>"]\n[apis."a.b"]\n').settings.apis) == ["<b>x</b>", "a.b"]
+    shown = [row["path"] for row in rows(get(tmp_path))]
+    assert 'apis."<b>x</b>".priority' in shown
+    assert 'apis."a.b".priority' in shown
+
+
+def test_faults_of_single_values_do_not_hide_those_of_the_whole_tree(tmp_path):
+    text = """\
+[apis.a]
+base_url = "ftp://x"
+priority = "1"
+headers = {good = 1, "b c" = "x"}
+auth = {kind = "bearer", keys = [1]}
+[[apis.a.outcomes]]
+class = "quotas"
+pattern = "("
+[apis.b]
+timeout = -1
+[routes.r]
+apis = ["b", "c", 3]
+[routes.s]
+apis = ["b", "b", "c"]
+deadline = "soon"
+"""
+    assert [said.partition(": ")[2].partition(":")[0] for said in faults(tmp_path, text)] == [
+        "apis.a.base_url",
+        "apis.a.priority",
+        "apis.a.headers.good",
+        'apis.a.headers."b c"',
+        "apis.a.auth.keys[0]",
+        "apis.a.outcomes[0].class",
+        "apis.b.timeout.attempt",
+        "routes.r.apis[2]",
+        "routes.s.apis[1]",
+        "routes.s.apis[2]",
+        "routes.s.deadline",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("env", "overrides", "expected"),
+    [
+        ({"UNDERSTUDY__ALERTS__ERROR_RATE": "5"}, (), "env:UNDERSTUDY__ALERTS__ERROR_RATE: alerts: unknown key"),
+        ({"UNDERSTUDY__STORAGE__URL": "x"}, (), "env:UNDERSTUDY__STORAGE__URL: storage: unknown key"),
+        ({"UNDERSTUDY__CHANNELS__SLACK__URL": "x"}, (), "env:UNDERSTUDY__CHANNELS__SLACK__URL: channels: unknown key"),
+        ({}, ("channels.slack=1",), "command line: channels: unknown key"),
+        ({}, ("environments.dev.log.level=DEBUG",), "command line: environments: the tables of environments stand in files only"),  # noqa: E501 - one row, one mistake
+        ({"UNDERSTUDY__": "1"}, (), "env:UNDERSTUDY__: expected a name such as UNDERSTUDY__APIS__NAME__TIMEOUT"),
+        ({"UNDERSTUDY__" + "A__" * 4000 + "A": "1"}, (), "a.a.a: is nested too deeply"),
+        ({}, ("a." * 4000 + "a=1",), "command line: a.a.a: is nested too deeply"),
+        ({"UNDERSTUDY__LOG__FILE": "\udcff"}, (), "env:UNDERSTUDY__LOG__FILE: log.file: is not UTF-8 text, found '\\udcff'"),  # noqa: E501 - the same
+        ({"UNDERSTUDY__\x1b[31m__X": "1"}, (), 'env:UNDERSTUDY__\\x1b[31m__X: "\\x1b[31m": unknown key'),
+        ({"UNDERSTUDY__SERVICE__PORT": "٣"}, (), "env:UNDERSTUDY__SERVICE__PORT: service.port: expected a whole number, found '٣'"),  # noqa: E501 - the same
+        ({"SMTP_PASSWORD_FILE": "gone"}, (), "env:SMTP_PASSWORD_FILE: the secret's file gone cannot be read: no such file or directory"),  # noqa: E501 - the same
+    ],
+)  # fmt: skip
+def test_a_variable_or_an_override_is_judged_like_a_file(tmp_path, env, overrides, expected):
+    (said,) = faults(tmp_path, None, env, overrides)
+    assert said.endswith(expected)
+
+
+@pytest.mark.parametrize("name", ["understudy.toml", ".env"])
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda file: file.mkdir(), "is a directory, not a file"),
+        (lambda file: file.symlink_to("gone"), "cannot be read: no such file or directory"),
+        (lambda file: file.symlink_to(file.name), "cannot be read: too many levels of symbolic links"),
+        (lambda file: file.symlink_to("/dev/zero"), "is not a regular file"),
+        (os.mkfifo, "is not a regular file"),
+        (lambda file: file.write_bytes(b"\xff\xfe\0"), "is not UTF-8 text (byte 0)"),
+    ],
+)
+def test_what_is_no_file_that_can_be_read_is_told_and_not_taken_for_absent(tmp_path, name, make, expected):
+    make(tmp_path / name)
+    assert faults(tmp_path) == [f"{name}: {expected}"]
+
+
+def test_a_folder_of_files_that_is_none_is_told(tmp_path):
+    (tmp_path / "understudy.d").write_text("")
+    assert faults(tmp_path) == ["understudy.d: cannot be read: not a directory"]
+
+
+def test_what_editors_leave_beside_a_file_is_not_read(tmp_path):
+    folder = tmp_path / "understudy.d"
+    folder.mkdir()
+    (folder / ".#a.toml").symlink_to("someone@somewhere.1234")
+    (folder / ".a.toml.swp").write_bytes(b"\xff")
+    (folder / "a.toml~").write_text("nonsense")
+    assert get(tmp_path).settings.apis == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'auth = "hunter2hunter2"',
+        'auth = {kind = "bearer", keys = "hunter2hunter2", oops = 1}',
+        'auth = {kind = "hunter", keys = ["hunter2hunter2"]}',
+        'auth = {kind = "bearer", keys = [["hunter2hunter2"]]}',
+        'auth = {kind = "token_request", keys = ["k"], token_url = "ftp://hunter2hunter2"}',
+        'headers = {"X-Key:" = "hunter2hunter2"}',
+        'headers = {"X-Key" = "hunter2hunter2\\r\\n"}',
+        'api_key = "hunter2hunter2"',
+        "api_key = hunter2hunter2",
+        'auth = {keys = ["hunter2hunter2" "x"]}',
+    ],
+)
+def test_no_fault_shows_a_secret(tmp_path, text):
+    assert "hunter2" not in "".join(faults(tmp_path, API + text))
+    with pytest.raises(ConfigError) as caught:
+        get(tmp_path)
+    assert "hunter2" not in repr(caught.value) + str(caught.value)
+
+
+def test_keys_may_stand_one_a_line_in_a_secret_file(tmp_path):
+    (tmp_path / "keys").write_text("first-key\nsecond-key\n")
+    loaded = get(tmp_path, API, {"UNDERSTUDY__APIS__A__AUTH__KEYS_FILE": "keys"})
+    assert [key.value.reveal() for key in loaded.settings.apis["a"].auth.keys] == ["first-key", "second-key"]
+    assert loaded.warnings == ("API a has keys, but its auth.kind is 'none', so no request carries one",)
+
+
+def test_a_key_that_is_a_number_is_a_key(tmp_path):
+    keys = get(tmp_path, API, {"UNDERSTUDY__APIS__A__AUTH__KEYS": "123456"}).settings.apis["a"].auth.keys
+    assert [key.value.reveal() for key in keys] == ["123456"]
+
+
+def test_what_an_overlay_leaves_to_the_variables_of_its_day_is_no_fault_today(tmp_path):
+    text = API + '[environments.production.apis.a.auth]\nkind = "bearer"\n'
+    assert get(tmp_path, text).settings.apis["a"].auth.kind == "none"
+    assert "needs at least one key" in faults(tmp_path, text, {"ENVIRONMENT": "production"})[0]
+
+
+def test_overlays_of_several_files_go_over_all_files(tmp_path):
+    (tmp_path / "understudy.d").mkdir()
+    (tmp_path / "understudy.d" / "a.toml").write_text("[apis.a]\npriority = 3\n[environments.prod.apis.a]\nprice = 2\n")
+    settings = get(tmp_path, API + "[environments.prod.apis.a]\npriority = 9\n", {"ENVIRONMENT": "prod"}).settings
+    assert (settings.apis["a"].priority, settings.apis["a"].price) == (9, 2)
+
+
+def test_forty_thousand_keys_are_read_in_time_that_grows_with_their_number(tmp_path):
+    # 480 s before each key was merged by itself: a day's work for a file that an editor saved.
+    text = "".join(f"[apis.a{number}]\npriority = 2\nprice = 1\n" for number in range(20_000))
+    assert len(get(tmp_path, text).settings.apis) == 20_000
