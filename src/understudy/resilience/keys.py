@@ -14,8 +14,9 @@ from understudy.core.options import Doc, Options
 from understudy.core.secrets import Secret
 from understudy.core.types import Mode, OutcomeClass
 
+from .limit_reader import LimitReader
 from .limiter import RateLimiter
-from .limits import LimitInfo, parse_limits
+from .limits import LimitInfo
 from .outcome_table import SUCCESS, Outcome
 from .presets import preset_for
 from .quota import RECHECK_PLAN, Account, QuotaLedger
@@ -34,6 +35,11 @@ THROTTLE_CAP: Final = 60.0
 #: An API whose first answers tell no limits is looked at again in one answer of so many.
 LOOK_EVERY: Final = 32
 _FIRST_LOOKS: Final = 3
+#: While every limit leaves room for that many calls, one response in so many is read, and each that comes
+#: later than so many seconds after the last one read. What is left is then known to within `PASS_OVER` calls.
+ROOM: Final = 256
+PASS_OVER: Final = 15
+LOOK_AGAIN: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +126,7 @@ class KeyPool:
         self._picks = 0
         self._looks = _FIRST_LOOKS
         self._skip = 0
+        self._look_at = -math.inf
         self._keys: list[Key] = []
         self._misconfigured = False
         self._rate: RateLimitOptions | None = None
@@ -129,8 +136,9 @@ class KeyPool:
         rate = options.rate_limit
         limited_as_before = self._rate is rate or self._rate == rate
         self._rate = rate
+        self._skip = 0
         self._quota = options.quota
-        self._preset = preset_for(options)
+        self._reader = LimitReader(options.quota, preset_for(options))
         hub = options.hub or urlsplit(options.base_url).netloc or self.api
         old, self._keys = self._keys, []
         wanted = [(entry.value, entry.alias or f"key{n}", entry) for n, entry in enumerate(options.auth.keys, 1)]
@@ -178,9 +186,18 @@ class KeyPool:
             RateLimited, QuotaExhausted, KeysUnavailable: no key is usable; `retry_after` tells until when.
         """
         first = self._first
-        if self._plain and not first.account.buckets and not exclude:
-            first.account.in_flight += 1
-            return first
+        if self._plain and not exclude:
+            account = first.account
+            if account.spare:
+                account.spare -= 1
+                account.in_flight += 1
+                return first
+            if not account.buckets:
+                account.in_flight += 1
+                return first
+            if not account.refusal(self._now(), critical)[0]:
+                account.begin()
+                return first
         return self._pick(critical, exclude)
 
     def _pick(self, critical: bool, exclude: Collection[Key]) -> Key:
@@ -260,16 +277,22 @@ class KeyPool:
     def settle(self, key: Key, outcome: Outcome, status: int | None, headers: Mapping[str, str] | None = None) -> None:
         """Take in how the attempt with `key` ended, and what its response tells of limits."""
         account = key.account
-        if outcome is SUCCESS and self._skip and self._plain and not account.buckets:
+        if outcome is SUCCESS and self._skip and self._plain and self._now() < self._look_at:
             self._skip -= 1
+            if account.buckets:
+                account.unread += 1
             if account.in_flight:
                 account.in_flight -= 1
             return
-        limits = self._told(headers) if headers and self._quota.mode is not Mode.OFF else []
+        limits = self._told(headers, account) if headers and self._quota.mode is not Mode.OFF else []
         account.end(outcome.executed, limits)
         if outcome is SUCCESS:
-            if key.resting:
-                self._cleared(key)
+            if not self._plain:
+                if key.resting:
+                    self._cleared(key)
+            elif limits and account.ample(ROOM):
+                account.spare = self._skip = PASS_OVER
+                self._look_at = self._now() + LOOK_AGAIN
             return
         now = self._now()
         match outcome.kind:
@@ -284,14 +307,14 @@ class KeyPool:
                 self._event("key.billing", key, reason=outcome.reason, seconds=outcome.retry_after)
         self._replain()
 
-    def _told(self, headers: Mapping[str, str]) -> list[LimitInfo]:
-        limits = parse_limits(headers, self._quota, self._clock.time(), self._preset)
+    def _told(self, headers: Mapping[str, str], account: Account) -> list[LimitInfo]:
+        limits = self._reader.read(headers, self._clock.time())
         if limits:
             self._looks, self._skip = _FIRST_LOOKS, 0
         elif self._looks > 1:
             self._looks -= 1
-        else:
-            self._skip = LOOK_EVERY - 1
+        elif not account.buckets:
+            self._skip, self._look_at = LOOK_EVERY - 1, math.inf
         return limits
 
     def abandoned(self, key: Key) -> None:
@@ -399,7 +422,8 @@ class KeyPool:
         for account in {id(key.account): key.account for key in self._keys}.values():
             for bucket in account.buckets.values():
                 bucket.roll(now)
-                left = None if bucket.observed is None else max(0, int(bucket.observed - account.in_flight))
+                taken = account.in_flight + account.unread
+                left = None if bucket.observed is None else max(0, int(bucket.observed - taken))
                 reset = None if bucket.reset_at is None else round(bucket.reset_at - now, 3)
                 shown.append(
                     {

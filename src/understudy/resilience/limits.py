@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .retry_after import QUOTA_CAP, date, duration, header, number
 
@@ -29,12 +28,11 @@ _PARAM = re.compile(r";\s*([a-z]{1,8})\s*=\s*(\d{1,15})")
 _DRAFT = re.compile(r"\b(limit|remaining|reset)\s*=\s*(\d{1,15})")
 
 
-@dataclass(frozen=True, slots=True)
-class LimitInfo:
+class LimitInfo(NamedTuple):
     """One limit as a response tells it. `reset_after` and `window` in seconds; None: not told.
 
     `object` names what is counted (`requests`, `tokens`; empty where the header names nothing); `plan`
-    says that it is known to be a plan's quota rather than a rate.
+    says that it is known to be a plan's quota rather than a rate. A tuple, because each response makes some.
     """
 
     object: str
@@ -68,8 +66,13 @@ def reset_seconds(text: str, now_wall: float) -> float | None:
     elif value < 1e9:
         told = value
     else:
-        told = (value / 1000.0 if value >= 1e11 else value) - now_wall
+        told = seconds_until(value, now_wall)
     return min(told, QUOTA_CAP) if told is not None and told >= 0 else None
+
+
+def seconds_until(moment: float, now_wall: float) -> float:
+    """Seconds until a moment that is told in epoch seconds, or in epoch milliseconds."""
+    return (moment / 1000.0 if moment >= 1e11 else moment) - now_wall
 
 
 def count(text: str) -> float | None:
@@ -90,7 +93,7 @@ def parse_limits(
     for name, value in headers.items():
         if "imit" not in name and "IMIT" not in name:
             continue
-        slot = _slot(name.lower() if len(name) <= 128 else "")
+        slot = slot_of(name)
         if slot is None or len(value) > _MAX_VALUE:
             continue
         if slot[1] == "structured":
@@ -109,13 +112,20 @@ def parse_limits(
         if own is not None:
             limits[""] = own
     if preset is not None and preset.named_limits_are_plans:
-        return [replace(info, plan=True) if name else info for name, info in limits.items()]
+        return [info._replace(plan=True) if name else info for name, info in limits.items()]
     return list(limits.values())
+
+
+def slot_of(name: str) -> tuple[str, str] | None:
+    """Object and field that a header stands for, whatever its case; None when it is no limit header.
+
+    The field is `limit`, `remaining`, `reset` or `after`, or `structured` for the IETF fields.
+    """
+    return _slot(name.lower()) if len(name) <= 128 else None
 
 
 @lru_cache(maxsize=1024)
 def _slot(name: str) -> tuple[str, str] | None:
-    """Object and field that a header name stands for; None when it is no limit header."""
     if name in ("ratelimit", "ratelimit-policy"):
         return name, "structured"
     match = _NAME.match(name)
@@ -154,9 +164,14 @@ def _info(name: str, fields: Mapping[str, str], now_wall: float) -> LimitInfo | 
         reset = reset_seconds(fields["after"], now_wall)
     window = window_of(name)
     if window is None and "limit" in fields:
-        params = dict(_PARAM.findall(fields["limit"]))
-        window = float(params["w"]) if "w" in params else None
+        window = window_in(fields["limit"])
     return LimitInfo(name, limit, remaining, reset, window)
+
+
+def window_in(limit: str) -> float | None:
+    """The window that the value of a limit tells: `100;w=60`."""
+    params = dict(_PARAM.findall(limit)) if ";" in limit else {}
+    return float(params["w"]) if "w" in params else None
 
 
 def _structured(values: Mapping[str, str]) -> dict[str, LimitInfo]:
@@ -180,8 +195,8 @@ def _structured(values: Mapping[str, str]) -> dict[str, LimitInfo]:
         name = quoted or ("" if token.isdigit() else token)
         if name in found and "w" in values_of:
             limit = values_of.get("q") or (token if token.isdigit() else None)
-            found[name] = replace(
-                found[name], window=float(values_of["w"]), limit=float(limit) if limit else found[name].limit
+            found[name] = found[name]._replace(
+                window=float(values_of["w"]), limit=float(limit) if limit else found[name].limit
             )
     return found
 

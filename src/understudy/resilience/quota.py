@@ -101,10 +101,10 @@ class Bucket:
         rise = (info.remaining or 0.0) - (self.observed or 0.0)
         return rise > max(10.0, 0.05 * (self.limit or 0.0)) + in_flight
 
-    def used(self) -> None:
-        """An executed call whose response told nothing."""
+    def used(self, calls: int) -> None:
+        """Executed calls whose responses told nothing."""
         if self.observed is not None:
-            self.observed = max(0.0, self.observed - 1.0)
+            self.observed = max(0.0, self.observed - calls)
 
     def roll(self, now: float) -> None:
         """Forget what was known when the window has ended."""
@@ -137,12 +137,16 @@ class Bucket:
 class Account:
     """What several keys of one account share at one API: its buckets and its calls in flight."""
 
-    __slots__ = ("_clock", "_config", "buckets", "id", "in_flight", "options")
+    __slots__ = ("_clock", "_config", "buckets", "id", "in_flight", "options", "spare", "unread")
 
     def __init__(self, ident: tuple[str, str, str], options: QuotaOptions, clock: Clock) -> None:
         self.id = ident
         self._clock = clock
         self.in_flight = 0
+        #: Calls whose responses were not read since the last one that was: taken, and not told to the buckets.
+        self.unread = 0
+        #: Calls that may begin before anything here has to be looked at again.
+        self.spare = 0
         self.buckets: dict[tuple[str, float], Bucket] = {}
         self.options = options
         self._config: Bucket | None = None
@@ -152,6 +156,7 @@ class Account:
         """Follow changed options; what headers told stays."""
         changed = (options.limit, options.window) != (self.options.limit, self.options.window)
         self.options = options
+        self.spare = 0
         if self._config is not None and changed:
             self.buckets.pop(("configured", 0.0), None)
             self._config = None
@@ -165,6 +170,8 @@ class Account:
     def begin(self) -> None:
         """A call goes out: it counts against what is left until its response says more."""
         self.in_flight += 1
+        if self.spare:
+            self.spare -= 1
         config = self._config
         if config is not None:
             now = self._clock.monotonic()
@@ -176,18 +183,37 @@ class Account:
 
     def end(self, executed: bool, limits: Iterable[LimitInfo] = ()) -> None:
         """The call is over; `executed` False gives its unit back, `limits` is what the response told."""
-        self.in_flight = max(0, self.in_flight - 1)
+        if self.in_flight:
+            self.in_flight -= 1
         if not self.buckets and not limits:
             return
         now = self._clock.monotonic()
         told = {id(self._observe(info, now)) for info in limits}
+        used = 1 if executed else 0
+        if told:
+            used += self.unread
+            self.unread = self.spare = 0
+        if len(told) == len(self.buckets):
+            return  # the response told of every limit, as most do
         for bucket in self.buckets.values():
             bucket.roll(now)
-            if executed and id(bucket) not in told:
-                bucket.used()
+            if id(bucket) not in told:
+                bucket.used(used)
+
+    def ample(self, calls: int) -> bool:
+        """Whether so many calls can come and go without any limit that is known having a say."""
+        if self._config is not None:
+            return False  # its window begins anew when a call begins
+        taken = self.in_flight + self.unread + calls
+        for bucket in self.buckets.values():
+            kept = self.options.reserve * bucket.limit if bucket.plan and bucket.limit else 0.0
+            if bucket.observed is None or bucket.observed - kept < taken:
+                return False
+        return True
 
     def spent_until(self, until: float) -> None:
         """Nothing is left until that monotonic time: inferred from a refusal that named no limit."""
+        self.spare = 0
         bucket = self.buckets.get(("inferred", 0.0))
         if bucket is None:
             bucket = self.buckets["inferred", 0.0] = Bucket("inferred", None, plan=True, source="429")
@@ -217,7 +243,7 @@ class Account:
             bucket.roll(now)
             if bucket.observed is None or (self.options.allow_overage and bucket.plan and bucket.source != "429"):
                 continue
-            left = bucket.observed - self.in_flight
+            left = bucket.observed - self.in_flight - self.unread
             if left < 1.0:
                 until = bucket.recheck(now) if bucket.observed < 1.0 else now + RECHECK_BUSY
                 found = ("quota" if bucket.plan else "rate", until)
@@ -234,14 +260,15 @@ class Account:
         for bucket in self.buckets.values():
             bucket.roll(now)
             if bucket.observed is not None:
-                left.append(bucket.observed - self.in_flight)
+                left.append(bucket.observed - self.in_flight - self.unread)
         return max(0, int(min(left))) if left else None
 
     def pressure(self, now: float) -> float:
         """The highest pressure of its limits, 0 to 10."""
         for bucket in self.buckets.values():
             bucket.roll(now)
-        return max((bucket.pressure(self.in_flight, now) for bucket in self.buckets.values()), default=0.0)
+        taken = self.in_flight + self.unread
+        return max((bucket.pressure(taken, now) for bucket in self.buckets.values()), default=0.0)
 
     def forecast(self, now: float) -> list[Forecast]:
         """The limits that will be spent before their reset."""
@@ -259,6 +286,7 @@ class Account:
 
     def restore(self, row: Mapping[str, Any], reset_at: float | None, now: float) -> None:
         """Take over one exported limit, unless more is known already."""
+        self.spare = 0
         key = (row["object"], 0.0 if row["source"] == "config" else row["window"] or 0.0)
         bucket = self.buckets.get(key)
         if bucket is None:
@@ -319,7 +347,8 @@ class QuotaLedger:
                     {
                         "hub": hub, "api": api, "group": group, "object": bucket.object, "window": bucket.window,
                         "plan": bucket.plan, "source": bucket.source, "limit": bucket.limit,
-                        "remaining": bucket.observed, "observed_at": bucket.observed_at + offset,
+                        "remaining": max(0.0, bucket.observed - account.unread),
+                        "observed_at": bucket.observed_at + offset,
                         "reset_at": None if bucket.reset_at is None else bucket.reset_at + offset,
                     }
                 )  # fmt: skip
