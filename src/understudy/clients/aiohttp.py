@@ -158,9 +158,10 @@ class AiohttpClient:
     async def _connect(
         self, session: _Session, wire: _Request, request: HttpRequest, flight: Flight, host: str
     ) -> tuple[Any, bool]:
-        """A connection for `wire`, and whether it has served before."""
+        """A connection for `wire`, and whether it has served before; the wheel still watches `flight` then."""
         fault: TransportError
-        flight.connecting(request.connect_timeout)
+        connection: Any = None
+        flight.connecting(request.connect_timeout, asyncio.current_task(session.loop))
         try:
             connector = session.fresh if request.fresh else session.connector
             connection = await connector.connect(wire, [], _NO_LIMITS)
@@ -175,7 +176,7 @@ class AiohttpClient:
             fault = connect_fault(error, host)
         else:
             if flight.fired and not flight.withdraw_cancel():
-                connection.close()
+                _drop(flight, None, connection)
                 raise asyncio.CancelledError
             protocol = connection.protocol
             reused = getattr(protocol, _SERVED, False)
@@ -183,8 +184,8 @@ class AiohttpClient:
                 setattr(protocol, _SERVED, True)
             return connection, reused
         finally:
-            flight.task = None
-            session.wheel.unwatch(flight)
+            if connection is None:
+                flight.over()
         raise fault
 
 

@@ -41,9 +41,9 @@ class Flight:
         #: What the caller's own body iterator raised.
         self.upload_fault: BaseException | None = None
 
-    def connecting(self, limit: float) -> None:
+    def connecting(self, limit: float, task: asyncio.Task[Any] | None) -> None:
         """The current task waits for a connection."""
-        self.task = task = asyncio.current_task()
+        self.task = task
         if task is not None:
             self._cancels = task.cancelling()
         self._wheel.watch(self, limit)
@@ -53,7 +53,8 @@ class Flight:
         return self.fired and self.task is not None and self.task.uncancel() <= self._cancels
 
     def awaiting(self, protocol: Any) -> None:
-        """The head of the response is waited for."""
+        """There is a connection; the head of the response is waited for."""
+        self.task = None
         self._protocol = protocol
         self._wheel.watch(self, self._idle)
 
@@ -69,7 +70,7 @@ class Flight:
     def over(self) -> None:
         """Nothing more is expected."""
         self._wheel.unwatch(self)
-        self._protocol = self._content = None
+        self.task = self._protocol = self._content = None
 
     def upload(self, body: BodyFactory) -> AsyncIterator[bytes]:
         """The pieces of a request body; each is progress, and the caller's own errors are kept."""
@@ -127,7 +128,7 @@ class AiohttpResponse:
         """Case-insensitive; values of a repeated name joined by `, `."""
         if self._headers is None:
             headers = self._answer.headers
-            self._headers = headers if len({name.lower() for name in headers}) == len(headers) else _joined(headers)
+            self._headers = headers if len(set(map(str.lower, headers))) == len(headers) else _joined(headers)
         return self._headers
 
     @property
@@ -177,8 +178,10 @@ class AiohttpResponse:
 
     def _finish(self) -> None:
         self._flight.over()
-        # Closes the connection unless the end of the body has already given it back.
-        self._answer.close()
+        answer = self._answer
+        # The end of the body has usually closed the answer and given the connection back already.
+        if answer.connection is not None or not answer.closed:
+            answer.close()
 
     async def _pieces(self) -> Any:
         self._read = True

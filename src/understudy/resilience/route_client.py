@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any, Final
 from uuid import uuid4
 
@@ -13,10 +13,12 @@ from understudy.core.http import BodyFactory, HttpClient
 from understudy.core.types import Explanation, Verdict
 
 from .auth import Authenticator
+from .bulkhead import Bulkhead
 from .call import Call, First, Result
 from .deadline import EXPIRED, IDLE, SCOPE, ended_by_us, running_task
 from .fallback import NOTHING, FallbackManager
 from .http_source import HttpSource, Query, build, check_path, encode_params
+from .keys import Key
 from .plan import Plan, prepare
 from .registry import Api, Route
 from .retry import is_safe
@@ -99,31 +101,31 @@ class RouteClient:
         self._plan: Plan | None = None
         self._plans_version = -1
 
-    async def get(self, path: str = "/", **options: Any) -> Response:
+    def get(self, path: str = "/", **options: Any) -> Coroutine[Any, Any, Response]:
         """`request("GET", …)`."""
-        return await self.request("GET", path, **options)
+        return self.request("GET", path, **options)
 
-    async def head(self, path: str = "/", **options: Any) -> Response:
+    def head(self, path: str = "/", **options: Any) -> Coroutine[Any, Any, Response]:
         """`request("HEAD", …)`."""
-        return await self.request("HEAD", path, **options)
+        return self.request("HEAD", path, **options)
 
-    async def post(self, path: str = "/", **options: Any) -> Response:
+    def post(self, path: str = "/", **options: Any) -> Coroutine[Any, Any, Response]:
         """`request("POST", …)`."""
-        return await self.request("POST", path, **options)
+        return self.request("POST", path, **options)
 
-    async def put(self, path: str = "/", **options: Any) -> Response:
+    def put(self, path: str = "/", **options: Any) -> Coroutine[Any, Any, Response]:
         """`request("PUT", …)`."""
-        return await self.request("PUT", path, **options)
+        return self.request("PUT", path, **options)
 
-    async def patch(self, path: str = "/", **options: Any) -> Response:
+    def patch(self, path: str = "/", **options: Any) -> Coroutine[Any, Any, Response]:
         """`request("PATCH", …)`."""
-        return await self.request("PATCH", path, **options)
+        return self.request("PATCH", path, **options)
 
-    async def delete(self, path: str = "/", **options: Any) -> Response:
+    def delete(self, path: str = "/", **options: Any) -> Coroutine[Any, Any, Response]:
         """`request("DELETE", …)`."""
-        return await self.request("DELETE", path, **options)
+        return self.request("DELETE", path, **options)
 
-    async def request(
+    def request(
         self,
         method: str,
         path: str = "/",
@@ -138,7 +140,7 @@ class RouteClient:
         critical: bool = False,
         stream: bool = False,
         default: Any = NOTHING,
-    ) -> Response:
+    ) -> Coroutine[Any, Any, Response]:
         """Ask the route; `path` is appended to the base URL of the API that serves.
 
         `deadline` is seconds for the whole call. `idempotent` marks a POST or PATCH that may be
@@ -162,6 +164,19 @@ class RouteClient:
         sent = headers if headers is not None and not extra else {**extra, **(headers or _NO_HEADERS)}
         key = uuid4().hex if idempotency_key is True else idempotency_key or ""
         query = Query(method.upper(), path, encode_params(params), sent, body, stream, key)
+        # A coroutine is made only once, below: each one around another costs every call a little.
+        return self._serve(query, deadline, critical, repeatable, idempotent, default)
+
+    async def _serve(
+        self,
+        query: Query,
+        deadline: float | None,
+        critical: bool,
+        repeatable: bool,
+        idempotent: bool,
+        default: Any,
+    ) -> Response:
+        """One attempt on the API that the plan names; whatever goes wrong is handed to the pipeline."""
         plan = self._plan
         scope = SCOPE.get()
         manager = self._manager
@@ -169,7 +184,7 @@ class RouteClient:
             scope = manager.enter()
         if (
             plan is None
-            or stream
+            or query.stream
             or not plan.quick
             or deadline is not None
             or critical
@@ -177,28 +192,15 @@ class RouteClient:
             or self._plans_version != manager.plans_version
             or scope.limit != IDLE
             or (started := self._now()) >= plan.expires
+            or (key := _admitted(plan.api, bulkhead := plan.api.bulkhead)) is None
         ):
             return await self._request(query, deadline, critical, repeatable, idempotent, default)
-        return await self._by_plan(query, plan, scope, started, idempotent, default)
-
-    async def _by_plan(
-        self, query: Query, plan: Plan, scope: Any, started: float, idempotent: bool, default: Any
-    ) -> Response:
-        """One attempt on the API that the plan names; whatever goes wrong is handed to the pipeline."""
         api = plan.api
-        bulkhead = api.bulkhead
-        try:
-            key = api.keys.pick()
-        except Rejected:
-            return await self._request(query, None, False, True, idempotent, default)
-        if bulkhead is not None and not bulkhead.try_acquire():
-            api.keys.give_back(key)
-            return await self._request(query, None, False, True, idempotent, default)
         if not plan.wheel.armed:
             plan.wheel.arm()
         scope.limit = started + plan.limit
         api.in_flight += 1
-        response = None
+        response: Any = None
         error: BaseException | None = None
         try:
             request = build(query, api, 1)
@@ -208,32 +210,34 @@ class RouteClient:
             response = await self._http.send(request)
         except BaseException as caught:  # noqa: BLE001 - classified by the pipeline, or raised again there
             error = caught
-        finally:
-            api.in_flight -= 1
-            if bulkhead is not None:
-                bulkhead.release()
+        api.in_flight -= 1
+        if bulkhead is not None:
+            bulkhead.release()
         seconds = self._now() - started
-        if error is None and response is not None:
-            outcome = api.classifier.response(
-                response.status, response.headers, response.body, self._clock.time(), query.method
-            )
-            api.keys.settle(key, outcome, response.status, response.headers)
-            if scope.limit == EXPIRED:
-                ended_by_us(scope, 0)
-            scope.limit = IDLE
-            if outcome.verdict is Verdict.SUCCESS:
-                plan.append(seconds)
-                return Response(response, api.name, lambda: self._clean(plan, started, seconds))
-            first = First(plan.binding, seconds, None, response, outcome, key)
-        else:
+        if error is not None:
             api.keys.abandoned(key)
-            assert error is not None  # noqa: S101 - there is a response or an error; for the type checker
-            first = First(plan.binding, seconds, self._manager.unmask(scope, error, plan, seconds), key=key)
+            first = First(plan.binding, seconds, manager.unmask(scope, error, plan, seconds), key=key)
+            return await self._go_on(query, plan, started, first, idempotent, default)
+        headers = response.headers
+        outcome = api.classifier.response(response.status, headers, response.body, self._clock.time(), query.method)
+        api.keys.settle(key, outcome, response.status, headers)
+        if scope.limit == EXPIRED:
+            ended_by_us(scope, 0)
+        scope.limit = IDLE
+        if outcome.verdict is Verdict.SUCCESS:
+            plan.append(seconds)
+            return Response(response, api.name, lambda: self._clean(plan, started, seconds))
+        first = First(plan.binding, seconds, None, response, outcome, key)
+        return await self._go_on(query, plan, started, first, idempotent, default)
+
+    async def _go_on(
+        self, query: Query, plan: Plan, started: float, first: First, idempotent: bool, default: Any
+    ) -> Response:
+        """Hand a first attempt that did not succeed to the pipeline."""
         self._plan = None
         call = self._call(query, None, False, True, idempotent, default, started)
         call.candidates = list(plan.candidates)
-        result = await self._manager.run(call, first)
-        return self._response(result)
+        return self._response(await self._manager.run(call, first))
 
     async def _request(
         self,
@@ -295,6 +299,18 @@ class RouteClient:
 
     def _clean(self, plan: Plan, started: float, seconds: float) -> Explanation:
         return self._manager.clean_explanation(plan, self.route, started, seconds)
+
+
+def _admitted(api: Api, bulkhead: Bulkhead | None) -> Key | None:
+    """The key of an attempt that may go out at once, a place in the bulkhead taken; None when it must wait."""
+    try:
+        key = api.keys.pick()
+    except Rejected:
+        return None
+    if bulkhead is not None and not bulkhead.try_acquire():
+        api.keys.give_back(key)
+        return None
+    return key
 
 
 def _body(json: Any, data: Any) -> tuple[bytes | BodyFactory | None, bool, dict[str, str]]:
