@@ -168,13 +168,7 @@ class RouteClient:
         return self._serve(query, deadline, critical, repeatable, idempotent, default)
 
     async def _serve(
-        self,
-        query: Query,
-        deadline: float | None,
-        critical: bool,
-        repeatable: bool,
-        idempotent: bool,
-        default: Any,
+        self, query: Query, deadline: float | None, critical: bool, repeatable: bool, idempotent: bool, default: Any
     ) -> Response:
         """One attempt on the API that the plan names; whatever goes wrong is handed to the pipeline."""
         plan = self._plan
