@@ -39,6 +39,7 @@ def faults(folder: Path, text: str | bytes | None = None, env=None, overrides=()
         ("[" + ".".join(["x"] * 3000) + "]", "understudy.toml: x.x.x: is nested too deeply"),
         (API + "priority = " + "9" * 5000, "understudy.toml:3: holds a number that is too long to be read"),
         ("[apis.a]\n[apis.a]\n", "understudy.toml:2: TOML syntax, column 8: Cannot declare (…, …) twice"),
+        (API + "quota = 1" + "0" * 400, "understudy.toml:3: apis.a.quota.limit: expected at most 1e+15, found 1" + "0" * 118 + "…"),  # noqa: E501 - one row, one mistake
         (API + "price = nan", "understudy.toml:3: apis.a.price: expected a finite number, found nan"),
         (API + "timeout = inf", "understudy.toml:3: apis.a.timeout.attempt: expected a finite number, found inf"),
         (API + "price = 2020-01-01", "understudy.toml:3: apis.a.price: no date or time is expected here, found '2020-01-01'"),  # noqa: E501 - one row, one mistake

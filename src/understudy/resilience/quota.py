@@ -27,7 +27,9 @@ class QuotaOptions(Options):
     """The plan behind a key. What the API's own headers say overrides it."""
 
     mode: Annotated[Mode, Doc("off, observe or enforce")] = Mode.ENFORCE
-    limit: Annotated[int | None, at.Ge(1), Doc("calls in one window; none: learn it from headers", "calls")] = None
+    limit: Annotated[
+        int | None, at.Ge(1), at.Le(10**15), Doc("calls in one window; none: learn it from headers", "calls")
+    ] = None
     window: Annotated[Literal["second", "minute", "hour", "day", "month"], Doc("the window the limit is meant for")] = (
         "month"
     )
