@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import inf, nan
 from typing import Any
@@ -17,6 +17,7 @@ from understudy.core.types import Attribution, Explanation, OutcomeClass
 
 from .collector import Collector
 from .ledger import Ledger
+from .requestlog import RequestLog
 from .series import Series, Tap
 from .summary import Cumulative, Point, Snapshot
 from .text import harmless, one_line
@@ -52,6 +53,8 @@ class PerformanceMonitor:
         self._appends: dict[str, Callable[[float], None]] = {}
         self._lock = threading.Lock()
         self._collector: Collector | None = None
+        #: Keeps single calls; None while nothing is kept.
+        self.request_log: RequestLog | None = None
         self._owner: int | None = None
         self._driven_at = -inf
         self._drainer: threading.Thread | None = None
@@ -98,10 +101,12 @@ class PerformanceMonitor:
         collector = self._collector
         return None if collector is None else partial(collector.attempts, ledger.name, route)
 
-    def called(self, record: Explanation) -> None:
-        """A call that left the prepared path has ended; the route's history counts it."""
+    def called(self, record: Explanation, endpoint: str, causes: Mapping[str, BaseException]) -> None:
+        """A call that left the prepared path has ended: for the route's history and the request log."""
         if self._collector is not None:
             self._collector.called(record)
+        if self.request_log is not None:
+            self.request_log.take(record, endpoint, causes)
 
     def record_request_start(self, name: str) -> None:
         """A request to `name` begins; `in_flight` counts it until a success or failure is recorded."""

@@ -131,7 +131,8 @@ def _apply(query: RequestQuery, term: _Term, now: float) -> RequestQuery:
 
 
 def _with(query: RequestQuery, field: str, value: Any) -> RequestQuery:
-    return replace(query, **{field: value})
+    changed: RequestQuery = replace(query, **{field: value})
+    return changed
 
 
 def _names(field: str, excluded: str = "") -> Callable[[RequestQuery, _Term, float], RequestQuery]:
@@ -241,7 +242,7 @@ def _text(query: RequestQuery, term: _Term, now: float) -> RequestQuery:
     return replace(query, text=(*query.text, _plain(term)))
 
 
-_NAMES: Final[dict[str, Callable[[RequestQuery, _Term, float], Any]]] = {
+_NAMES: Final[dict[str, Callable[[RequestQuery, _Term, float], RequestQuery]]] = {
     "api": _names("apis", "excluded_apis"),
     "route": _names("routes", "excluded_routes"),
     "outcome": _names("outcomes", "excluded_outcomes"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from understudy.core.types import Attribution, Explanation, OutcomeClass
@@ -53,5 +53,26 @@ class HealthView(Protocol):
     def p50(self, api: str) -> float | None:
         """Median seconds of the API's successes over the last minutes; None without samples."""
 
-    def called(self, record: Explanation) -> None:
-        """A call that did not take the prepared path has ended, served or not."""
+    def called(self, record: Explanation, endpoint: str, causes: Mapping[str, BaseException]) -> None:
+        """A call that did not take the prepared path has ended, served or not.
+
+        `endpoint` is what was asked (`GET /path`; empty for operations), `causes` what APIs failed with.
+        """
+
+
+class StateStore(Protocol):
+    """Keeps small facts that must survive a restart: quotas, holds, breakers. Values are JSON-ready."""
+
+    async def load(self, prefix: str = "") -> dict[str, Any]:
+        """Every value whose key begins with `prefix`, by its key.
+
+        Raises:
+            StoreUnavailable: the store cannot be read now.
+        """
+
+    async def save(self, values: Mapping[str, Any]) -> None:
+        """Keep all of these or none, and return when they are safe on disk; None forgets a key.
+
+        Raises:
+            StoreUnavailable: they were not kept, or, where the store itself went away, may not have been.
+        """

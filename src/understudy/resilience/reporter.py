@@ -61,4 +61,4 @@ class Reporter:
                 self.emit("selection.changed", api=record.chosen, route=route.name, previous=route.incumbent)
             route.incumbent = record.chosen
         self.log.add(record)
-        self._health.called(record)
+        self._health.called(record, call.source.endpoint, call.causes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import copysign, inf
 from statistics import median
 
@@ -82,7 +82,7 @@ class MemoryHealth:
         """As `resilience.ports.HealthView.series`."""
         return self.all.setdefault((api, operation), MemorySeries())
 
-    def called(self, record: Explanation) -> None:
+    def called(self, record: Explanation, endpoint: str, causes: Mapping[str, BaseException]) -> None:
         """As `resilience.ports.HealthView.called`."""
         self.calls.append(record)
 

@@ -1,0 +1,222 @@
+"""The request log: takes finished calls at the moment they end, and has them kept a second later.
+
+Every failure and every fallback is kept. Of the successes that left the prepared path (about one a
+second on a busy route, all on a quiet one) a reservoir is kept: so many a minute and route, each as
+likely as the other (Vitter's algorithm R). In a storm the first entries of each error are kept, the
+rest is counted in its group, so that memory and disk stay bounded however much fails.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from understudy.core.clock import Clock, pause
+from understudy.core.redaction import REDACTOR
+from understudy.core.types import Explanation
+
+from .ports import RequestStore
+from .requests import ErrorGroup, RequestEntry
+from .text import harmless, one_line
+
+_log = logging.getLogger("understudy.monitor")
+
+#: How often what was taken is handed over, s.
+EVERY = 1.0
+#: Entries that wait between two hand-overs; what is beyond is counted, not kept.
+MOST_WAITING = 1000
+#: Entries of one kind of error that are kept in a minute; the rest is counted in its group.
+OF_ONE_ERROR = 20
+#: Successes of one route that are kept in a minute.
+RESERVOIR = 5
+#: Kinds of errors that are told apart between two hand-overs; the rest goes into one group.
+MOST_GROUPS = 500
+#: Headers of a refused answer that are kept, and the longest value, characters.
+MOST_HEADERS, LONGEST_HEADER = 40, 300
+
+_MINUTE = 60.0
+#: What differs from one occurrence of an error to the next: numbers, hexadecimal, quoted parts.
+_VARIABLE = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8,}|\d+(?:[.,:]\d+)*|'[^']{0,200}'|\"[^\"]{0,200}\"", re.IGNORECASE)
+#: Headers whose value is never kept.
+_SECRET_HEADERS = frozenset(
+    ("authorization", "cookie", "proxy-authorization", "set-cookie", "set-cookie2", "www-authenticate", "x-api-key")
+)
+
+
+class RequestLog:
+    """Takes calls on the loop that serves them; `run` hands them to the store each second."""
+
+    def __init__(self, store: RequestStore, clock: Clock, rng: random.Random, instance: str = "") -> None:
+        self._store = store
+        self._clock = clock
+        self._rng = rng
+        self._instance = instance
+        self._waiting: list[RequestEntry] = []
+        self._groups: dict[str, ErrorGroup] = {}
+        self._minute = float("-inf")
+        self._kept: Counter[str] = Counter()
+        self._seen: Counter[str] = Counter()
+        self._reservoirs: dict[str, list[RequestEntry]] = {}
+        #: Entries that were counted in a group but not kept, and those lost to a full waiting list.
+        self.only_counted = 0
+        self.dropped = 0
+
+    # -- taking -----------------------------------------------------------------------------------
+
+    def take(self, record: Explanation, endpoint: str, causes: Mapping[str, BaseException]) -> None:
+        """Take a finished call; bounded work, no I/O. `causes` are the errors that APIs failed with."""
+        now = self._clock.monotonic()
+        if now - self._minute >= _MINUTE:
+            self._next_minute(now)
+        if record.outcome == "success":
+            self._sample(record, endpoint)
+            return
+        culprit, error = _culprit(record, causes)
+        fingerprint = _fingerprint(culprit, record, error)
+        self._count(fingerprint, culprit, record, error)
+        self._kept[fingerprint] += 1
+        if self._kept[fingerprint] > OF_ONE_ERROR:
+            self.only_counted += 1
+        elif len(self._waiting) >= MOST_WAITING:
+            self.dropped += 1
+        else:
+            entry = self._entry(record, endpoint)
+            self._waiting.append(
+                replace(
+                    entry,
+                    error=error,
+                    error_class=_class_of(record, culprit),
+                    fingerprint=fingerprint,
+                    responses=_responses(causes),
+                )
+            )
+
+    def _next_minute(self, now: float) -> None:
+        self._minute = now
+        self._kept.clear()
+        self._hand_over_samples()
+
+    def _hand_over_samples(self) -> None:
+        room = max(0, MOST_WAITING - len(self._waiting))
+        sampled = [entry for reservoir in self._reservoirs.values() for entry in reservoir]
+        self._waiting += sampled[:room]
+        self.dropped += len(sampled) - min(room, len(sampled))
+        self._reservoirs.clear()
+        self._seen.clear()
+
+    def _sample(self, record: Explanation, endpoint: str) -> None:
+        """Algorithm R (Vitter 1985): each of n successes is kept with probability RESERVOIR / n."""
+        self._seen[record.route] += 1
+        seen = self._seen[record.route]
+        reservoir = self._reservoirs.setdefault(record.route, [])
+        if len(reservoir) < RESERVOIR:
+            reservoir.append(self._entry(record, endpoint))
+        elif (place := self._rng.randrange(seen)) < RESERVOIR:
+            reservoir[place] = self._entry(record, endpoint)
+
+    def _entry(self, record: Explanation, endpoint: str) -> RequestEntry:
+        last = record.attempts[-1] if record.attempts else None
+        return RequestEntry(
+            at=record.at,
+            call_id=record.call_id,
+            route=record.route,
+            api=record.chosen or (last.api if last is not None else ""),
+            outcome=record.outcome,
+            latency=record.duration,
+            attempts=len(record.attempts),
+            status=last.status if last is not None else None,
+            endpoint=harmless(endpoint),
+            instance=self._instance,
+            record=record.as_dict(),
+        )
+
+    def _count(self, fingerprint: str, culprit: str, record: Explanation, error: str) -> None:
+        if fingerprint not in self._groups and len(self._groups) >= MOST_GROUPS:
+            fingerprint, culprit, error = "other", "", "errors of too many kinds to tell apart"
+        at = record.at + record.duration
+        known = self._groups.get(fingerprint)
+        if known is None:
+            self._groups[fingerprint] = ErrorGroup(fingerprint, culprit, _class_of(record, culprit), error, at, at, 1)
+        else:
+            self._groups[fingerprint] = replace(known, last_at=max(known.last_at, at), count=known.count + 1)
+
+    # -- handing over -----------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Hand over each second until cancelled."""
+        while True:
+            await pause(self._clock, EVERY)
+            if self._clock.monotonic() - self._minute >= _MINUTE:
+                self._next_minute(self._clock.monotonic())
+            await self._hand_over()
+
+    async def stop(self) -> None:
+        """Hand over everything, unfinished reservoirs included."""
+        self._hand_over_samples()
+        await self._hand_over()
+
+    async def _hand_over(self) -> None:
+        entries, self._waiting = self._waiting, []
+        groups, self._groups = list(self._groups.values()), {}
+        if entries or groups:
+            await self._store.append(entries, groups)
+
+
+def _culprit(record: Explanation, causes: Mapping[str, BaseException]) -> tuple[str, str]:
+    """The API whose failure the entry is about, and its error on one line: the lead's, else the last one's."""
+    tried = [attempt.api for attempt in record.attempts if attempt.outcome.value != "success"]
+    api = tried[0] if tried else next(iter(causes), "")
+    error = causes.get(api)
+    if error is not None:
+        text = harmless(error)
+        return api, f"{type(error).__name__}: {text}" if text else type(error).__name__
+    for candidate in record.candidates:
+        if candidate.gate and (not api or candidate.api == api):
+            return candidate.api, f"{candidate.gate} {candidate.detail}".strip()
+    return api, ""
+
+
+def _class_of(record: Explanation, api: str) -> str:
+    for attempt in record.attempts:
+        if attempt.api == api:
+            return attempt.outcome.value
+    for candidate in record.candidates:
+        if candidate.api == api and candidate.gate:
+            return candidate.gate
+    return ""
+
+
+def _fingerprint(api: str, record: Explanation, error: str) -> str:
+    """The same for errors that differ in numbers and quoted parts only."""
+    status = next((a.status for a in record.attempts if a.api == api and a.status), None)
+    kind = f"{api}\n{record.outcome}\n{_class_of(record, api)}\n{status}\n{_VARIABLE.sub('?', error)}"
+    return hashlib.blake2b(kind.encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
+def _responses(causes: Mapping[str, BaseException]) -> dict[str, dict[str, Any]]:
+    """Status and headers of the answers that were refused, secrets masked."""
+    told: dict[str, dict[str, Any]] = {}
+    for api, error in causes.items():
+        status = getattr(error, "status", None)
+        headers = getattr(error, "headers", None)
+        if isinstance(status, int) and isinstance(headers, Mapping):
+            told[api] = {"status": status, "headers": _masked(headers)}
+    return told
+
+
+def _masked(headers: Mapping[Any, Any]) -> dict[str, str]:
+    shown: dict[str, str] = {}
+    for name, value in list(headers.items())[:MOST_HEADERS]:
+        clean = one_line(str(name), LONGEST_HEADER)
+        if clean.lower() in _SECRET_HEADERS:
+            shown[clean] = "********"
+        else:
+            line = one_line(f"{clean}: {value}", len(clean) + 2 + LONGEST_HEADER)
+            shown[clean] = REDACTOR.redact(line, foreign=True)[len(clean) + 2 :]
+    return shown
