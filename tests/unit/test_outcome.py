@@ -430,5 +430,5 @@ def test_failures_far_apart_or_before_a_connect_do_not_add_up() -> None:
     clock.tick(6)
     assert not detector.connect_failed("c", "three")
     detector.connect_failed("d", "one")
-    detector.connected("one")
+    detector.connected()
     assert not detector.connect_failed("e", "four")

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from understudy.core.clock import Clock
-from understudy.core.errors import RateLimited
-from understudy.core.types import Mode, Verdict
+from understudy.core.types import Attribution, Verdict
 
-from .breaker import Permit
+from .breaker import Breaker, Permit
+from .breaker_state import BreakerState
 from .call import Call
+from .ending import ABANDONED
 from .keys import Key
-from .limiter import RateLimiter
+from .outcome import Outcome
 from .registry import Binding
 
 
 class Admission:
     """Key, place in the bulkhead and permits of one attempt: taken in order, each given back once."""
 
-    __slots__ = ("_binding", "_clock", "_held", "_hub_permit", "_limiter", "_permit", "_sent", "generation", "key")
+    __slots__ = ("_binding", "_clock", "_held", "_hub_permit", "_permit", "_sent", "generation", "key")
 
     def __init__(self, binding: Binding, clock: Clock) -> None:
         self._binding = binding
         self._clock = clock
         self._held = False
         self._sent = False
-        self._limiter: RateLimiter | None = None
         self._permit: Permit | None = None
         self._hub_permit: Permit | None = None
         self.key: Key | None = None
@@ -37,42 +37,22 @@ class Admission:
         api = self._binding.api
         try:
             if api.uses_keys:
-                self._take_key(call)
+                # Neither held nor out of tokens; a token of its rate limit is taken with it.
+                self.key = api.keys.pick(call.critical)
             bulkhead = api.bulkhead
             if bulkhead is not None and not bulkhead.try_acquire():
                 await self._queue(call)
             self._held = bulkhead is not None
-            if not api.hub.breaker.closed:
-                self._hub_permit = api.hub.breaker.admit()
-            if panic:
-                self._permit = self._binding.breaker.panic()
-            elif not self._binding.breaker.closed:
-                self._permit = self._binding.breaker.admit()
+            self._hub_permit = _permit(api.hub.breaker, panic=panic)
+            self._permit = _permit(self._binding.breaker, panic=panic)
             self.generation = self._binding.breaker.generation
         except BaseException:
-            self.leave(Verdict.NEUTRAL)
+            self.leave(ABANDONED)
             raise
-
-    def _take_key(self, call: Call) -> None:
-        """A key that is neither held nor out of tokens; its token is taken with it."""
-        api = self._binding.api
-        if api.options.rate_limit is None:
-            self.key = api.keys.pick(call.critical)
-            return
-        enforced = api.options.rate_limit.mode is Mode.ENFORCE
-        spent = [key for key in api.keys if enforced and _wait(api.limiter(key.alias)) > 0]
-        if spent and len(spent) == len(api.keys):
-            raise RateLimited(f"{api.name}: the rate limit of every key is reached", api.rate_wait())
-        self.key = api.keys.pick(call.critical, spent)
-        self._limiter = api.limiter(self.key.alias)
-        if self._limiter is not None:
-            self._limiter.reserve()
 
     async def _queue(self, call: Call) -> None:
         bulkhead = self._binding.api.bulkhead
         assert bulkhead is not None  # noqa: S101 - the caller has just tested it; for the type checker
-        if bulkhead.options.mode is Mode.OBSERVE:
-            return
         remaining = call.deadline_at - self._clock.monotonic()
         longest = bulkhead.options.max_wait
         await bulkhead.acquire(remaining if longest is None else min(longest, remaining))
@@ -90,16 +70,22 @@ class Admission:
         bulkhead = self._binding.api.bulkhead
         return bulkhead.release if bulkhead is not None else None
 
-    def leave(self, verdict: Verdict) -> None:
-        """Give everything back; a half-open permit learns the verdict. Idempotent."""
+    def renew(self) -> None:
+        """The attempt has shown a sign of life: the leases of its permits start again."""
+        for permit in (self._permit, self._hub_permit):
+            if permit is not None:
+                permit.renew()
+
+    def leave(self, outcome: Outcome) -> None:
+        """Give everything back; a half-open permit learns how the attempt ended. Idempotent."""
         api = self._binding.api
+        of_hub = outcome.attribution is Attribution.HUB
         if self._permit is not None:
-            self._permit.release(verdict)
+            # A failure of the hub says nothing about the API behind it.
+            self._permit.release(Verdict.NEUTRAL if of_hub else outcome.verdict)
             self._permit = None
         if self._hub_permit is not None:
-            # Any answer that is not the hub's own failure proves that the hub works; that failure
-            # itself was told to the permit when it was booked.
-            self._hub_permit.release(Verdict.NEUTRAL if verdict is Verdict.NEUTRAL else Verdict.SUCCESS)
+            self._hub_permit.release(_verdict_on_hub(outcome))
             self._hub_permit = None
         if self._held and api.bulkhead is not None:
             self._held = False
@@ -107,15 +93,20 @@ class Admission:
         if self.key is not None and not self._sent:
             api.keys.give_back(self.key)
             self.key = None
-            if self._limiter is not None:
-                self._limiter.give_back()
-
-    def hub_failed(self) -> None:
-        """The hub itself failed: its permit learns it."""
-        if self._hub_permit is not None:
-            self._hub_permit.release(Verdict.FAILURE)
-            self._hub_permit = None
 
 
-def _wait(limiter: RateLimiter | None) -> float:
-    return 0.0 if limiter is None else limiter.wait_time()
+def _verdict_on_hub(outcome: Outcome) -> Verdict:
+    """Any answer that is not the hub's own failure proves that the hub works; no answer proves nothing."""
+    if outcome.attribution is Attribution.HUB:
+        return Verdict.FAILURE
+    answered = outcome.status is not None or outcome.verdict is Verdict.SUCCESS
+    return Verdict.SUCCESS if answered else Verdict.NEUTRAL
+
+
+def _permit(breaker: Breaker, *, panic: bool) -> Permit | None:
+    """Leave to try, where the breaker asks for one; in panic an open breaker gives it before its wait is over."""
+    if breaker.closed:
+        return None
+    if panic and breaker.state is BreakerState.OPEN:
+        return breaker.panic()
+    return breaker.admit()

@@ -64,3 +64,4 @@ class RouteOptions(Options):
     hold_for: Annotated[float, at.Gt(0), at.Le(3600), Doc("time the same", "s")] = 30.0
     wait_for_lead: Annotated[float, at.Ge(0), at.Le(600), Doc("wait that long for a lead that asked for it", "s")] = 0.0
     fallback_unsafe: Annotated[bool, Doc("an unsafe request may go to another API")] = False
+    max_price: Annotated[float | None, at.Ge(0), Doc("an API whose 1,000 calls cost more is never chosen")] = None

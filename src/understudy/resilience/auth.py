@@ -47,6 +47,14 @@ def origin_of(url: str) -> tuple[str, str, int]:
     return scheme, parts.hostname.rstrip("."), parts.port or _PORTS[scheme]
 
 
+def same_origin(one: str, other: str) -> bool:
+    """Whether both URLs have the same scheme, host and port; False when one of them is no URL."""
+    try:
+        return origin_of(one) == origin_of(other)
+    except ValueError:
+        return False
+
+
 class Authenticator:
     """Puts the key of one API into its requests, and into no others.
 
@@ -218,4 +226,4 @@ def _check_secret(secret: Secret, alias: str) -> None:
         raise OptionError("auth", "keys", alias, expected)
 
 
-__all__ = ["Authenticator", "ForeignOrigin", "SignHook", "origin_of", "with_preset"]
+__all__ = ["Authenticator", "ForeignOrigin", "SignHook", "origin_of", "same_origin", "with_preset"]

@@ -4,48 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Annotated
-
-import annotated_types as at
 
 from understudy.core.clock import Clock
 from understudy.core.errors import BreakerOpen
-from understudy.core.options import Doc, Options
 from understudy.core.types import Mode, Verdict
 
 from .breaker_judge import Judge, is_failure
+from .breaker_options import BreakerOptions
 from .breaker_state import BreakerState, BreakerView
 from .breaker_window import Window
-
-
-@dataclass(frozen=True, slots=True)
-class BreakerOptions(Options):
-    """When a breaker trips, how long it stays open, and how it closes again."""
-
-    mode: Annotated[Mode, Doc("off, observe or enforce")] = Mode.ENFORCE
-    window: Annotated[float, at.Gt(0), at.Le(3600), Doc("attempts that old are forgotten", "s")] = 60.0
-    buckets: Annotated[int, at.Ge(1), at.Le(120), Doc("slices of the window")] = 10
-    min_calls: Annotated[int, at.Ge(1), at.Le(100000), Doc("attempts before a ratio is judged", "attempts")] = 10
-    failure_ratio: Annotated[float, at.Gt(0), at.Le(1), Doc("share of failures that trips")] = 0.5
-    consecutive: Annotated[int, at.Ge(1), at.Le(10000), Doc("failures in a row that trip", "attempts")] = 5
-    consecutive_with_standby: Annotated[
-        int, at.Ge(1), at.Le(10000), Doc("the same, while another API could serve", "attempts")
-    ] = 3
-    slow_call: Annotated[float, at.Gt(0), at.Le(3600), Doc("an attempt that long is slow", "s")] = 5.0
-    slow_ratio: Annotated[float, at.Gt(0), at.Le(1), Doc("share of slow attempts that trips")] = 0.8
-    open_for: Annotated[float, at.Gt(0), at.Le(86400), Doc("first wait before half-open; then doubles", "s")] = 30.0
-    open_cap: Annotated[float, at.Gt(0), at.Le(86400), Doc("longest such wait", "s")] = 300.0
-    open_cap_with_standby: Annotated[
-        float, at.Gt(0), at.Le(86400), Doc("the same while a standby serves and no free probe exists", "s")
-    ] = 15.0
-    jitter: Annotated[float, at.Ge(0), at.Le(0.9), Doc("random share added to or taken from the wait")] = 0.2
-    half_open_permits: Annotated[int, at.Ge(1), at.Le(1000), Doc("permits of one half-open phase", "attempts")] = 3
-    half_open_concurrent: Annotated[int, at.Ge(1), at.Le(1000), Doc("of these at the same time", "attempts")] = 1
-    half_open_successes: Annotated[int, at.Ge(1), at.Le(1000), Doc("successes that close", "attempts")] = 3
-    decay: Annotated[float, at.Gt(0), at.Le(86400), Doc("closed time that takes one doubling back", "s")] = 60.0
-    rate_limit_counts: Annotated[bool, Doc("count a 429 as a failure")] = False
-
 
 _FORCED = frozenset((BreakerState.FORCED_OPEN, BreakerState.FORCED_CLOSED, BreakerState.OBSERVE))
 #: States in which a call needs no permit.
@@ -171,6 +138,15 @@ class Breaker:
             cause = self._judge.count(seconds, now, self.options, standby=self.standby)
             if cause and self._trip(cause, now):
                 return
+
+    def gave_up(self) -> None:
+        """A caller gave up on an attempt after the time that makes it slow: nobody's failure, but slow."""
+        if not self.closed or self.options.mode is Mode.OFF:
+            return
+        now = self._clock.monotonic()
+        cause = self._judge.gave_up(now, self.options)
+        if cause:
+            self._trip(cause, now)
 
     def _recover(self, now: float) -> None:
         """While only observing: end the episode when a real breaker would have closed by now."""
@@ -401,7 +377,7 @@ class Breaker:
             last_cause=self._cause,
             failures=window.failures,
             calls=window.calls,
-            slow=window.slow,
+            slow=window.slow + window.waited,
             permits_left=max(0, self.options.half_open_permits - self._given) if half_open else 0,
             reason=self._reason,
             actor=self._actor,

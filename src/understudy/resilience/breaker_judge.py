@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .breaker_window import Window
 
 if TYPE_CHECKING:
-    from .breaker import BreakerOptions
+    from .breaker_options import BreakerOptions
 
 
 class Judge:
@@ -38,12 +38,22 @@ class Judge:
         limit = options.consecutive_with_standby if standby else options.consecutive
         if self.in_a_row >= limit:
             return f"{self.in_a_row} failures in a row"
-        if window.calls >= options.min_calls:
-            if failed and window.failures >= options.failure_ratio * window.calls:
-                return f"{window.failures} of {window.calls} attempts failed"
-            if slow and window.slow >= options.slow_ratio * window.calls:
-                return f"{window.slow} of {window.calls} attempts took {options.slow_call:g} s or more"
-        return ""
+        enough = window.calls >= options.min_calls
+        if failed and enough and window.failures >= options.failure_ratio * window.calls:
+            return f"{window.failures} of {window.calls} attempts failed"
+        return self._slow(options) if slow else ""
+
+    def gave_up(self, now: float, options: BreakerOptions) -> str:
+        """Count an attempt that its caller gave up on, after a time that is slow; the cause when it must open."""
+        self.window.add(now, 0, waited=1)
+        return self._slow(options)
+
+    def _slow(self, options: BreakerOptions) -> str:
+        slow = self.window.slow + self.window.waited
+        timed = self.window.calls + self.window.waited
+        if timed < options.min_calls or slow < options.slow_ratio * timed:
+            return ""
+        return f"{slow} of {timed} attempts took {options.slow_call:g} s or more"
 
 
 def is_failure(seconds: float) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from understudy.core.types import AttemptRecord, Candidate, Explanation
 
+from .api import RouteOptions
 from .keys import Key
 from .outcome import Outcome
 from .registry import Api, Binding, Route
@@ -24,15 +25,26 @@ class Attempt:
     fresh: bool = False
     #: To be called when a blocking operation has really returned; takes its place in the bulkhead back.
     on_return: Callable[[], None] | None = None
+    #: To be called at the first byte of a streamed body, from which on the limit of the attempt is over.
+    on_first_byte: Callable[[], None] | None = None
 
 
 class Source(Protocol):
     """How a call makes an attempt: by running an operation, or by sending a request."""
 
-    #: The same API may be asked again after the request may have been executed.
-    safe_again: bool
-    #: Another API may be asked after the request may have been executed.
-    safe_elsewhere: bool
+    @property
+    def endpoint(self) -> str:
+        """What is asked for people: `GET /path`, without its query; empty for an operation."""
+
+    def safe_again(self, api: Api) -> bool:
+        """Whether `api` may be asked again although it may have executed the request."""
+
+    def safe_elsewhere(self, api: Api) -> bool:
+        """Whether another API may be asked although `api` may have executed the request."""
+
+    @property
+    def replayable(self) -> bool:
+        """Whether it can be sent at all once more: a body that comes once only may be used up."""
 
     def gate(self, api: Api) -> str:
         """Why this call cannot be served by `api`; empty when it can."""
@@ -49,6 +61,9 @@ class Source(Protocol):
     async def discard(self, value: Any) -> None:
         """Let go of a value that will not be delivered."""
 
+    def settle(self, api: Api, key: Key | None, outcome: Outcome) -> None:
+        """Tell the keys of `api` how an attempt ended, where the attempt itself has not done so."""
+
 
 @dataclass(slots=True)
 class First:
@@ -60,6 +75,8 @@ class First:
     value: Any = None
     outcome: Outcome | None = None
     key: Key | None = None
+    #: Our own limit ended it.
+    ours: bool = False
 
 
 @dataclass(slots=True)
@@ -89,13 +106,27 @@ class Call:
     candidates: list[Candidate] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     waited: float = 0.0
-    #: The API whose open breaker this call may pass, once, because nobody else is left.
-    panics: str = ""
+    #: The backoff before the last repeat.
+    backoff: float = 0.0
+    #: How often our own mechanisms turned an attempt away, by API.
+    turned_away: dict[str, int] = field(default_factory=dict)
+    #: Whether this call was let past an open breaker because nobody else was left, which happens once.
+    panics: bool = False
+    #: The API that its next attempt may reach so.
+    panic_on: str = ""
+    #: Seconds let pass since the last attempt, for the record of the next.
+    paused: float = 0.0
     #: Seconds spent waiting for a half-open API's trial to end.
     trial_wait: float = 0.0
-    last_value: Any = None
-    last_served: str = ""
     timed_out: bool = False
+    #: The answer and who gave it, once there is one.
+    answer: tuple[Any, str] | None = None
+    #: The policy in force when the call began; a reload meanwhile does not change it.
+    policy: RouteOptions = field(init=False)
+    policy_version: int = 1
+
+    def __post_init__(self) -> None:
+        self.policy = self.route.options
 
 
 class Result:

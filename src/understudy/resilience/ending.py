@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from understudy.core.errors import AllApisFailed, BreakerOpen, DeadlineExceeded, NoEligibleApi, Rejected
 from understudy.core.types import AttemptRecord, Attribution, Explanation, OutcomeClass, Verdict
 
@@ -20,12 +22,15 @@ ABANDONED = Outcome(
     next=Next.NO,
     reason="ended by the caller, or by a deadline that left too little time",
 )
+#: The same, cut short so that the next API has the time that was kept for it.
+CUT = replace(ABANDONED, next=Next.SAFE, reason="cut short early, to leave the next API its time")
 
 
 def final_error(call: Call, gates: Gatekeeper, now: float) -> BaseException:
     """The error with the full history of a call that nobody served; `now` is monotonic seconds."""
     tried = list(dict.fromkeys(record.api for record in call.attempts))
-    if call.timed_out or now >= call.deadline_at:
+    too_late = any(candidate.gate == "deadline" for candidate in call.candidates)
+    if call.timed_out or too_late or now >= call.deadline_at:
         told = "; ".join(f"{api}: {_say(call.causes[api])}" for api in tried if api in call.causes)
         seconds = call.deadline_at - call.started
         text = f"{call.route.name}: time ran out after {call.total} attempts ({seconds:.2f} s)"
@@ -44,7 +49,7 @@ def final_error(call: Call, gates: Gatekeeper, now: float) -> BaseException:
 def _nothing_eligible(call: Call, gates: Gatekeeper) -> BaseException:
     for candidate in call.candidates:
         if candidate.gate in ("breaker_open", "hub_open", "forced_open"):
-            binding = gates.named(candidate.api, call.route)
+            binding = gates.among(call, candidate.api)
             view = (binding.api.hub.breaker if candidate.gate == "hub_open" else binding.breaker).view()
             call.causes[candidate.api] = BreakerOpen(
                 f"{candidate.api}: the circuit breaker is {view.state.value}: {view.last_cause or view.reason}",
@@ -60,7 +65,7 @@ def _nothing_eligible(call: Call, gates: Gatekeeper) -> BaseException:
     )
 
 
-def decision_record(call: Call, outcome: str, api: str, now: float, wall: float, policy_version: int) -> Explanation:
+def decision_record(call: Call, outcome: str, api: str, now: float, wall: float) -> Explanation:
     """The record of a call as it stands; `now` is monotonic seconds, `wall` the same moment as Unix time."""
     eligible = [candidate.api for candidate in call.candidates if not candidate.gate and candidate.api != api]
     return Explanation(
@@ -74,8 +79,8 @@ def decision_record(call: Call, outcome: str, api: str, now: float, wall: float,
         candidates=tuple(call.candidates),
         attempts=tuple(call.attempts),
         deadline=call.deadline_at - call.started,
-        policy_version=policy_version,
-        mode=call.route.options.mode,
+        policy_version=call.policy_version,
+        mode=call.policy.mode,
         notes=tuple(call.notes),
     )
 

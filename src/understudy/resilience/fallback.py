@@ -87,8 +87,6 @@ class FallbackManager:
         self._loop: asyncio.AbstractEventLoop | None = None
         #: The process of that loop: after a fork the parent's loop still says that it runs, and never turns.
         self._pid = 0
-        #: The process of that loop: after a fork the parent's loop still says that it runs, and never turns.
-        self._pid = 0
         self._wheel: DeadlineWheel | None = None
         #: Called when a loop is bound, by the application, to start its tick there.
         self.on_bind: Callable[[], None] | None = None

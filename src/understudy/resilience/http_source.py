@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from zlib import crc32
 
 from understudy.core.clock import Clock
-from understudy.core.errors import AttemptTimeout, BadResponse, BodyBroken, ConnectionLost, TruncatedResponse
+from understudy.core.errors import BadResponse, TransportError, TruncatedResponse
 from understudy.core.http import BodyFactory, HttpClient, HttpRequest, HttpResponse
 
-from .auth import Authenticator
+from .api import RouteOptions
+from .auth import Authenticator, same_origin
 from .call import Attempt
+from .http_request import ATTEMPT_HEADER, lay_over
+from .keys import Key
 from .outcome import Outcome
 from .registry import Api, Route
 
-#: Tells a nested Understudy that this request is already one of several tries: it does not retry.
-ATTEMPT_HEADER = "Understudy-Attempt"
 #: How much of a refused body an error carries.
 KEPT_BODY = 2048
 
@@ -24,7 +25,7 @@ KEPT_BODY = 2048
 class Query:
     """What the caller asked for, before it is known which API is asked."""
 
-    __slots__ = ("body", "headers", "idempotency_key", "method", "path", "query", "stream")
+    __slots__ = ("body", "credentials_for", "headers", "idempotency_key", "method", "path", "query", "stream")
 
     def __init__(
         self,
@@ -35,6 +36,7 @@ class Query:
         body: bytes | BodyFactory | None,
         stream: bool,
         idempotency_key: str,
+        credentials_for: str = "",
     ) -> None:
         self.method = method
         self.path = path
@@ -43,14 +45,21 @@ class Query:
         self.body = body
         self.stream = stream
         self.idempotency_key = idempotency_key
+        #: A URL: the caller's credentials are for APIs of its origin only. Empty: for every API.
+        self.credentials_for = credentials_for
 
 
-def encode_params(params: Mapping[str, Any] | list[tuple[str, Any]] | None) -> str:
-    """A query string; None values are left out, lists repeat their name."""
-    if not params:
-        return ""
-    pairs = params.items() if isinstance(params, Mapping) else params
-    return urlencode([(name, value) for name, value in pairs if value is not None], doseq=True)
+class OnceOnly:
+    """A body from an iterator that can be read only once; it knows whether that has begun."""
+
+    def __init__(self, iterator: AsyncIterator[bytes]) -> None:
+        self._iterator = iterator
+        self.begun = False
+
+    def __call__(self) -> AsyncIterator[bytes]:
+        """The iterator, from now on taken as begun."""
+        self.begun = True
+        return self._iterator
 
 
 class HttpSource:
@@ -65,7 +74,6 @@ class HttpSource:
         clock: Clock,
         *,
         safe: bool,
-        repeatable: bool,
     ) -> None:
         self._query = query
         self._route = route
@@ -73,8 +81,27 @@ class HttpSource:
         self._authenticators = authenticators
         self._clock = clock
         # An idempotency key makes a repeat safe on the API that knows the key, and nowhere else.
-        self.safe_again = (safe or bool(query.idempotency_key)) and repeatable
-        self.safe_elsewhere = (safe or route.options.fallback_unsafe) and repeatable
+        self._safe_again = safe or bool(query.idempotency_key)
+        self._safe_elsewhere = safe or route.options.fallback_unsafe
+
+    @property
+    def endpoint(self) -> str:
+        """As in `Source`."""
+        return f"{self._query.method} {self._query.path.partition('?')[0]}"
+
+    def safe_again(self, api: Api) -> bool:
+        """By method, by the caller's word, or by an idempotency key; the same for every API."""
+        return self._safe_again
+
+    def safe_elsewhere(self, api: Api) -> bool:
+        """By method or by the caller's word, or because the route allows it."""
+        return self._safe_elsewhere
+
+    @property
+    def replayable(self) -> bool:
+        """Whether the body is still there in full: an iterator that was begun is not."""
+        body = self._query.body
+        return not (isinstance(body, OnceOnly) and body.begun)
 
     def gate(self, api: Api) -> str:
         """`no_base_url` for an API that is a wrapped operation."""
@@ -84,38 +111,60 @@ class HttpSource:
         """Send the request; answers the response and what it means, whatever its status."""
         api = attempt.binding.api
         request = build(self._query, api, attempt.number, attempt.fresh)
-        authenticator = self._authenticators(api)
         key = attempt.key
-        if key is not None and not authenticator.apply_now(request, key):
-            await authenticator.apply(request, key)
         api.in_flight += 1
         try:
-            response = await self._http.send(request)
-            if response.status == 401 and key is not None and await authenticator.renew(request, key):
-                # The token was stale, not the key: once more with a fresh one, within this attempt.
-                await response.close()
-                request = build(self._query, api, attempt.number, attempt.fresh)
-                await authenticator.apply(request, key)
-                response = await self._http.send(request)
-            try:
-                if self._query.stream:
-                    response = await commit(response, self._route)
-            except BaseException:
-                await response.close()
-                raise
-        except BaseException:
+            response: Any = await self._send(request, api, attempt)
+            if self._query.stream:
+                response = await self._held(response, attempt)
+        except BaseException as error:
             if key is not None:
-                api.keys.abandoned(key)
+                api.keys.left(key, error)
             raise
         finally:
             api.in_flight -= 1
         return response, self.judge(api, attempt, response)
 
-    def judge(self, api: Api, attempt: Attempt, response: HttpResponse) -> Outcome:
+    async def _send(self, request: HttpRequest, api: Api, attempt: Attempt) -> HttpResponse:
+        """Sign and send; a 401 that a fresh token can cure is sent once more, within this attempt."""
+        key = attempt.key
+        if key is None:
+            return await self._http.send(request)
+        authenticator = self._authenticators(api)
+        if not authenticator.apply_now(request, key):
+            await authenticator.apply(request, key)
+        response = await self._http.send(request)
+        if response.status != 401 or not self.replayable:
+            return response
+        try:
+            renewed = await authenticator.renew(request, key)
+        except BaseException:
+            await response.close()
+            raise
+        if not renewed:
+            return response
+        await response.close()
+        again = build(self._query, api, attempt.number, attempt.fresh)
+        await authenticator.apply(again, key)
+        return await self._http.send(again)
+
+    async def _held(self, response: HttpResponse, attempt: Attempt) -> HeldStream:
+        try:
+            return await commit(response, self._route.options, self._clock.monotonic, attempt.on_first_byte)
+        except BaseException:
+            await response.close()
+            raise
+
+    def judge(self, api: Api, attempt: Attempt, response: Any) -> Outcome:
         """What the response means for the API, and its effect on the key that was used."""
-        body = b"" if self._query.stream else response.body
+        held = response if isinstance(response, HeldStream) else None
         outcome = api.classifier.response(
-            response.status, response.headers, body, self._clock.time(), self._query.method
+            response.status,
+            response.headers,
+            response.body if held is None else held.so_far,
+            self._clock.time(),
+            self._query.method,
+            partial=held is not None and held.pending,
         )
         if attempt.key is not None:
             api.keys.settle(attempt.key, outcome, response.status, response.headers)
@@ -133,6 +182,9 @@ class HttpSource:
         """Close a response that the caller will not see."""
         await value.close()
 
+    def settle(self, api: Api, key: Key | None, outcome: Outcome) -> None:
+        """Done already: by `judge`, or when sending failed."""
+
 
 def build(query: Query, api: Api, number: int, fresh: bool = False) -> HttpRequest:
     """The request as this API gets it: its own base URL, headers and limits."""
@@ -141,26 +193,18 @@ def build(query: Query, api: Api, number: int, fresh: bool = False) -> HttpReque
     if query.query:
         url = f"{url}&{query.query}" if "?" in query.path else f"{url}?{query.query}"
     headers = dict(options.headers) if options.headers else {}
-    headers.update(query.headers)
+    if query.headers:
+        mine = query.credentials_for
+        lay_over(headers, query.headers, options.auth, foreign=bool(mine) and not same_origin(mine, options.base_url))
     if number > 1:
         headers[ATTEMPT_HEADER] = str(number)
     if query.idempotency_key:
-        headers["Idempotency-Key"] = f"{query.idempotency_key}-{api.order}"
+        # By the API's name, so that the caller's own key means the same after a restart with other APIs.
+        headers["Idempotency-Key"] = f"{query.idempotency_key}-{crc32(api.name.encode()):08x}"
     limits = options.timeout
     return HttpRequest(
         query.method, url, headers, query.body, limits.connect, limits.idle, options.max_body, fresh, not query.stream
     )
-
-
-def check_path(path: str) -> None:
-    """Refuse a path that would leave the API's origin, or cannot be sent.
-
-    Raises:
-        ValueError: a scheme, a host, or a control character in the path.
-    """
-    parts = urlsplit(path)
-    if parts.scheme or parts.netloc or path.startswith("//") or not path.isprintable() or "\\" in path:
-        raise ValueError(f"a path on the API is expected, found {path!r:.80}")
 
 
 class HeldStream:
@@ -175,6 +219,8 @@ class HeldStream:
         self.received = 0
         #: Called once with how the body ended: None, or the error; set while the end is still to come.
         self.on_end: Callable[[BaseException | None, bool], None] | None = None
+        #: Called with each further piece: a sign of life.
+        self.on_chunk: Callable[[], None] | None = None
 
     @property
     def pending(self) -> bool:
@@ -187,28 +233,40 @@ class HeldStream:
             on_end(error, complete)
 
     @property
+    def so_far(self) -> bytes:
+        """What of the body was held back until the commit; all of it when nothing is pending."""
+        return b"".join(self._held)
+
+    @property
     def body(self) -> bytes:
         """A stream has no body of its own."""
         raise RuntimeError("the response is a stream: read it with `async for chunk in response.chunks()`")
 
     async def chunks(self) -> Any:
         """The body as it comes; breaks after this point reach the caller as `TruncatedResponse`."""
-        for chunk in self._held:
-            self.received += len(chunk)
-            yield chunk
-        self._held = []
-        if self._rest is None:
-            return
+        whole = False
         try:
-            async for chunk in self._rest:
+            for chunk in self._held:
                 self.received += len(chunk)
                 yield chunk
-        except (BodyBroken, AttemptTimeout, ConnectionLost) as error:
+            self._held = []
+            if self._rest is not None:
+                async for chunk in self._rest:
+                    self.received += len(chunk)
+                    if self.on_chunk is not None:
+                        self.on_chunk()
+                    yield chunk
+            whole = True
+        except TransportError as error:
             self._end(error, complete=False)
             raise TruncatedResponse(
                 f"the body broke after {self.received} bytes: {error}", received=self.received
             ) from error
-        self._end(None, complete=True)
+        finally:
+            # Also when the reader leaves early, or is cancelled: its place and permits go back now.
+            self._end(None, complete=whole)
+            if not whole:
+                await self._response.close()
 
     async def close(self) -> None:
         """Give the connection back, or drop it when the body was not read to its end."""
@@ -216,31 +274,42 @@ class HeldStream:
         await self._response.close()
 
 
-async def commit(response: HttpResponse, route: Route) -> HeldStream:
-    """Read until the commit point: the first body byte, or (`whole`) all of it up to `hold_max`."""
+async def commit(
+    response: HttpResponse, options: RouteOptions, now: Callable[[], float], first_byte: Callable[[], None] | None
+) -> HeldStream:
+    """Read until the commit point: the first body byte, or (`whole`) all of it up to `hold_max` and `hold_for`.
+
+    `first_byte` is called when the body begins.
+    """
     chunks = response.chunks()
     held: list[bytes] = []
     size = 0
     ended = True
+    until = 0.0
     async for chunk in chunks:
+        if not size and chunk:
+            until = now() + options.hold_for
+            if first_byte is not None:
+                first_byte()
         held.append(chunk)
         size += len(chunk)
-        if size and (route.options.commit == "first_byte" or size >= route.options.hold_max):
+        if size and (options.commit == "first_byte" or size >= options.hold_max or now() >= until):
             ended = False
             break
     return HeldStream(response, held, None if ended else chunks)
 
 
-def refused(api: str, response: HttpResponse, outcome: Outcome) -> BadResponse:
+def refused(api: str, response: Any, outcome: Outcome) -> BadResponse:
     """The error that stands for a response which is not a success."""
-    try:
-        body = response.body[:KEPT_BODY]
-    except RuntimeError:
-        body = b""
+    body = (response.so_far if isinstance(response, HeldStream) else response.body)[:KEPT_BODY]
     reason = outcome.reason or outcome.kind.value
     return BadResponse(
-        f"{api} answered {response.status}: {reason}", status=response.status, headers=response.headers, body=body
+        f"{api} answered {response.status}: {reason}",
+        status=response.status,
+        headers=response.headers,
+        body=body,
+        response=response,
     )
 
 
-__all__ = ["HttpSource", "Query", "build", "check_path", "commit", "encode_params", "refused"]
+__all__ = ["HttpSource", "OnceOnly", "Query", "build", "commit", "refused"]

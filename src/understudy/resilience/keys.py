@@ -17,7 +17,7 @@ from understudy.core.types import Mode, OutcomeClass
 from .limit_reader import LimitReader
 from .limiter import RateLimiter
 from .limits import LimitInfo
-from .outcome_table import SUCCESS, Outcome
+from .outcome_table import SUCCESS, CredentialsFailed, Outcome
 from .presets import preset_for
 from .quota import RECHECK_PLAN, Account, QuotaLedger
 from .retry_after import QUOTA_CAP
@@ -320,6 +320,11 @@ class KeyPool:
     def abandoned(self, key: Key) -> None:
         """The attempt ended without a response: the API may have counted it, so we do."""
         key.account.end(executed=True)
+
+    def left(self, key: Key, error: BaseException) -> None:
+        """The attempt ended with `error`, which knows whether anything was sent."""
+        unsent = isinstance(error, (CredentialsFailed, Rejected)) or not getattr(error, "sent", True)
+        (self.give_back if unsent else self.abandoned)(key)
 
     def give_back(self, key: Key) -> None:
         """Nothing was sent: the reserved unit goes back."""

@@ -138,12 +138,20 @@ class Classifier:
     # -- responses ------------------------------------------------------------------------------
 
     def response(
-        self, status: int, headers: Mapping[str, str], body: bytes, now_wall: float, method: str = "GET"
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        now_wall: float,
+        method: str = "GET",
+        *,
+        partial: bool = False,
     ) -> Outcome:
-        """What a complete response means.
+        """What a response means.
 
         `now_wall` is the time of its arrival (epoch seconds); `body` may be anything, and is looked
-        at only as far as a condition needs it. Never raises.
+        at only as far as a condition needs it. `partial` says that it is the beginning of a stream that
+        is already committed: conditions of success on the body are then not asked. Never raises.
         """
         if status in self.quick_statuses:
             return SUCCESS
@@ -152,15 +160,15 @@ class Classifier:
             if rule.matches(response):
                 return self._ruled(rule, response)
         if status in self._success:
-            fault = self._unmet(response, method)
+            fault = self._unmet(response, method, partial)
             return SUCCESS if not fault else self._row("semantic", response, fault)
         return self._by_status(response)
 
-    def _unmet(self, response: _Response, method: str) -> str:
+    def _unmet(self, response: _Response, method: str, partial: bool) -> str:
         """The success condition that the response does not meet; empty when it meets all."""
         if self._success_header is not None and not self._success_header.holds(response.headers):
             return f"header {self._success_header.name} is not as a success has it"
-        if method == "HEAD":
+        if method == "HEAD" or partial:
             return ""
         empty = not response.body[: on.MAX_TEXT].strip() and len(response.body) <= on.MAX_TEXT
         if empty and (response.status == 204 and method != "GET"):

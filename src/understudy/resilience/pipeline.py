@@ -14,25 +14,30 @@ from typing import Any
 
 from understudy.core.clock import Clock
 from understudy.core.errors import AttemptTimeout, DeadlineExceeded, Rejected
-from understudy.core.types import AttemptRecord, Attribution, Candidate, Explanation, Verdict
+from understudy.core.types import AttemptRecord, Attribution, Candidate, Explanation, OutcomeClass, Verdict
 
 from .admission import Admission
+from .breaker_state import BreakerState
 from .call import Attempt, Call, First, Result
 from .deadline import IDLE, DeadlineWheel, Scope, ended_by_us
-from .ending import ABANDONED, decision_record, final_error, rejected, rejection_gate
+from .ending import ABANDONED, CUT, decision_record, final_error, rejected, rejection_gate
 from .http_source import HeldStream
 from .keys import Key
-from .next_step import NextStep
+from .next_step import REPEATED, NextStep
 from .outcome import SUCCESS, Outcome
-from .registry import Api, Binding
+from .registry import Api, Binding, Route
 from .standing import Gatekeeper
 
 #: An API that failed that short a time before the call is not asked twice while another could serve, s.
 RECENT_FAILURE = 10.0
 #: An attempt cut short after less than this, or 4 medians, says nothing about the API, s.
 TELLING = 0.5
-#: Panic sends at most one call in this time, s.
+#: Panic sends at most one call of a route in this time, s.
 PANIC_EVERY = 1.0
+#: Gates that an API's own record has closed, and no operator, hold or key.
+_BY_STATISTICS = frozenset({"breaker_open", "hub_open"})
+#: Refusals at the door that may have passed a moment later.
+_MAY_PASS = frozenset({"breaker_open", "rate_limited", "keys_unavailable", "quota_exhausted"})
 
 
 class Pipeline:
@@ -53,7 +58,6 @@ class Pipeline:
         self._report = report
         self._emit = emit
         self._next = NextStep(clock, rng, gates, emit)
-        self._panicked_at = float("-inf")
         self.policy_version = 1
         #: Calls let through although our own code failed (rule R19).
         self.self_failures = 0
@@ -69,6 +73,7 @@ class Pipeline:
         resting = scope.limit
         bound = scope.bound()
         call.deadline_at = min(call.deadline_at, bound)
+        call.policy_version = self.policy_version
         scope.limit = call.deadline_at
         wheel.arm()
         try:
@@ -89,15 +94,30 @@ class Pipeline:
         try:
             result = await self._serve(call, scope, cancelling, first)
         except Exception as error:
-            self.self_failures += 1
-            self._emit("self.failure", api=call.home, route=call.route.name, error=type(error).__name__)
+            self.own_fault(call.route, error)
+            if call.answer is not None:
+                value, api = call.answer
+                return Result(value, api, lambda: self._record(call, "success", api))
             if call.total or not call.apis:
                 raise
-            lead = call.apis[0]
-            binding = self._gates.binding(lead, call.route)
-            value, _ = await call.source.attempt(Attempt(binding, None, call.deadline_at, 1))
-            return Result(value, lead.name, lambda: self._record(call, "success", lead.name))
+            return await self._let_through(call)
         return result if result is not None else await self._last_resort(call)
+
+    def own_fault(self, route: Route, error: Exception) -> None:
+        """Count and tell an exception of our own code, which no call should have met."""
+        self.self_failures += 1
+        self._emit("self.failure", route=route.name, error=type(error).__name__)
+
+    async def _let_through(self, call: Call) -> Result:
+        """One plain attempt on the lead, past everything of ours that may be broken."""
+        lead = call.apis[0]
+        binding = self._gates.binding(lead, call.route)
+        try:
+            key = lead.keys.pick() if lead.is_http else None
+        except Rejected:
+            key = None
+        value, _ = await call.source.attempt(Attempt(binding, key, call.deadline_at, 1))
+        return Result(value, lead.name, lambda: self._record(call, "success", lead.name))
 
     async def _serve(self, call: Call, scope: Scope, cancelling: int, first: First | None) -> Result | None:
         """Try APIs until one serves; None when nothing is left to try."""
@@ -117,13 +137,18 @@ class Pipeline:
             if outcome.verdict is Verdict.SUCCESS:
                 return self._served(call, binding, value)
             step = self._next.after(call, binding.api, outcome)
-            if step == "stop" and value is not None and outcome.verdict is Verdict.NEUTRAL:
-                return self._served(call, binding, value)  # the answer is the caller's to read: 404, 422, …
+            readable = value is not None and outcome.attribution is Attribution.CALLER
+            if readable and (step != "next" or not self._gates.others(call, binding.api, self._now())):
+                # It is the caller's to read (404, 422, …), unless a rule sends it on and somebody is left.
+                return self._served(call, binding, value)
             if value is not None:
                 await call.source.discard(value)
-            if step in ("again", "fresh") and call.waited > 0:
+            if call.waited > 0:
                 wait, call.waited = call.waited, 0.0
-                await self._clock.sleep(wait)
+                await self._pause(call, wait)
+                if self._gates.barred(binding.api, self._now()):
+                    call.spent[binding.api.name] = "tried"  # taken out of service, or asked to rest, meanwhile
+                    step = "next"
 
     def _adopt(self, call: Call, first: First) -> tuple[Any, Outcome]:
         """Book an attempt of the prepared path as the call's first."""
@@ -131,7 +156,9 @@ class Pipeline:
         call.total += 1
         call.tries[api.name] = 1
         if first.error is not None:
-            return None, self._judge(call, first.binding, first.error, first.seconds, call.started, None, 0.0)
+            return None, self._judge(
+                call, first.binding, first.error, first.seconds, call.started, None, 0.0, first.key, ours=first.ours
+            )
         outcome = first.outcome
         assert outcome is not None  # noqa: S101 - a First has an error or an outcome; for the type checker
         self._note(call, first.binding, outcome, first.seconds, 0.0, None, 0.0, first.key)
@@ -144,20 +171,28 @@ class Pipeline:
         """The binding to try next; waits for a hold that ends in time, or panics; None when nothing is left."""
         while True:
             now = self._now()
-            if call.total >= call.route.options.max_attempts:
+            if call.total >= call.policy.max_attempts:
                 call.notes.append(f"all {call.total} attempts of the call are used")
                 return None
             ranked = self._gates.rank(call, now)
             call.candidates = ranked
             eligible = [candidate for candidate in ranked if not candidate.gate]
             if eligible:
-                return self._gates.named(eligible[0].api, call.route)
+                binding = self._gates.among(call, eligible[0].api)
+                if not call.tries.get(binding.api.name) or self._next.repeats(call, binding.api):
+                    return binding
+                continue
             wait = self._gates.release_after(call, now)
             if wait is not None and wait <= call.deadline_at - now:
                 self._note_wait(call)
-                await self._clock.sleep(max(wait, 0.001))
+                await self._pause(call, max(wait, 0.001))
                 continue
             return self._panic(call, ranked, now)
+
+    async def _pause(self, call: Call, seconds: float) -> None:
+        """Let time pass before the next attempt, whose record tells it."""
+        call.paused += seconds
+        await self._clock.sleep(seconds)
 
     def _note_wait(self, call: Call) -> None:
         note = "waited: no API was free"
@@ -167,44 +202,69 @@ class Pipeline:
     def _panic(self, call: Call, ranked: list[Candidate], now: float) -> Binding | None:
         """When statistics alone keep every API out, the one that is open longest gets one call (Envoy's panic mode)."""
         gates = {candidate.gate for candidate in ranked}
-        if "breaker_open" not in gates or not gates <= {"breaker_open", "tried"}:
+        if not gates & _BY_STATISTICS or not gates <= _BY_STATISTICS | {"tried"}:
             return None
-        if call.panics or now - self._panicked_at < PANIC_EVERY:
+        if call.panics or now - call.route.panicked_at < PANIC_EVERY:
             return None
-        out = [candidate for candidate in ranked if candidate.gate == "breaker_open"]
-        bindings = [self._gates.named(candidate.api, call.route) for candidate in out]
-        oldest = min(bindings, key=lambda binding: binding.breaker.view().since_at)
-        self._panicked_at = now
+        out = [c.api for c in ranked if c.gate in _BY_STATISTICS and not call.tries.get(c.api)]
+        bindings = [self._gates.among(call, name) for name in out]
+        open_ones = [(since, binding) for binding in bindings if (since := _open_since(binding)) is not None]
+        if not open_ones:
+            return None
+        _, oldest = min(open_ones, key=lambda entry: entry[0])
+        call.route.panicked_at = now
         call.notes.append(f"panic: every breaker is open, {oldest.api.name} gets one call")
-        call.panics = oldest.api.name
+        call.panics = True
+        call.panic_on = oldest.api.name
         return oldest
 
     # -- one attempt ----------------------------------------------------------------------------
+
+    async def _admit(self, call: Call, binding: Binding) -> Admission | Outcome:
+        """All that an attempt needs before it starts; or, when it may not start, the outcome of that."""
+        api = binding.api
+        panic, call.panic_on = call.panic_on == api.name, ""
+        admission = Admission(binding, self._clock)
+        try:
+            await admission.enter(call, panic=panic)
+        except Rejected as rejection:
+            gate = rejection_gate(rejection)
+            times = call.turned_away[api.name] = call.turned_away.get(api.name, 0) + 1
+            # A hold that others placed meanwhile may be waited for; who is turned away twice goes on.
+            if times > 1 or gate not in _MAY_PASS:
+                call.spent[api.name] = gate
+            call.causes.setdefault(api.name, rejection)
+            return rejected(str(rejection))
+        if call.deadline_at - self._now() < self._gates.least_time(api):
+            admission.leave(ABANDONED)
+            call.spent[api.name] = "deadline"
+            return rejected("too little time is left for an attempt")
+        return admission
 
     async def _attempt(
         self, call: Call, binding: Binding, scope: Scope, cancelling: int, *, fresh: bool
     ) -> tuple[Any, Outcome]:
         api = binding.api
-        panic = call.panics == api.name
-        queued = self._now()
-        admission = Admission(binding, self._clock)
-        try:
-            await admission.enter(call, panic=panic)
-        except Rejected as rejection:
-            call.spent[api.name] = rejection_gate(rejection)
-            call.causes.setdefault(api.name, rejection)
-            return None, rejected(str(rejection))
-        except BaseException:
-            admission.leave(Verdict.NEUTRAL)
-            raise
+        queued = self._now() - call.paused
+        call.paused = 0.0
+        admission = await self._admit(call, binding)
+        if isinstance(admission, Outcome):
+            return None, admission
         begun = self._now()
+        waited = begun - queued
         limit = min(begun + api.options.timeout.attempt, call.deadline_at - self._gates.reserve(call, api, begun))
         call.total += 1
         call.tries[api.name] = call.tries.get(api.name, 0) + 1
         scope.limit = limit
-        attempt = Attempt(binding, admission.key, limit, call.total, fresh, admission.hand_over())
-        verdict = Verdict.NEUTRAL
+
+        def first_byte() -> None:
+            if scope.limit == limit:  # from here on, the stream's own limits hold
+                scope.limit = call.deadline_at
+
+        attempt = Attempt(binding, admission.key, limit, call.total, fresh, admission.hand_over(), first_byte)
+        outcome = ABANDONED
         value: Any = None
+        repeated = REPEATED.set(True) if call.total > 1 else None
         try:
             try:
                 value, outcome = await call.source.attempt(attempt)
@@ -212,29 +272,26 @@ class Pipeline:
                 if outcome.verdict is not Verdict.SUCCESS:
                     call.causes[api.name] = call.source.refused(api, value, outcome)
                 streaming = isinstance(value, HeldStream) and value.pending and outcome.verdict is Verdict.SUCCESS
-                self._note(
-                    call, binding, outcome, seconds, begun - call.started, admission, begun - queued, book=not streaming
-                )
+                self._note(call, binding, outcome, seconds, begun - call.started, admission, waited, book=not streaming)
                 if streaming:
                     value.on_end = self._stream_end(binding, admission, begun)
+                    value.on_chunk = admission.renew
                     return value, outcome
             except BaseException as error:
                 seconds = self._now() - begun
                 caught = self._our_time_out(call, scope, cancelling, error, limit, seconds)
                 outcome = self._judge(
-                    call, binding, caught, seconds, begun, admission, begun - queued, ours=caught is not error
+                    call, binding, caught, seconds, begun, admission, waited, ours=caught is not error
                 )
-                verdict = outcome.verdict
                 if isinstance(caught, asyncio.CancelledError) or not isinstance(caught, Exception):
                     raise
-            verdict = outcome.verdict
         finally:
+            if repeated is not None:
+                REPEATED.reset(repeated)
             if scope.limit == limit:
                 scope.limit = call.deadline_at
             if not (isinstance(value, HeldStream) and value.on_end is not None):
-                admission.leave(verdict)
-        if verdict is Verdict.SUCCESS:
-            self._gates.succeeded(api)
+                admission.leave(outcome)
         return value, outcome
 
     def _our_time_out(
@@ -262,7 +319,7 @@ class Pipeline:
             else:
                 outcome = ABANDONED
             self._gates.book(binding, outcome, seconds, admission.generation)
-            admission.leave(outcome.verdict)
+            admission.leave(outcome)
 
         return ended
 
@@ -275,25 +332,31 @@ class Pipeline:
         begun: float,
         admission: Admission | None,
         waited: float,
+        key: Key | None = None,
         *,
         ours: bool = False,
     ) -> Outcome:
         """Classify how an attempt ended, and book it; `ours` says that our own limit ended it."""
         api = binding.api
-        outcome = api.classifier.error(error, elapsed=seconds)
+        outcome = api.judge(error, seconds, first_reuse_fault=api.name not in call.refreshed)
         if ours:
-            outcome = self._cut(api, outcome, seconds)
+            outcome = self._cut(call, api, outcome, seconds)
         outcome = self._gates.local_network(api, error, outcome)
         call.causes[api.name] = error
-        self._note(call, binding, outcome, seconds, begun - call.started, admission, waited)
+        if outcome.kind is OutcomeClass.REJECTED:
+            call.spent[api.name] = "tried"  # a mechanism of ours inside the operation refused: not again here
+        self._note(call, binding, outcome, seconds, begun - call.started, admission, waited, key)
         return outcome
 
-    def _cut(self, api: Api, outcome: Outcome, seconds: float) -> Outcome:
-        """An attempt that our deadline cut short is the provider's fault only when it had time enough."""
+    def _cut(self, call: Call, api: Api, outcome: Outcome, seconds: float) -> Outcome:
+        """An attempt that our deadline cut short is the provider's fault only when it had time enough.
+
+        The time kept back for the next API is that API's all the same.
+        """
         median = self._gates.p50(api) or 0.0
         if seconds >= api.options.timeout.attempt * 0.99 or seconds > max(TELLING, 4.0 * median):
             return outcome
-        return ABANDONED
+        return ABANDONED if self._now() >= call.deadline_at else CUT
 
     def _note(
         self,
@@ -315,12 +378,13 @@ class Pipeline:
         if call.started - RECENT_FAILURE <= api.failed_at < call.started:
             call.failed_lately.add(api.name)
         generation = admission.generation if admission is not None else binding.breaker.generation
+        call.source.settle(api, key, outcome)
         if book:
             self._gates.book(binding, outcome, seconds, generation)
         if outcome.verdict is Verdict.FAILURE:
             call.failed_hubs.add(api.hub.name)
-        if outcome.attribution is Attribution.HUB and admission is not None:
-            admission.hub_failed()
+            if outcome.retry_after is not None and api.hold(outcome.retry_after, outcome.reason):
+                self._emit("hold.placed", api=api.name, seconds=outcome.retry_after, reason=outcome.reason)
         call.attempts.append(
             AttemptRecord(
                 api=api.name,
@@ -351,6 +415,7 @@ class Pipeline:
 
     def _served(self, call: Call, binding: Binding, value: Any) -> Result:
         api = binding.api.name
+        call.answer = (value, api)
         lead = call.apis[0].name
         passed_over = any((c.gate or c.detail) and c.api == lead for c in call.candidates)
         fallback = (api != lead and passed_over) or any(record.api != api for record in call.attempts)
@@ -374,4 +439,18 @@ class Pipeline:
         return record
 
     def _record(self, call: Call, outcome: str, api: str) -> Explanation:
-        return decision_record(call, outcome, api, self._now(), self._clock.time(), self.policy_version)
+        return decision_record(call, outcome, api, self._now(), self._clock.time())
+
+
+def _open_since(binding: Binding) -> float | None:
+    """Since when an open breaker, its own or its hub's, keeps the API out; None when it does not, or is on trial.
+
+    A trial under way belongs to another call.
+    """
+    found = []
+    for breaker in (binding.breaker, binding.api.hub.breaker):
+        if breaker.blocked():
+            if breaker.state is not BreakerState.OPEN:
+                return None
+            found.append(breaker.view().since_at)
+    return min(found, default=None)

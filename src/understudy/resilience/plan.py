@@ -91,12 +91,12 @@ def prepare(name: str, call: Call, gates: Gatekeeper, wheel: DeadlineWheel, now:
     )
     ranked = gates.rank(generic, now)
     first = ranked[0]
-    served_by = gates.named(first.api, call.route).api
-    if first.gate or not call.source.prepared(served_by):
+    served_by = gates.among(call, first.api).api
+    if first.gate or not call.source.prepared(served_by) or gates.warming(call, now):
         return None
     expires = now + PLAN_LIFE
     for candidate in ranked:
-        binding = gates.named(candidate.api, call.route)
+        binding = gates.among(call, candidate.api)
         if candidate.gate and candidate.api == call.apis[0].name:
             return None  # a standby serves: each of its calls is a fallback, to be recorded
         if not candidate.gate and (candidate.detail or not _steady(binding)):
@@ -104,7 +104,7 @@ def prepare(name: str, call: Call, gates: Gatekeeper, wheel: DeadlineWheel, now:
         if candidate.gate == "breaker_open":
             wait = binding.breaker.view().retry_after
             expires = min(expires, now + (wait if wait is not None else 0.0))
-    binding = gates.named(first.api, call.route)
+    binding = gates.among(call, first.api)
     reserve = gates.reserve(generic, served_by, now)
     limit = min(served_by.options.timeout.attempt, call.route.options.deadline - reserve)
     return Plan(name, binding, tuple(ranked), limit, expires, wheel)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from understudy.core.clock import Clock
-from understudy.core.types import Mode
+from understudy.core.types import Mode, OutcomeClass
 
 from .api import ApiOptions, RouteOptions
 from .auth import SignHook
@@ -15,8 +16,7 @@ from .breaker import Breaker, BreakerOptions
 from .budget import Budget
 from .bulkhead import Bulkhead, BulkheadOptions
 from .keys import KeyPool
-from .limiter import RateLimiter
-from .outcome import Classifier
+from .outcome import Classifier, Outcome
 from .ports import Series
 from .score import Score
 
@@ -62,8 +62,6 @@ class Api:
         self.clock = clock
         self.bulkhead = _bulkhead(options, clock)
         self.budget = Budget(options.budget, clock)
-        #: One token bucket for each key that has been used, by alias; empty without a rate limit.
-        self._limiters: dict[str, RateLimiter] = {}
         self.score = Score(clock.monotonic())
         self.bindings: dict[str, Binding] = {}
         self.in_flight = 0
@@ -99,41 +97,34 @@ class Api:
 
     @property
     def uses_keys(self) -> bool:
-        """Whether an attempt takes a key first; also an operation with a rate limit or a quota does."""
-        return self.is_http or self.options.rate_limit is not None or self.options.quota.limit is not None
+        """Whether an attempt takes a key first.
+
+        An operation without keys of ours does when it has a rate limit or a quota, and while the API has
+        asked it to rest: its one anonymous key is what is held.
+        """
+        if self.is_http or self.options.rate_limit is not None or self.options.quota.limit is not None:
+            return True
+        return any(key.resting or self.keys.remaining(key) is not None for key in self.keys)
 
     def apply_bulkhead(self) -> None:
         """After a reload: keep the bulkhead and its queue, with the new limit."""
         fresh = _bulkhead(self.options, self.clock)
-        self._limiters.clear()
         if fresh is not None and self.bulkhead is not None:
-            self.bulkhead.limit = fresh.limit
+            self.bulkhead.options = fresh.options
         else:
             self.bulkhead = fresh
 
-    def limiter(self, alias: str) -> RateLimiter | None:
-        """The token bucket of a key; None without a rate limit."""
-        limit = self.options.rate_limit
-        if limit is None or limit.mode is Mode.OFF:
-            return None
-        limiter = self._limiters.get(alias)
-        if limiter is None:
-            limiter = self._limiters[alias] = RateLimiter(limit, self.clock)
-        return limiter
+    def judge(self, error: BaseException, seconds: float, *, first_reuse_fault: bool = True) -> Outcome:
+        """What an exception of an attempt means: as the user's own `classify` says, else as the table does."""
+        return self.classifier.error(error, elapsed=seconds, first_reuse_fault=first_reuse_fault)
 
-    def rate_wait(self) -> float:
-        """Seconds until some key has a token of its rate limit; 0 when one has."""
-        limit = self.options.rate_limit
-        if limit is None or limit.mode is not Mode.ENFORCE:
-            return 0.0
-        waits = (self.limiter(key.alias) for key in self.keys)
-        return min((limiter.wait_time() for limiter in waits if limiter is not None), default=0.0)
-
-    def hold(self, seconds: float, reason: str) -> None:
-        """Send nothing before `seconds` have passed; a longer hold that exists stays."""
+    def hold(self, seconds: float, reason: str) -> bool:
+        """Send nothing before `seconds` have passed; False when a longer hold exists already."""
         until = self.clock.monotonic() + seconds
-        if until > self.hold_until:
-            self.hold_until, self.hold_reason = until, reason
+        if until <= self.hold_until:
+            return False
+        self.hold_until, self.hold_reason = until, reason
+        return True
 
 
 def _bulkhead(options: ApiOptions, clock: Clock) -> Bulkhead | None:
@@ -151,7 +142,7 @@ class Binding:
         self.operation = operation
         self.breaker = breaker
         self.series = series
-        self.rate = 0.0
+        self._rate = 0.0
         self._settled_at = api.clock.monotonic()
         self._generation = breaker.generation
         series.listener = self.on_batch
@@ -174,7 +165,19 @@ class Binding:
         elapsed = now - self._settled_at
         if elapsed >= 0.5:
             self._settled_at = now
-            self.rate += (count / elapsed - self.rate) * min(1.0, elapsed / RATE_TAU)
+            self._rate += (count / elapsed - self._rate) * min(1.0, elapsed / RATE_TAU)
+
+    def rate(self, now: float) -> float:
+        """Attempts a second lately; without any, it fades."""
+        quiet = now - self._settled_at - 1.0  # a tick settles what there is once a second
+        return self._rate if quiet <= 0.0 else self._rate * math.exp(-quiet / RATE_TAU)
+
+    def neutral(self, outcome: Outcome, seconds: float) -> None:
+        """Count an attempt that is neither success nor failure; one that its caller gave up on may have been slow."""
+        self.series.neutral(outcome.kind, outcome.attribution, outcome.reason, outcome.status)
+        if outcome.kind is OutcomeClass.CANCELLED and seconds >= self.breaker.options.slow_call:
+            self.series.drain()  # what came before it is judged before it
+            self.breaker.gave_up()
 
     def aside(self, record: Callable[[], None]) -> None:
         """Record something that reaches the statistics but not the breaker: the hub's fault, a late result."""
@@ -205,6 +208,13 @@ class Route:
         self.fallbacks = 0
         self.failures = 0
         self.incumbent = ""
+        #: When panic last let a call past an open breaker.
+        self.panicked_at = float("-inf")
+
+    @property
+    def operation(self) -> str:
+        """What its breakers and series are kept by: its name; empty for the calls of an API by itself."""
+        return "" if self.implicit else self.name
 
     def add(self, api: Api) -> None:
         """Let an API serve this route; its place follows priority, then registration."""

@@ -123,6 +123,8 @@ class Roster:
         api.apply_bulkhead()
         for binding in api.bindings.values():
             binding.breaker.reconfigure(options.breaker)
+            binding.breaker.attempt_timeout = options.timeout.attempt
+            binding.breaker.free_probe = api.has_free_probe
         hub = self._hub(api.name, options)
         if hub is not api.hub:
             api.hub.apis.remove(api)
@@ -232,7 +234,7 @@ class Roster:
 
     def binding(self, api: Api, route: Route) -> Binding:
         """The API in the service of the route's operation; made at first use."""
-        operation = "" if route.implicit else route.name
+        operation = route.operation
         binding = api.bindings.get(operation)
         if binding is None:
             binding = api.bindings[operation] = self._bind(api, operation)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from typing import Any, Final
+from typing import Any
 from uuid import uuid4
 
 from understudy.core.clock import Clock
-from understudy.core.errors import Rejected
+from understudy.core.errors import InvalidRequest, Rejected
 from understudy.core.http import BodyFactory, HttpClient
 from understudy.core.types import Explanation, Verdict
 
@@ -17,13 +17,13 @@ from .bulkhead import Bulkhead
 from .call import Call, First, Result
 from .deadline import EXPIRED, IDLE, SCOPE, ended_by_us, running_task
 from .fallback import NOTHING, FallbackManager
-from .http_source import HttpSource, Query, build, check_path, encode_params
+from .http_body import plain_body
+from .http_request import Params, checked_headers, checked_method, checked_value, encode_params, wire_path
+from .http_source import HttpSource, OnceOnly, Query, build
 from .keys import Key
 from .plan import Plan, prepare
 from .registry import Api, Route
 from .retry import is_safe
-
-_NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
 class Response:
@@ -125,29 +125,32 @@ class RouteClient:
         """`request("DELETE", …)`."""
         return self.request("DELETE", path, **options)
 
-    def request(
+    def request(  # noqa: PLR0913 - each is one thing that a caller may say of a request
         self,
         method: str,
         path: str = "/",
         *,
-        params: Mapping[str, Any] | list[tuple[str, Any]] | None = None,
+        params: Params | None = None,
         headers: Mapping[str, str] | None = None,
         json: Any = None,
-        data: bytes | str | BodyFactory | AsyncIterator[bytes] | None = None,
+        data: Any = None,
         deadline: float | None = None,
         idempotent: bool = False,
         idempotency_key: str | bool = "",
         critical: bool = False,
         stream: bool = False,
         default: Any = NOTHING,
+        credentials_for: str = "",
     ) -> Coroutine[Any, Any, Response]:
         """Ask the route; `path` is appended to the base URL of the API that serves.
 
         `deadline` is seconds for the whole call. `idempotent` marks a POST or PATCH that may be
         repeated; `idempotency_key` (a string, or True for a fresh one) is sent along and makes it
-        repeatable on the same API. `data` may be bytes, text, a callable that makes an async
-        iterator (sent again when needed) or one async iterator (sent once only). With `stream` the
-        body is read with `Response.chunks()`.
+        repeatable on the same API. `data` may be bytes, text, a form (a mapping or pairs), a file, a
+        callable that makes an async iterator (sent again when needed) or one iterator (sent once
+        only). With `stream` the body is read with `Response.chunks()`. `headers` go to whichever API
+        serves, but its own key goes before them; with `credentials_for`, a URL, those that carry
+        credentials go to the API of that origin only.
 
         Answers any response that is a success or the caller's own affair (404, 422, …).
 
@@ -156,14 +159,14 @@ class RouteClient:
             TransportError: the only API that was tried did not answer.
             AllApisFailed: several were tried. NoEligibleApi, Rejected: none could be.
             DeadlineExceeded: time ran out.
-            ValueError: the path leaves the API, or json and data are both given.
+            InvalidRequest: it cannot be sent: the path leaves the API, a header breaks its line, …
         """
-        if "\\" in path or "//" in path or ":" in path or not path.isprintable():
-            check_path(path)
+        path = wire_path(path)
         body, repeatable, extra = _body(json, data)
-        sent = headers if headers is not None and not extra else {**extra, **(headers or _NO_HEADERS)}
-        key = uuid4().hex if idempotency_key is True else idempotency_key or ""
-        query = Query(method.upper(), path, encode_params(params), sent, body, stream, key)
+        sent = extra if headers is None else checked_headers(headers, extra)
+        key = uuid4().hex if idempotency_key is True else checked_value("Idempotency-Key", idempotency_key or "")
+        asked = checked_method(method)
+        query = Query(asked, path, encode_params(params), sent, body, stream, key, credentials_for)
         # A coroutine is made only once, below: each one around another costs every call a little.
         return self._serve(query, deadline, critical, repeatable, idempotent, default)
 
@@ -209,8 +212,9 @@ class RouteClient:
             bulkhead.release()
         seconds = self._now() - started
         if error is not None:
-            api.keys.abandoned(key)
-            first = First(plan.binding, seconds, manager.unmask(scope, error, plan, seconds), key=key)
+            api.keys.left(key, error)
+            judged = manager.unmask(scope, error, plan, seconds)
+            first = First(plan.binding, seconds, judged, key=key, ours=judged is not error)
             return await self._go_on(query, plan, started, first, idempotent, default)
         headers = response.headers
         outcome = api.classifier.response(response.status, headers, response.body, self._clock.time(), query.method)
@@ -270,7 +274,6 @@ class RouteClient:
             self._authenticators,
             self._clock,
             safe=is_safe(query.method, idempotent, False),
-            repeatable=repeatable,
         )
         return Call(
             route=route,
@@ -309,20 +312,9 @@ def _admitted(api: Api, bulkhead: Bulkhead | None) -> Key | None:
 
 def _body(json: Any, data: Any) -> tuple[bytes | BodyFactory | None, bool, dict[str, str]]:
     """The body to send, whether it can be sent again, and the headers that it needs."""
-    if json is not None:
-        if data is not None:
-            raise ValueError("give json or data, not both")
-        return jsonlib.dumps(json).encode(), True, {"Content-Type": "application/json"}
-    if data is None or isinstance(data, bytes):
-        return data, True, {}
-    if isinstance(data, str):
-        return data.encode(), True, {"Content-Type": "text/plain; charset=utf-8"}
-    if callable(data):
-        return data, True, {}
+    data, extra = plain_body(json, data)
+    if data is None or isinstance(data, bytes) or callable(data):
+        return data, True, extra
     if hasattr(data, "__aiter__"):
-        return _once(data), False, {}
-    raise TypeError(f"data must be bytes, text, a callable or an async iterator, found {type(data).__name__}")
-
-
-def _once(iterator: AsyncIterator[bytes]) -> BodyFactory:
-    return lambda: iterator
+        return OnceOnly(data), False, {}
+    raise InvalidRequest(f"data cannot be {type(data).__name__}")

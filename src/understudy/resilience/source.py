@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from .call import Attempt
 from .invoke import Invoker
-from .outcome import SUCCESS, Outcome
+from .keys import Key
+from .outcome import SUCCESS, Outcome, OutcomeClass
 from .registry import Api, Route
+
+_HOLDS: Final = frozenset({OutcomeClass.RATE, OutcomeClass.QUOTA})
 
 
 class OperationSource:
     """Runs, for each API, the operation that the call brought for it or that was registered with it."""
+
+    #: An operation has no name that says more than its API's.
+    endpoint = ""
 
     def __init__(
         self,
@@ -32,8 +38,17 @@ class OperationSource:
             self._operations[apis[-1].name] = fallback_operation
         #: The API whose operation the caller gave.
         self.lead = lead
-        self.safe_again = lead is None or lead.options.safe
-        self.safe_elsewhere = self.safe_again or route.options.fallback_unsafe
+        self._fallback_unsafe = route.options.fallback_unsafe
+        #: An operation can always be called once more.
+        self.replayable = True
+
+    def safe_again(self, api: Api) -> bool:
+        """An operation is safe to repeat unless it was registered as unsafe."""
+        return api.options.safe
+
+    def safe_elsewhere(self, api: Api) -> bool:
+        """What an unsafe operation may have done must not be done by another API too."""
+        return api.options.safe or self._fallback_unsafe
 
     def gate(self, api: Api) -> str:
         """`no_operation` when nothing is known that could be run for `api`."""
@@ -60,3 +75,17 @@ class OperationSource:
 
     async def discard(self, value: Any) -> None:
         """Values of operations are the caller's own; nothing of ours is held by them."""
+
+    def settle(self, api: Api, key: Key | None, outcome: Outcome) -> None:
+        """Give the reserved unit of quota back or count it; a refusal for rate or quota holds the API.
+
+        A 401, 402 or 403 says something about the key that the operation used, of which nothing is known
+        here: with another caller's key the same operation may work.
+        """
+        if outcome.kind in _HOLDS or outcome is SUCCESS:
+            if key is not None or outcome is not SUCCESS:
+                api.keys.settle(key or next(iter(api.keys)), outcome, outcome.status)
+        elif key is not None and outcome.executed:
+            api.keys.abandoned(key)
+        elif key is not None:
+            api.keys.give_back(key)

@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from understudy.core.clock import Clock
-from understudy.core.errors import ConnectFailed
-from understudy.core.types import Attribution, Candidate, OutcomeClass, Verdict
+from understudy.core.types import Attribution, Candidate, Mode, OutcomeClass, Verdict
 
 from .breaker import BreakerState
 from .call import Attempt, Call
-from .outcome import Again, LocalNetworkDetector, Next, Outcome
+from .error_rows import causes
+from .keys import Key
+from .outcome import LocalNetworkDetector, Outcome, local_network
 from .ports import HealthView
 from .registry import Api, Binding, Route
 from .selection import Standing, rank
@@ -27,6 +28,8 @@ RESERVE_LEAST = 0.1
 #: A call that only a half-open API could serve waits that long for its trials to end, looking every so often, s.
 TRIAL_WAIT = 2.0
 TRIAL_LOOK = 0.025
+#: Calls that wait for the same hold come back spread over this share of it, never earlier.
+HOLD_JITTER = 0.1
 #: Above this many calls a second half-open probes and slow start are rationed.
 BUSY = 10.0
 #: Share of traffic that may go to a half-open API on a busy route.
@@ -54,7 +57,8 @@ class Gatekeeper:
         local: LocalNetworkDetector,
         apis: Mapping[str, Api],
         binding: GetBinding,
-        rate: Callable[[Route], float],
+        rate: Callable[[Call], float],
+        emit: Callable[..., None],
     ) -> None:
         self._clock = clock
         self._rng = rng
@@ -62,6 +66,7 @@ class Gatekeeper:
         self._local = local
         self._apis = apis
         self._rate = rate
+        self._emit = emit
         self.binding = binding
         #: Time at which the breaker of a binding last closed, for slow start.
         self.closed_at: dict[tuple[str, str], float] = {}
@@ -70,9 +75,17 @@ class Gatekeeper:
         """The API's median of the last minutes, seconds."""
         return self._health.p50(api.name)
 
-    def named(self, name: str, route: Route) -> Binding:
-        """The binding of one of the APIs that were ranked for `route`."""
-        return self.binding(self._apis[name], route)
+    def among(self, call: Call, name: str) -> Binding:
+        """The binding of one of the call's own APIs, one that was removed meanwhile included."""
+        return self.binding(next(api for api in call.apis if api.name == name), call.route)
+
+    def least_time(self, api: Api) -> float:
+        """An attempt that has less time than this could not finish, seconds."""
+        return max(LEAST_TIME, 0.5 * (self.p50(api) or 0.0))
+
+    def barred(self, api: Api, now: float) -> bool:
+        """Whether an API that a call was about to ask again has been taken out, or asked to rest, meanwhile."""
+        return api.removed or not api.options.enabled or bool(api.paused) or api.hold_until > now
 
     # -- gates ----------------------------------------------------------------------------------
 
@@ -80,11 +93,15 @@ class Gatekeeper:
         """All APIs of the call, best first, gated ones last."""
         route = call.route
         standings = [self._standing(call, api, now) for api in call.apis]
-        ranked = rank(standings, route.options.mode, route.incumbent or call.apis[0].name, self._rng)
-        eligible = sum(not candidate.gate for candidate in ranked)
+        if not standings:
+            return []
+        ranked = rank(standings, call.policy.mode, route.incumbent or call.apis[0].name, self._rng)
+        eligible = {candidate.api for candidate in ranked if not candidate.gate}
+        hubs = {api.hub for api in call.apis if api.name in eligible}
         for api in call.apis:
-            self.binding(api, route).breaker.standby = eligible > 1 or (eligible == 1 and ranked[0].api != api.name)
-        return self._probe_first(call, ranked, eligible)
+            self.binding(api, route).breaker.standby = bool(eligible - {api.name})
+            api.hub.breaker.standby = bool(hubs - {api.hub})
+        return self._probe_first(call, ranked, len(eligible))
 
     def standings(self, route: Route, now: float) -> list[Candidate]:
         """How the APIs of a route stand for an ordinary call; changes nothing."""
@@ -94,14 +111,14 @@ class Gatekeeper:
 
     def _probe_first(self, call: Call, ranked: list[Candidate], eligible: int) -> list[Candidate]:
         """A free half-open permit goes to the next safe call, whatever the cost."""
-        busy = self._rate(call.route) > BUSY
+        busy = self._rate(call) > BUSY
         for place, candidate in enumerate(ranked):
             if candidate.gate or call.total:
                 break
-            binding = self.named(candidate.api, call.route)
+            binding = self.among(call, candidate.api)
             if binding.breaker.closed:
                 continue
-            if eligible > 1 and (call.critical or not call.source.safe_again):
+            if eligible > 1 and (call.critical or not call.source.safe_again(binding.api)):
                 continue
             if busy and eligible > 1 and self._rng.random() >= PROBE_SHARE:
                 continue
@@ -110,7 +127,7 @@ class Gatekeeper:
         for candidate in ranked:
             if candidate.gate:
                 gated.append(candidate)
-            elif self.named(candidate.api, call.route).breaker.closed:
+            elif self.among(call, candidate.api).breaker.closed:
                 steady.append(candidate)
             else:
                 on_trial.append(replace(candidate, detail=SPARED_TRIAL))
@@ -135,16 +152,23 @@ class Gatekeeper:
         return standing
 
     def _starts_slowly(self, call: Call, api: Api, now: float) -> bool:
-        closed_at = self.closed_at.get((api.name, call.route.name))
+        closed_at = self.closed_at.get((api.name, call.route.operation))
         if closed_at is None or len(call.apis) < 2 or call.total:
             return False
         age = now - closed_at
         if age >= SLOW_START:
-            del self.closed_at[api.name, call.route.name]
+            del self.closed_at[api.name, call.route.operation]
             return False
-        if self._rate(call.route) <= BUSY:
+        if self._rate(call) <= BUSY:
             return False
         return self._rng.random() >= max(0.1, age / SLOW_START)
+
+    def warming(self, call: Call, now: float) -> bool:
+        """Whether an API has only part of its share yet: then each call is drawn for itself, and none goes by plan."""
+        if len(call.apis) < 2 or self._rate(call) <= BUSY:
+            return False
+        closed = (self.closed_at.get((api.name, call.route.operation)) for api in call.apis)
+        return any(at is not None and now - at < SLOW_START for at in closed)
 
     def gate(self, call: Call, api: Api, now: float) -> tuple[str, str]:
         """The first reason why `api` cannot serve `call` now, and a word on it; empty strings when it can."""
@@ -157,36 +181,46 @@ class Gatekeeper:
             return reason, ""
         if api.name in call.spent:
             return call.spent[api.name], ""
-        if api.name not in call.tries and len(call.tries) >= call.route.options.max_apis:
+        if api.name not in call.tries and len(call.tries) >= call.policy.max_apis:
             return "max_apis", ""
+        ceiling = call.policy.max_price
+        if ceiling is not None and api.options.price > ceiling:
+            return "price", f"{api.options.price:g} is over {ceiling:g} for 1,000 calls"
         return self._protected(call, api, now)
 
     def _protected(self, call: Call, api: Api, now: float) -> tuple[str, str]:
         binding = self.binding(api, call.route)
-        if binding.breaker.state is BreakerState.FORCED_OPEN:
-            return "forced_open", binding.breaker.view().reason
-        if binding.breaker.blocked():
-            return "breaker_open", binding.breaker.blocked()
-        if api.hub.breaker.blocked():
-            return "hub_open", api.hub.name
+        for breaker, gate in ((binding.breaker, "breaker_open"), (api.hub.breaker, "hub_open")):
+            why = breaker.blocked()
+            if why and breaker.state is BreakerState.FORCED_OPEN:
+                return "forced_open", why
+            if why:
+                return gate, why if gate == "breaker_open" else f"{api.hub.name}: {why}"
         if api.hold_until > now:
             return "hold", f"{api.hold_until - now:.1f} s: {api.hold_reason}"
         if api.uses_keys:
             reason = api.keys.usable(now, call.critical)
+            if reason == "rate":
+                return "rate_limited", f"{api.keys.release_after(call.critical) or 0.0:.2f} s"
             if reason:
                 return "keys", reason
-            wait = api.rate_wait()
-            if wait > 0:
-                return "rate_limited", f"{wait:.2f} s"
+        if self._line_full(call, api, now):
+            return "bulkhead_full", f"{api.bulkhead.waiting if api.bulkhead is not None else 0} waiting"
         remaining = call.deadline_at - now
-        median = self.p50(api) or 0.0
-        if api.bulkhead is not None and api.bulkhead.waiting:
-            wait = api.bulkhead.waiting * median / api.bulkhead.limit
-            if api.bulkhead.waiting >= api.bulkhead.options.max_waiting or wait > remaining:
-                return "bulkhead_full", f"{api.bulkhead.waiting} waiting"
-        if remaining < max(LEAST_TIME, 0.5 * median):
+        if remaining < self.least_time(api):
             return "deadline", f"{remaining * 1000:.0f} ms left"
         return "", ""
+
+    def _line_full(self, call: Call, api: Api, now: float) -> bool:
+        """Whether the line at the bulkhead is full, or so long that its end would leave no time for another API."""
+        bulkhead = api.bulkhead
+        if bulkhead is None or bulkhead.active < bulkhead.limit or bulkhead.options.mode is not Mode.ENFORCE:
+            return False
+        if bulkhead.waiting >= bulkhead.options.max_waiting:
+            return True
+        wait = bulkhead.waiting * (self.p50(api) or 0.0) / bulkhead.limit
+        remaining = call.deadline_at - now
+        return wait > remaining - self._kept(call, self._standbys(call, api), remaining)
 
     def others(self, call: Call, api: Api, now: float) -> bool:
         """Whether another API could serve this call now."""
@@ -200,14 +234,17 @@ class Gatekeeper:
 
         Four medians and a tenth of a second, not one median: half of all answers take longer than that.
         """
-        if not call.source.safe_elsewhere:
+        if not call.source.safe_elsewhere(api):
             return 0.0
-        remaining = call.deadline_at - now
-        medians = [
-            self.p50(other) or other.score.latency(now)
-            for other in call.apis
-            if other is not api and other.name not in call.tries and self.gate(call, other, now)[0] in _PASSING
-        ]
+        standbys = [other for other in self._standbys(call, api) if self.gate(call, other, now)[0] in _PASSING]
+        return self._kept(call, standbys, call.deadline_at - now)
+
+    def _standbys(self, call: Call, api: Api) -> list[Api]:
+        return [other for other in call.apis if other is not api and other.name not in call.tries]
+
+    def _kept(self, call: Call, standbys: list[Api], remaining: float) -> float:
+        now = self._clock.monotonic()
+        medians = [self.p50(other) or other.score.latency(now) for other in standbys]
         if not medians:
             return 0.0
         return min(RESERVE_MEDIANS * min(medians) + RESERVE_LEAST, RESERVE_SHARE * remaining)
@@ -216,42 +253,41 @@ class Gatekeeper:
         """Seconds until the first held API is free, when that is short enough to be waited for."""
         waits = []
         for api in call.apis:
+            if api.name in call.spent:
+                continue
             gate, _ = self.gate(call, api, now)
             longest = api.options.retry.max_wait
             if gate == "hold":
-                waits.append((api.hold_until - now, longest))
+                waits.append((api.hold_until - now, longest, HOLD_JITTER))
             elif gate == "breaker_open" and self.binding(api, call.route).breaker.state is BreakerState.HALF_OPEN:
                 # Its trial is under way, and its outcome is near: better awaited than refused.
                 if call.trial_wait < TRIAL_WAIT:
                     call.trial_wait += TRIAL_LOOK
-                    waits.append((TRIAL_LOOK, longest))
-            elif gate == "rate_limited":
-                waits.append((api.rate_wait(), longest))
-            elif gate == "keys":
-                after = api.keys.release_after()
+                    waits.append((TRIAL_LOOK, longest, 0.0))
+            elif gate in ("keys", "rate_limited"):
+                after = api.keys.release_after(call.critical)
                 if after is not None:
-                    waits.append((after, longest))
-        fitting = [wait for wait, longest in waits if wait <= longest]
-        return min(fitting) if fitting else None
+                    waits.append((after, longest, HOLD_JITTER if gate == "keys" else 0.0))
+        fitting = [(wait, jitter) for wait, longest, jitter in waits if wait <= longest]
+        if not fitting:
+            return None
+        wait, jitter = min(fitting)
+        spread = wait * (1.0 + jitter * self._rng.random())
+        return spread if spread < call.deadline_at - now else wait
 
     # -- booking --------------------------------------------------------------------------------
 
     def local_network(self, api: Api, error: BaseException, outcome: Outcome) -> Outcome:
         """The outcome, made *local* when many unrelated hosts cannot be reached at the same time."""
-        if not isinstance(error, ConnectFailed):
+        host = _host_of(error) if outcome.kind is OutcomeClass.CONNECT else ""
+        if not host or not self._local.connect_failed(host, api.hub.name):
             return outcome
-        if not self._local.connect_failed(error.host or api.name, api.hub.name):
+        if self._reached_since(self._local.since):
+            self._local.connected()
             return outcome
-        return Outcome(
-            kind=OutcomeClass.LOCAL,
-            attribution=Attribution.LOCAL,
-            verdict=Verdict.NEUTRAL,
-            again=Again.ANY,
-            next=Next.NO,
-            reason=f"several unrelated hosts cannot be reached: {outcome.reason}",
-            never_sent=True,
-            executed=False,
-        )
+        if self._local.begins():
+            self._emit("network.local", api=api.name, hosts=sorted(self._local.hosts()), reason=outcome.reason)
+        return local_network(outcome)
 
     def book(self, binding: Binding, outcome: Outcome, seconds: float, generation: int) -> None:
         """Tell the series how an attempt ended; a failure is judged by the breaker at once.
@@ -261,15 +297,17 @@ class Gatekeeper:
         """
         series = binding.series
         api = binding.api
+        if outcome.status is not None or (api.is_http and outcome.verdict is Verdict.SUCCESS):
+            self._local.connected()
         late = generation != binding.breaker.generation
         if outcome.verdict is Verdict.SUCCESS:
             if late:
-                binding.aside(lambda: series.append(seconds))
+                binding.aside(lambda: series.succeeded(seconds))
             else:
-                series.append(seconds)
+                series.succeeded(seconds)
             return
         if outcome.verdict is Verdict.NEUTRAL:
-            series.neutral(outcome.kind, outcome.attribution, outcome.reason, outcome.status)
+            binding.neutral(outcome, seconds)
             return
         now = self._clock.monotonic()
         api.failed_at = now
@@ -294,17 +332,40 @@ class Gatekeeper:
         hub.failed_at = now
         hub.breaker.settle([-seconds])
 
-    def succeeded(self, api: Api) -> None:
-        """An API was reached: the local network works."""
-        if api.is_http:
-            self._local.connected(api.hub.name)
+    def _reached_since(self, moment: float) -> bool:
+        """Whether any API has answered over HTTP since then: our own network works."""
+        for api in self._apis.values():
+            if api.is_http:
+                for binding in api.bindings.values():
+                    binding.series.drain()
+                if api.score.last_success_at is not None and api.score.last_success_at >= moment:
+                    return True
+        return False
+
+
+def _host_of(error: BaseException) -> str:
+    """The host that could not be reached, where the error, ours or a library's, names it; else empty."""
+    for link in causes(error):
+        host = getattr(link, "host", "")
+        if isinstance(host, str) and host:
+            return host
+    return ""
 
 
 class _AnyCall:
     """A call that every API could serve: for showing how a route stands."""
 
-    safe_again = True
-    safe_elsewhere = True
+    endpoint = ""
+    replayable = True
+
+    def safe_again(self, api: Api) -> bool:
+        return True
+
+    def safe_elsewhere(self, api: Api) -> bool:
+        return True
+
+    def settle(self, api: Api, key: Key | None, outcome: Outcome) -> None:
+        """Nothing was taken."""
 
     def gate(self, api: Api) -> str:
         return "" if api.is_http or api.operation is not None or not api.route else "no_operation"

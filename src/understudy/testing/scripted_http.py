@@ -72,8 +72,9 @@ class ScriptedHttp:
     async def send(self, request: HttpRequest) -> ScriptedResponse:
         """The next answer of the script; raises what the script raises."""
         self.requests.append(request)
-        self.bodies.append(await _read_upload(request))
         reply = self._next(request)
+        unsent = isinstance(reply, TransportError) and not reply.sent
+        self.bodies.append(b"" if unsent else await _read_upload(request))
         if isinstance(reply, BaseException):
             raise reply
         answer = Answer(reply) if isinstance(reply, int) else reply
