@@ -86,7 +86,7 @@ async def test_when_all_are_held_the_earliest_release_is_waited_for(first, secon
 
 async def test_wait_for_lead_prefers_a_short_wait_to_the_standby():
     busy = Answer(503, headers={"Retry-After": "2"})
-    async with served({"a": [busy, 200], "b": 200}, {"a": {}, "b": {}}, wait_for_lead=3.0) as (app, http, clock):
+    async with served({"a": [busy, 200], "b": 200}, {"a": {}, "b": {}}, wait_for_lead=3.0) as (app, http, _):
         assert (await app.route("r").get("/")).api == "a"
         assert http.hosts() == ["a", "a"]
     busy = Answer(503, headers={"Retry-After": "4"})
