@@ -1,0 +1,166 @@
+"""What reports need to know; the history, the request log and the fallback manager satisfy these by shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+class Point(Protocol):
+    """Numbers of one stretch of time; see `monitor.history.HistoryPoint`."""
+
+    @property
+    def at(self) -> int:
+        """Epoch second at which it begins."""
+
+    @property
+    def n(self) -> int:
+        """Calls of a route, attempts on an API."""
+
+    @property
+    def ok(self) -> int:
+        """Of these, successes."""
+
+    @property
+    def err(self) -> int:
+        """Of these, failures."""
+
+    @property
+    def success_rate(self) -> float | None:
+        """Percentage of successes among successes and failures."""
+
+    @property
+    def mean(self) -> float | None:
+        """Mean seconds of the successes."""
+
+    @property
+    def p50(self) -> float | None:
+        """Median seconds of the successes."""
+
+    @property
+    def p95(self) -> float | None:
+        """95th percentile of the seconds of the successes."""
+
+    @property
+    def p99(self) -> float | None:
+        """99th percentile of the seconds of the successes."""
+
+    @property
+    def fallback_used(self) -> int:
+        """Calls of a route that a standby served; calls that an API served as a standby."""
+
+    @property
+    def retries(self) -> int:
+        """Attempts that repeated one on the same API."""
+
+    @property
+    def cost(self) -> float:
+        """What the executed attempts cost, in the currency of the prices."""
+
+
+class Past(Protocol):
+    """One series over a span; see `monitor.history.SeriesHistory`."""
+
+    @property
+    def step(self) -> int:
+        """Length of a point, seconds."""
+
+    @property
+    def points(self) -> Sequence[Point]:
+        """In order of time; stretches without traffic are left out."""
+
+    @property
+    def whole(self) -> Point:
+        """The span as one point."""
+
+    @property
+    def errors(self) -> Mapping[str, int]:
+        """Failures by outcome class."""
+
+
+class Histories(Protocol):
+    """Reads the past of APIs and routes."""
+
+    async def api(self, name: str, start: float, end: float, points: int) -> Past:
+        """Attempts on an API."""
+
+    async def route(self, name: str, start: float, end: float, points: int) -> Past:
+        """Calls of a route."""
+
+
+class Group(Protocol):
+    """One kind of error; see `monitor.requests.ErrorGroup`."""
+
+    api: str
+    error_class: str
+    message: str
+    first_at: float
+    last_at: float
+    count: int
+
+
+class Entry(Protocol):
+    """One kept call; see `monitor.requests.RequestEntry`."""
+
+    at: float
+    call_id: str
+    route: str
+    api: str
+    outcome: str
+    latency: float
+    endpoint: str
+    error: str
+    record: Mapping[str, Any]
+
+
+class Failures(Protocol):
+    """Reads what failed."""
+
+    async def groups(self, start: float, end: float, api: str, limit: int) -> Sequence[Group]:
+        """Kinds of errors, most frequent first; of all APIs when `api` is empty."""
+
+    async def failed(self, api: str, start: float, end: float, limit: int) -> Sequence[Entry]:
+        """Kept calls in which an attempt on `api` failed, newest first."""
+
+    async def slowest(self, start: float, end: float, limit: int) -> Sequence[Entry]:
+        """Kept calls that took longest."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaFacts:
+    """One limit of one key: what is left of it, and when it starts anew (seconds from now)."""
+
+    key: str
+    name: str
+    limit: float | None
+    remaining: float | None
+    reset_after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiFacts:
+    """What is registered about an API; `price` is that of 1,000 calls."""
+
+    name: str
+    hub: str
+    price: float
+    quotas: tuple[QuotaFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RouteFacts:
+    """A route and its APIs, the preferred one first."""
+
+    name: str
+    apis: tuple[str, ...]
+
+
+class Registered(Protocol):
+    """Who there is."""
+
+    def apis(self) -> Sequence[ApiFacts]:
+        """Every registered API."""
+
+    def routes(self) -> Sequence[RouteFacts]:
+        """Every registered route."""

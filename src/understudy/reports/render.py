@@ -1,0 +1,116 @@
+"""Reports as HTML (one file, no script, nothing loaded from elsewhere), CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from functools import cache
+from importlib.resources import files
+from math import isfinite
+from typing import Any
+
+from understudy.core.errors import NotInstalled
+
+from .charts import legend, svg
+from .model import Report, Table, Value
+from .shown import moment, shown
+
+#: First characters that a spreadsheet would take for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def to_html(report: Report) -> str:
+    """The report as one page that can be mailed or printed.
+
+    Raises:
+        NotInstalled: the template engine is missing; the text names the extra.
+    """
+    page: str = _template().render(report=report, svg=svg, legend=legend, shown=shown, moment=moment)
+    return page
+
+
+@cache
+def _template() -> Any:
+    try:
+        from jinja2 import Environment, StrictUndefined
+        from markupsafe import Markup
+    except ImportError:
+        raise NotInstalled("a report as HTML", "service") from None
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    # What `charts` makes is markup; every text in it is escaped there. It is the only thing trusted here.
+    environment.globals["markup"] = Markup
+    return environment.from_string(files(__package__).joinpath("templates/report.html").read_text("utf-8"))
+
+
+def to_json(report: Report) -> str:
+    """The report as JSON: each table as a list of objects, each chart as its points."""
+    content = {
+        "kind": report.kind,
+        "title": report.title,
+        "start": report.start,
+        "end": report.end,
+        "made_at": report.made_at,
+        "sections": [
+            {
+                "title": section.title,
+                "facts": [
+                    {"label": fact.label, "value": _finite(fact.value), "kind": fact.kind} for fact in section.facts
+                ],
+                "charts": [
+                    {
+                        "title": chart.title,
+                        "lines": [
+                            {"label": line.label, "points": [[at, _finite(value)] for at, value in line.points]}
+                            for line in chart.lines
+                        ],
+                    }
+                    for chart in section.charts
+                ],
+                "tables": [{"title": table.title, "rows": _objects(table)} for table in section.tables],
+            }
+            for section in report.sections
+        ],
+        "notes": list(report.notes),
+    }
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1)
+
+
+def _objects(table: Table) -> list[dict[str, Value]]:
+    return [
+        {column.key: _finite(value) for column, value in zip(table.columns, row, strict=True)} for row in table.rows
+    ]
+
+
+def _finite(value: Value) -> Value:
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def to_csv(table: Table) -> str:
+    """One table as CSV (RFC 4180), with a heading line of keys; times are epoch seconds.
+
+    A text that a spreadsheet would run as a formula is put behind an apostrophe.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow([column.key for column in table.columns])
+    for row in table.rows:
+        writer.writerow([_cell(_finite(value)) for value in row])
+    return out.getvalue()
+
+
+def to_csv_files(report: Report) -> bytes:
+    """All tables as CSV files in one ZIP archive."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, table in enumerate(report.tables, 1):
+            name = "".join(letter if letter.isalnum() else "-" for letter in table.title.lower()).strip("-")
+            archive.writestr(zipfile.ZipInfo(f"{number:02d}-{name}.csv"), to_csv(table))
+    return out.getvalue()
+
+
+def _cell(value: Value) -> Value:
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return "" if value is None else value

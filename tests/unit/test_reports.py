@@ -1,0 +1,308 @@
+"""Reports: what they say of the numbers, and that nothing hostile or secret gets through them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import zipfile
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from understudy.core.errors import UnknownName
+from understudy.reports import KINDS, Reports
+from understudy.reports.charts import svg
+from understudy.reports.model import Chart, Column, Line, Table
+from understudy.reports.months import months, span_of
+from understudy.reports.ports import ApiFacts, QuotaFacts, RouteFacts
+from understudy.reports.render import to_csv, to_csv_files, to_html, to_json
+from understudy.reports.service_level import budget_left
+from understudy.reports.shown import duration, shown
+from understudy.testing import FakeClock
+
+HOSTILE = "<script>alert(1)</script>\"'&=cmd|' /C calc'!A0 {{7*7}} \u202eevil"
+
+
+@dataclass
+class FakePoint:
+    at: int = 0
+    n: int = 0
+    ok: int = 0
+    err: int = 0
+    p50: float | None = 0.1
+    p95: float | None = 0.4
+    p99: float | None = 0.9
+    mean: float | None = 0.2
+    fallback_used: int = 0
+    retries: int = 0
+    cost: float = 0.0
+
+    @property
+    def success_rate(self):
+        return 100.0 * self.ok / (self.ok + self.err) if self.ok + self.err else None
+
+
+@dataclass
+class FakePast:
+    points: list[FakePoint]
+    whole: FakePoint
+    step: int = 3600
+    errors: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class FakeGroup:
+    api: str = "odds"
+    error_class: str = "timeout"
+    message: str = "no answer"
+    first_at: float = 1.0
+    last_at: float = 2.0
+    count: int = 3
+
+
+@dataclass
+class FakeEntry:
+    at: float = 5.0
+    call_id: str = "c-1"
+    route: str = "matches"
+    api: str = "backup"
+    outcome: str = "fallback"
+    latency: float = 3.0
+    endpoint: str = "GET /odds"
+    error: str = "no answer"
+    record: dict = field(default_factory=dict)
+
+
+class World:
+    """Everything that reports ask for, as given by a test."""
+
+    def __init__(self, apis=(), routes=(), pasts=None, groups=(), entries=()):
+        self._apis, self._routes, self._pasts = apis, routes, pasts or {}
+        self._groups, self._entries = groups, entries
+
+    def apis(self):
+        return self._apis
+
+    def routes(self):
+        return self._routes
+
+    async def api(self, name, start, end, points):
+        return self._pasts[name]
+
+    async def route(self, name, start, end, points):
+        return self._pasts[name]
+
+    async def groups(self, start, end, api, limit):
+        return [group for group in self._groups if not api or group.api == api]
+
+    async def failed(self, api, start, end, limit):
+        return self._entries
+
+    async def slowest(self, start, end, limit):
+        return self._entries
+
+
+def past(n=1000, err=10, **more):
+    whole = FakePoint(0, n, n - err, err, **more)
+    points = [FakePoint(3600 * hour, n // 10, (n - err) // 10, err // 10, **more) for hour in range(10)]
+    return FakePast(points, whole, errors={"timeout": err} if err else {})
+
+
+def world(**changes):
+    parts = {
+        "apis": (
+            ApiFacts("odds", "hub.example", 1.5, (QuotaFacts("key1", "requests", 10_000, 2_500, 86400.0),)),
+            ApiFacts("backup", "other.example", 3.0),
+        ),
+        "routes": (RouteFacts("matches", ("odds", "backup")),),
+        "pasts": {
+            "odds": past(cost=1.5),
+            "backup": past(100, 0, cost=0.3, fallback_used=10),
+            "matches": past(1000, 2, fallback_used=8),
+        },
+        "groups": (FakeGroup(), FakeGroup("backup", "provider", "answered 503")),
+        "entries": (
+            FakeEntry(
+                record={
+                    "attempts": [
+                        {"api": "odds", "key": "main-key", "started_at": 0.0, "duration": 2.0, "outcome": "timeout"},
+                        {"api": "backup", "key": "k2", "started_at": 2.0, "duration": 0.1, "outcome": "success"},
+                    ]
+                }
+            ),
+        ),
+    }
+    return World(**{**parts, **changes})
+
+
+async def make(kind, of=None, **options):
+    chosen = of or world()
+    clock = FakeClock()
+    now = clock.time()
+    return await Reports(chosen, chosen, chosen, clock).make(kind, now - 86400, now, **options)
+
+
+def table(report, title) -> list[dict]:
+    found = next(each for each in report.tables if each.title == title)
+    return [dict(zip([column.key for column in found.columns], row, strict=True)) for row in found.rows]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("write", [to_html, to_json, to_csv_files])
+async def test_every_kind_can_be_made_and_written(kind, write):
+    report = await make(kind, api="odds" if kind == "incident" else "")
+    assert write(report)
+
+
+async def test_the_service_level_tells_rate_and_budget_of_each_api_and_hub():
+    report = await make("service-level", target=99.0)
+    first = table(report, "By month and API")[0]
+    assert (first["api"], first["attempts"], first["failures"], first["success_rate"]) == ("odds", 1000, 10, 99.0)
+    assert first["budget_left"] == pytest.approx(0.0)
+    assert [row["hub"] for row in table(report, "By hub")] == ["hub.example", "other.example"]
+
+
+@pytest.mark.parametrize(
+    ("ok", "err", "target", "left"),
+    [(0, 0, 99.9, None), (1000, 0, 99.9, 100.0), (999, 1, 99.9, 0.0), (998, 2, 99.9, -100.0), (5, 0, 100.0, 100.0)],
+)
+def test_the_error_budget(ok, err, target, left):
+    assert budget_left(ok, err, target) == (None if left is None else pytest.approx(left, abs=1e-9))
+
+
+async def test_savings_compare_with_what_would_have_been_without_standbys():
+    row = table(await make("savings"), "By route")[0]
+    assert row["saved"] == 8
+    assert row["success_rate"] == pytest.approx(99.8)
+    assert row["without"] == pytest.approx(99.0)
+
+
+async def test_cost_tells_the_price_of_good_answers_and_how_long_a_quota_lasts():
+    report = await make("cost")
+    odds = table(report, "By API")[0]
+    assert odds["per_good"] == pytest.approx(1000 * 1.5 / 990)
+    quota = table(report, "Quotas as they stand")[0]
+    assert quota["left"] == 25.0
+    assert quota["lasts"] == pytest.approx(2500 / (1000 / 86400))
+
+
+async def test_an_incident_names_nobody_but_the_api_itself():
+    written = to_html(await make("incident", api="odds")) + to_json(await make("incident", api="odds"))
+    for ours in ("backup", "matches", "main-key", "other.example"):
+        assert ours not in written
+    assert "c-1" in written
+
+
+async def test_unknown_kinds_names_and_spans_are_refused():
+    of = world()
+    made = Reports(of, of, of, FakeClock())
+    now = FakeClock().time()
+    with pytest.raises(ValueError, match="expected one of summary"):
+        await made.make("everything", now - 1, now)
+    with pytest.raises(UnknownName):
+        await made.make("cost", now - 1, now, api="oddz")
+    with pytest.raises(ValueError, match="begins before its end"):
+        await made.make("cost", now, now - 1)
+    with pytest.raises(ValueError, match="say which"):
+        await made.make("incident", now - 1, now)
+    with pytest.raises(ValueError, match="target"):
+        await made.make("cost", now - 1, now, target=0)
+
+
+class Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+
+async def test_hostile_names_and_messages_stay_text():
+    of = world(
+        apis=(ApiFacts(HOSTILE, HOSTILE, 1.0, (QuotaFacts(HOSTILE, HOSTILE, 10, 5, 60),)),),
+        routes=(RouteFacts(HOSTILE, (HOSTILE,)),),
+        pasts={HOSTILE: past(fallback_used=3, cost=1.0)},
+        groups=(FakeGroup(HOSTILE, HOSTILE, HOSTILE),),
+        entries=(FakeEntry(endpoint=HOSTILE, route=HOSTILE, api=HOSTILE, call_id=HOSTILE),),
+    )
+    report = await make("summary", of)
+    page = to_html(report)
+    tags = Tags()
+    tags.feed(page)
+    assert not {tag for tag, _ in tags.found} & {"script", "img", "iframe", "object", "link", "a"}
+    assert not [name for _, attributes in tags.found for name in attributes if name.startswith("on")]
+    assert "49" not in re.findall(r"<td>([^<]*)</td>", page)
+    json.loads(to_json(report))
+    for name in zipfile.ZipFile(io.BytesIO(to_csv_files(report))).namelist():
+        assert re.fullmatch(r"\d\d-[a-z0-9-]+\.csv", name)
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_cell_is_never_a_formula(start):
+    written = to_csv(Table("t", (Column("a", "A"),), ((f"{start}1+1",),)))
+    (_, row) = csv.reader(io.StringIO(written))
+    assert row == [f"'{start}1+1"]
+
+
+async def test_numbers_that_are_no_numbers_are_null_in_json():
+    of = world(pasts={"odds": past(cost=float("nan")), "backup": past(cost=float("inf")), "matches": past()})
+    json.loads(to_json(await make("cost", of)), parse_constant=lambda name: pytest.fail(name))
+
+
+points = st.lists(
+    st.tuples(st.floats(0, 2e9), st.none() | st.floats(-1e9, 1e9, allow_nan=False)),
+    max_size=60,
+    unique_by=lambda p: p[0],
+).map(lambda found: tuple(sorted(found, key=lambda point: point[0])))
+
+
+@given(st.lists(points, min_size=1, max_size=4), st.text(max_size=20))
+def test_any_chart_is_well_formed_svg_within_its_frame(lines, label):
+    label = re.sub(r"[^\x20-\ud7ff\ue000-\ufffd]", "", label)
+    drawn = svg(Chart(label, "count", tuple(Line(label, each) for each in lines)))
+    if drawn:
+        ET.fromstring(drawn)
+        for pair in re.findall(r"(-?[\d.]+),(-?[\d.]+)", " ".join(re.findall(r'points="([^"]*)"', drawn))):
+            assert 0 <= float(pair[0]) <= 860
+            assert 0 <= float(pair[1]) <= 240
+
+
+def test_a_span_is_cut_into_calendar_months():
+    start, _ = span_of("2025-12")
+    _, end = span_of("2026-02")
+    assert [name for name, _, _ in months(start, end)] == ["2025-12", "2026-01", "2026-02"]
+    assert months(start, start) == []
+    with pytest.raises(ValueError, match="2026-11"):
+        span_of("November")
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "text"),
+    [
+        (None, "count", "–"),
+        (1234567, "count", "1,234,567"),
+        (99.9999999, "percent", "99.999 %"),
+        (100.0, "percent", "100 %"),
+        (99.5, "percent", "99.5 %"),
+        (0.00234, "money", "0.0023"),
+        (12.5, "money", "12.50"),
+        (0.0, "time", "1970-01-01 00:00:00 UTC"),
+    ],
+)
+def test_values_are_shown(value, kind, text):
+    assert shown(value, kind) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.0012, "1.2 ms"), (0.34, "340 ms"), (2.5, "2.5 s"), (240, "4 min"), (11520, "3.2 h"), (1_036_800, "12 d")],
+)
+def test_durations_are_shown(seconds, text):
+    assert duration(seconds) == text
