@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from understudy.clients.aiohttp import AiohttpClient
-from understudy.core.errors import BodyTooLarge, TransportError
+from understudy.core.errors import BodyBroken, BodyTooLarge, TransportError
 from understudy.core.http import HttpRequest, HttpResponse
 from understudy.testing.raw_server import RawServer, Reply, ok
 
@@ -103,6 +103,29 @@ async def test_a_compressed_body_is_decoded_whole(encoding: str) -> None:
     name = "deflate" if "deflate" in encoding else "gzip"
     async with RawServer(ok(body, f"Content-Encoding: {name}")) as server:
         assert (await ask(server)).body == plain
+
+
+@pytest.mark.parametrize("behind", [b"\0" * 512, b"\r\n", b"<!-- cached -->"])
+async def test_padding_behind_a_compressed_body_is_passed_over(behind: bytes) -> None:
+    async with RawServer(ok(gzip.compress(b"plain") + behind, "Content-Encoding: gzip")) as server:
+        assert (await ask(server)).body == b"plain"
+
+
+async def test_a_body_of_a_hundred_thousand_empty_members_costs_little() -> None:
+    async with RawServer(ok(gzip.compress(b"") * 100_000, "Content-Encoding: gzip")) as server:
+        began = time.process_time()
+        with pytest.raises(BodyBroken):
+            await ask(server)
+        assert time.process_time() - began < 1
+
+
+async def test_a_stream_may_be_longer_than_what_is_kept() -> None:
+    client = AiohttpClient()
+    async with RawServer(ok(b"x" * 300_000)) as server:
+        asked = HttpRequest("GET", server.url, {}, max_body=1000, buffered=False)
+        response = await client.send(asked)
+        assert sum([len(piece) async for piece in response.chunks()]) == 300_000
+        await client.close()
 
 
 async def test_a_redirect_is_an_answer_and_takes_no_key_elsewhere() -> None:

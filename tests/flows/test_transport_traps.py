@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
+import textwrap
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 
 from understudy.clients.aiohttp import AiohttpClient
-from understudy.core.errors import AttemptTimeout, BodyBroken, ConnectFailed, ConnectionLost, TransportError
+from understudy.core.errors import (
+    AttemptTimeout,
+    BodyBroken,
+    ConnectFailed,
+    ConnectionLost,
+    InvalidRequest,
+    TransportError,
+)
 from understudy.core.http import HttpRequest
 from understudy.testing.raw_server import CLOSE, RESET, STALL, RawServer, Reply, ok
 
@@ -204,3 +214,224 @@ async def test_a_reader_who_takes_long_between_pieces_does_not_make_the_api_idle
             pieces.append(piece)
             await asyncio.sleep(0.35)
         assert b"".join(pieces) == b"ab"
+
+
+# -- what the caller gives ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"headers": {"X": "a\r\nEvil: 1"}},
+        {"headers": {"X\nEvil": "1"}},
+        {"headers": {"X": None}},
+        {"method": "GET / HTTP/1.1\r\nX: y"},
+    ],
+    ids=["a line break in a value", "a line break in a name", "no text", "a line break in the method"],
+)
+async def test_what_cannot_be_sent_is_the_callers_fault_and_leaves_no_connection(
+    client: AiohttpClient, asked: dict[str, object]
+) -> None:
+    async with RawServer() as server:
+        given = HttpRequest(**{"method": "GET", "url": server.url, "headers": {}, **asked})  # type: ignore[arg-type]  # wrong on purpose
+        with pytest.raises(InvalidRequest) as caught:
+            await client.send(given)
+        await asyncio.sleep(0.05)
+        assert (server.requests, server.open) == (0, 0)
+        assert caught.value.__context__ is None, "aiohttp's own words quote what was given"
+
+
+async def broken_body() -> AsyncIterator[bytes]:
+    yield b"one"
+    raise LookupError("of the caller")
+
+
+async def body_of_text() -> AsyncIterator[bytes]:
+    yield "text"  # type: ignore[misc]  # wrong on purpose
+
+
+@pytest.mark.parametrize(("body", "cause"), [(broken_body, LookupError), (body_of_text, TypeError)])
+async def test_a_body_that_cannot_be_made_is_the_callers_fault(
+    client: AiohttpClient, body: object, cause: type[Exception]
+) -> None:
+    async with RawServer() as server:
+        with pytest.raises(InvalidRequest) as caught:
+            await client.send(request(server, "POST", body=body))
+        await asyncio.sleep(0.05)
+        assert isinstance(caught.value.__cause__, cause)
+        assert server.open == 0
+
+
+async def test_a_body_that_comes_slowly_from_the_caller_does_not_make_the_api_idle(client: AiohttpClient) -> None:
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"a"
+        await asyncio.sleep(0.4)
+        yield b"b"
+
+    async with RawServer() as server:
+        assert (await client.send(request(server, "POST", body=slow, idle_timeout=0.2))).status == 200
+        assert server.seen[0].body == b"ab"
+
+
+async def test_an_upload_that_nobody_takes_ends_at_the_idle_limit(client: AiohttpClient) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 65536
+
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/"
+        before = asyncio.all_tasks()
+        fault = await fault_of(client, HttpRequest("POST", url, {}, endless, idle_timeout=0.2))
+        await asyncio.sleep(0.05)
+        assert isinstance(fault, AttemptTimeout)
+        assert asyncio.all_tasks() == before
+
+
+async def test_what_is_fit_for_the_wire_goes_there_as_it_stands(client: AiohttpClient) -> None:
+    async with RawServer() as server:
+        await client.send(request(server, path="/a%2Fb/%7Ec/../d?x=%2C%20+&y=%C3%A9"))
+        assert server.seen[0].line == "GET /a%2Fb/%7Ec/../d?x=%2C%20+&y=%C3%A9 HTTP/1.1"
+
+
+# -- what the other side may say ----------------------------------------------------------------------
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK,),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", OK),
+        (b"\r\n" + OK,),
+    ],
+    ids=["100 in the same segment", "103 before its answer", "an empty line before"],
+)
+async def test_interim_responses_are_passed_over(client: AiohttpClient, pieces: tuple[bytes, ...]) -> None:
+    async with RawServer(Reply(pieces, gap=0.05)) as server:
+        assert (await client.send(request(server))).body == b"ok"
+        assert (await client.send(request(server))).body == b"ok"
+        assert (server.requests, server.connections) == (2, 1)
+
+
+async def test_interim_responses_without_end_are_silence(client: AiohttpClient) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"HTTP/1.1 102 Processing\r\n\r\n"
+
+    async with RawServer(Reply(endless)) as server:
+        fault = await fault_of(client, request(server, idle_timeout=0.3))
+        assert isinstance(fault, AttemptTimeout)
+
+
+@pytest.mark.parametrize("status", ["101", "099", "000", "600", "999"])
+async def test_a_status_that_is_none_is_a_broken_answer(client: AiohttpClient, status: str) -> None:
+    reply = Reply(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n".encode())
+    async with RawServer(reply, ok(b"next")) as server:
+        fault = await fault_of(client, request(server))
+        assert isinstance(fault, ConnectionLost)
+        assert (await client.send(request(server))).body == b"next"
+        assert server.requests == 2
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [(b"HTTP/1.1 204 X\r\n\r\n", 204), (b"HTTP/1.1 304 X\r\nContent-Length: 9\r\nContent-Encoding: gzip\r\n\r\n", 304)],
+)
+async def test_a_response_without_a_body_keeps_its_connection(client: AiohttpClient, head: bytes, status: int) -> None:
+    async with RawServer(Reply(head), ok()) as server:
+        response = await client.send(request(server))
+        assert (response.status, response.body) == (status, b"")
+        assert (await client.send(request(server))).body == b"ok"
+        assert server.connections == 1
+
+
+async def test_the_head_of_a_body_has_its_length_and_no_body(client: AiohttpClient) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\nContent-Encoding: gzip\r\n\r\n"
+    async with RawServer(Reply(head), Reply(head)) as server:
+        response = await client.send(request(server, "HEAD"))
+        assert (response.body, response.headers["Content-Length"]) == (b"", "99")
+        await client.send(request(server, "HEAD"))
+        assert server.connections == 1
+
+
+async def test_an_old_server_ends_its_body_by_closing(client: AiohttpClient) -> None:
+    async with RawServer(Reply(b"HTTP/1.0 200 OK\r\n\r\nabc", "close")) as server:
+        assert (await client.send(request(server))).body == b"abc"
+
+
+async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next(client: AiohttpClient) -> None:
+    async with RawServer(Reply(OK + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"), ok(b"second")) as server:
+        assert (await client.send(request(server))).body == b"ok"
+        assert (await client.send(request(server))).body == b"second"
+        assert server.connections == 2
+
+
+async def test_headers_can_be_read_joined_and_as_they_came(client: AiohttpClient) -> None:
+    lines = (b"Set-Cookie: a=1", b"set-cookie: b=2", b"X-Old: caf\xe9", b"X-New: caf\xc3\xa9", b"Content-Length: 0")
+    head = b"\r\n".join((b"HTTP/1.1 200 OK", *lines, b"", b""))
+    async with RawServer(Reply(head)) as server:
+        response = await client.send(request(server))
+        assert response.headers["Set-Cookie"] == "a=1, b=2"
+        assert (response.headers["x-old"], response.headers["x-new"]) == ("café", "café")
+        assert list(response.raw_headers)[:3] == [
+            (b"Set-Cookie", b"a=1"),
+            (b"set-cookie", b"b=2"),
+            (b"X-Old", b"caf\xe9"),
+        ]
+
+
+async def test_an_answer_before_the_body_was_sent_leaves_no_half_body_on_a_kept_connection(
+    client: AiohttpClient,
+) -> None:
+    waits = asyncio.Event()
+
+    async def held() -> AsyncIterator[bytes]:
+        yield b"first"
+        await waits.wait()
+        yield b"rest"
+
+    async def early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 X\r\nContent-Length: 3\r\n\r\nbig")
+        left.append(await reader.read(-1))
+        writer.close()
+
+    left: list[bytes] = []
+    async with await asyncio.start_server(early, "127.0.0.1", 0) as listener:
+        url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/"
+        answer = await client.send(HttpRequest("POST", url, {}, held))
+        assert (answer.status, answer.body) == (413, b"big")
+        await asyncio.sleep(0.05)
+        assert left in ([b""], [b"5\r\nfirst\r\n"])
+
+
+async def test_a_name_that_no_resolver_takes_is_one_that_does_not_resolve(client: AiohttpClient) -> None:
+    for host in ("a..b", "a" * 300 + ".invalid", "nothing.invalid"):
+        fault = await fault_of(client, HttpRequest("GET", f"http://{host}/", {}, connect_timeout=1.0))
+        assert isinstance(fault, ConnectFailed)
+        assert fault.stage == "dns"
+
+
+WITHOUT_AN_END = """
+    import asyncio
+    from understudy import Understudy
+    from understudy.testing.raw_server import RawServer, ok
+
+    app = Understudy.build()
+
+    async def main():
+        async with RawServer(ok(b"here")) as server:
+            app.fallback.register_api("a", base_url=server.url)
+            return (await app.route("a").get("/")).text
+
+    print(asyncio.run(main()), asyncio.run(main()))
+"""
+
+
+def test_a_program_that_ends_its_loops_and_not_the_application_hears_nothing_of_it() -> None:
+    command = [sys.executable, "-W", "always", "-c", textwrap.dedent(WITHOUT_AN_END)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.stdout, done.stderr) == ("here here\n", "")

@@ -8,7 +8,7 @@ response), so that one `send` is one request on the wire and every fault is know
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -16,10 +16,10 @@ from aiohttp import hdrs
 from yarl import URL
 
 from understudy.core.clock import SYSTEM_CLOCK, Clock
-from understudy.core.errors import ConnectFailed, TransportError
+from understudy.core.errors import ConnectFailed, ConnectionLost, TransportError, UnderstudyError
 from understudy.core.http import BodyFactory, HttpRequest
 
-from .aiohttp_faults import connect_fault, headers_fault
+from .aiohttp_faults import connect_fault, headers_fault, unsendable
 from .aiohttp_response import AiohttpResponse, Flight
 from .decode import OFFERED
 from .wheel import Wheel
@@ -56,6 +56,7 @@ class _Session:
         self.session = aiohttp.ClientSession(
             connector=self.connector, connector_owner=False, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
         )
+        self._guardian = _begun(self._guard())
 
     @property
     def fresh(self) -> aiohttp.TCPConnector:
@@ -66,7 +67,20 @@ class _Session:
             )
         return self._fresh
 
+    async def _guard(self) -> AsyncGenerator[None, None]:
+        """Suspended while the loop runs; a loop that shuts down ends its generators, and so our connections.
+
+        Without it a program that ends its loop and not the application is told of unclosed connectors.
+        """
+        try:
+            yield
+        finally:
+            await self._close()
+
     async def close(self) -> None:
+        await self._guardian.aclose()
+
+    async def _close(self) -> None:
         self.wheel.stop()
         await self.session.close()
         await self.connector.close()
@@ -76,6 +90,15 @@ class _Session:
     def forget(self) -> None:
         """Let go of what belonged to a loop that is closed and can do nothing any more."""
         self.session.detach()
+
+
+def _begun(generator: AsyncGenerator[None, None]) -> AsyncGenerator[None, None]:
+    """The generator at its first `yield`, before which it awaits nothing; from now on the running loop knows it."""
+    try:
+        generator.asend(None).send(None)
+    except StopIteration:
+        pass
+    return generator
 
 
 class AiohttpClient:
@@ -97,7 +120,8 @@ class AiohttpClient:
 
         Raises:
             TransportError: there is no complete response; the class and its flags say how far it came.
-            ValueError: the request cannot be put on the wire (a line break in a header).
+            InvalidRequest: the request cannot be put on the wire (a line break in a header), or its
+                body's iterator raised.
         """
         loop = asyncio.get_running_loop()
         session = self._current
@@ -135,8 +159,10 @@ class AiohttpClient:
 
     def _wire(self, session: _Session, request: HttpRequest, flight: Flight) -> tuple[_Request, str]:
         """The request as aiohttp sends it, and the host for error texts."""
+        text = request.url
         try:
-            url = URL(request.url)
+            # What is fit for the wire goes there as it stands: a signature may have been made over it.
+            url = URL(text, encoded=text.isascii() and text.isprintable() and " " not in text)
             host = url.raw_host or ""
         except ValueError:
             url, host = URL(), ""
@@ -152,7 +178,12 @@ class AiohttpClient:
             data: Any = body if isinstance(body, bytes) else flight.upload(body)
         else:
             data = None if body is None else flight.upload(body)
-        wire = _Request(request.method, url, headers=headers, data=data, loop=session.loop, session=session.session)
+        try:
+            wire = _Request(request.method, url, headers=headers, data=data, loop=session.loop, session=session.session)
+        except (ValueError, TypeError):
+            wire = None
+        if wire is None:
+            raise unsendable(None)
         return wire, host
 
     async def _connect(
@@ -172,7 +203,7 @@ class AiohttpClient:
             fault = ConnectFailed(
                 f"no connection to {host} within {request.connect_timeout:g} s", stage="timeout", host=host
             )
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
             fault = connect_fault(error, host)
         else:
             if flight.fired and not flight.withdraw_cancel():
@@ -194,6 +225,7 @@ async def _exchange(wire: _Request, connection: Any, flight: Flight, host: str, 
     protocol = connection.protocol
     answer: Any = None
     sent = False
+    fault: UnderstudyError
     try:
         protocol.set_response_params(
             skip_payload=wire.method == hdrs.METH_HEAD,
@@ -207,13 +239,19 @@ async def _exchange(wire: _Request, connection: Any, flight: Flight, host: str, 
         answer = await wire.send(connection)
         await answer.start(connection)
     except (aiohttp.ClientError, OSError, TransportError) as error:
-        fault = flight.upload_fault or headers_fault(error, host, sent=sent, reused=reused)
+        fault = headers_fault(error, host, sent=sent, reused=reused)
+        if flight.upload_fault is not None:
+            fault = unsendable(flight.upload_fault)
+    except (ValueError, TypeError):
+        fault = unsendable(None)
     except BaseException:
         _drop(flight, answer, connection)
         raise
     else:
-        flight.answered()
-        return answer  # type: ignore[no-any-return]  # aiohttp's `send` is untyped through the `Any` above
+        if 200 <= answer.status <= 599:
+            flight.answered()
+            return answer  # type: ignore[no-any-return]  # aiohttp's `send` is untyped through the `Any` above
+        fault = ConnectionLost(f"{host} answered with status {answer.status}, which is none of HTTP", sent=True)
     _drop(flight, answer, connection)
     raise fault
 

@@ -12,7 +12,7 @@ import ssl
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
-from understudy.core.errors import BodyBroken, ConnectFailed, ConnectionLost, TransportError
+from understudy.core.errors import BodyBroken, ConnectFailed, ConnectionLost, InvalidRequest, TransportError
 
 _TLS = (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch, ssl.SSLError, ssl.CertificateError)
 
@@ -24,8 +24,8 @@ def connect_fault(fault: BaseException, host: str) -> ConnectFailed:
 
 
 def _connect_stage(fault: BaseException) -> tuple[str, str]:
-    if isinstance(fault, aiohttp.ClientConnectorDNSError):
-        return "dns", "the name does not resolve"
+    if isinstance(fault, aiohttp.ClientConnectorDNSError | UnicodeError):
+        return "dns", "the name does not resolve"  # a name that IDNA cannot write is a UnicodeError
     if isinstance(fault, aiohttp.ClientConnectorCertificateError):
         return "tls", "its certificate is not trusted or does not match"
     if isinstance(fault, _TLS):
@@ -42,6 +42,15 @@ def _connect_stage(fault: BaseException) -> tuple[str, str]:
     if isinstance(number, int) and number in errno.errorcode:
         return "other", errno.errorcode[number]
     return "other", type(fault).__name__
+
+
+def unsendable(fault: BaseException | None) -> InvalidRequest:
+    """The caller's own fault: what the request is made of, or what its body's iterator raised."""
+    if fault is None:
+        return InvalidRequest("the request cannot be sent: its method, URL or a header is not valid HTTP")
+    error = InvalidRequest(f"the body of the request could not be made: {type(fault).__name__}")
+    error.__cause__ = fault
+    return error
 
 
 def headers_fault(fault: BaseException, host: str, *, sent: bool, reused: bool) -> TransportError:

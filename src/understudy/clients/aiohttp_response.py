@@ -78,11 +78,15 @@ class Flight:
 
     async def _upload(self, body: BodyFactory) -> AsyncIterator[bytes]:
         try:
+            # The limit is for the other side's silence: while the caller makes a piece it rests.
+            self.due = math.inf
             async for piece in body():
-                if self._protocol is not None:
-                    # The limit is for the other side's silence: while the caller makes a piece it rests.
-                    self.due = self._wheel.now + self._idle + RESOLUTION
+                if not isinstance(piece, bytes | bytearray | memoryview):
+                    raise TypeError(f"a body is made of bytes, found {type(piece).__name__}")
+                self.due = self._wheel.now + self._idle + RESOLUTION
                 yield piece
+                self.due = math.inf
+            self.due = self._wheel.now + self._idle + RESOLUTION
         except Exception as fault:
             self.upload_fault = fault
             raise
@@ -108,6 +112,10 @@ class Flight:
             self._wheel.unwatch(self)
 
 
+#: Stands for no limit of a body.
+_UNBOUNDED = 1 << 62
+
+
 class AiohttpResponse:
     """A response of `AiohttpClient`; see `core.http.HttpResponse`."""
 
@@ -117,7 +125,8 @@ class AiohttpResponse:
         self._answer = answer
         self._flight = flight
         self._host = host
-        self._max = request.max_body
+        # Who reads piece by piece bounds what they keep themselves; what is kept here is bounded.
+        self._max = request.max_body if request.buffered else _UNBOUNDED
         self._body: bytes | None = None
         self._headers: Headers | None = None
         self._read = False
@@ -128,7 +137,8 @@ class AiohttpResponse:
         """Case-insensitive; values of a repeated name joined by `, `."""
         if self._headers is None:
             headers = self._answer.headers
-            self._headers = headers if len(set(map(str.lower, headers))) == len(headers) else _joined(headers)
+            plain = len(set(map(str.lower, headers))) == len(headers) and all(map(str.isascii, headers.values()))
+            self._headers = headers if plain else _joined(headers)
         return self._headers
 
     @property
@@ -257,8 +267,19 @@ class AiohttpResponse:
 
 
 def _joined(headers: Headers) -> Headers:
-    """Repeated names as one, values joined."""
+    """Repeated names as one, values joined; what is not UTF-8 is read as Latin-1, as HTTP once had it."""
     joined: CIMultiDict[str] = CIMultiDict()
     for name, value in headers.items():
+        if not value.isascii():
+            value = _readable(value)  # noqa: PLW2901 - the same value, decoded
         joined[name] = f"{joined[name]}, {value}" if name in joined else value
     return joined
+
+
+def _readable(value: str) -> str:
+    """aiohttp leaves bytes that are not UTF-8 as lone surrogates, which no file or terminal takes."""
+    raw = value.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
