@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from understudy import __version__
+from understudy.export.logs import configure_logging
+
 from .loader import Loaded, load
 from .settings import Settings
 from .sources import real_environment
@@ -97,6 +100,16 @@ class ProductionConfig:
     def warnings(self) -> tuple[str, ...]:
         """What is not configured, by name, and why."""
         return self.loaded.warnings
+
+    def configure_logging(self) -> None:
+        """Write this process's log as `log_level`, `log_file` and `log_format` say; it is the standard library's.
+
+        Raises:
+            OSError: the log's file cannot be opened.
+        """
+        configure_logging(
+            self.settings.log, secrets=self.loaded.secrets(), version=__version__, environment=self.environment
+        )
 
     def get_notification_channels(self) -> list[str]:
         """Names of the configured channels: email, slack, discord, telegram."""
