@@ -13,11 +13,8 @@ def test_arguments_override_variables(tmp_path):
 
 
 def test_the_log_of_the_process_is_written_as_configured_and_masks_what_is_secret(tmp_path):
-    env = {
-        "LOG_FORMAT": "json",
-        "LOG_FILE": str(tmp_path / "logs" / "a.log"),
-        "DASHBOARD_SECRET_KEY": "k3y-0f-sessions",
-    }
+    file = tmp_path / "logs" / "a.log"
+    env = {"LOG_FORMAT": "json", "LOG_FILE": str(file), "DASHBOARD_SECRET_KEY": "k3y-0f-sessions"}
     root, level = logging.getLogger(), logging.getLogger().level
     ProductionConfig("prod", env=env).configure_logging()
     try:
