@@ -100,7 +100,7 @@ async def test_panic_never_passes_an_operators_word():
             await route.get("/")
         breaker(app, "a").force(BreakerState.FORCED_OPEN, reason="maintenance", actor="ana")
         await clock.advance(2.0)
-        with pytest.raises((BreakerOpen, NoEligibleApi), match="ana: maintenance|maintenance"):
+        with pytest.raises((BreakerOpen, NoEligibleApi), match="maintenance"):
             await route.get("/")
         assert len(http.requests) == 1
 

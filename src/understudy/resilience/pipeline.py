@@ -252,6 +252,7 @@ class Pipeline:
             return None, admission
         begun = self._now()
         waited = begun - queued
+        api.asked = True
         limit = min(begun + api.options.timeout.attempt, call.deadline_at - self._gates.reserve(call, api, begun))
         call.total += 1
         call.tries[api.name] = call.tries.get(api.name, 0) + 1
@@ -281,9 +282,11 @@ class Pipeline:
                 seconds = self._now() - begun
                 caught = self._our_time_out(call, scope, cancelling, error, limit, seconds)
                 outcome = self._judge(
-                    call, binding, caught, seconds, begun, admission, waited, ours=caught is not error
+                    call, binding, caught, seconds, begun, admission, waited, ours=isinstance(caught, AttemptTimeout)
                 )
-                if isinstance(caught, asyncio.CancelledError) or not isinstance(caught, Exception):
+                if caught is not error and isinstance(caught, asyncio.CancelledError):
+                    raise caught from error
+                if not isinstance(caught, Exception):
                     raise
         finally:
             if repeated is not None:

@@ -65,6 +65,8 @@ class Api:
         self.score = Score(clock.monotonic())
         self.bindings: dict[str, Binding] = {}
         self.in_flight = 0
+        #: Whether any call has ever been sent to it.
+        self.asked = False
         #: Retries since the budget was last filled: they are attempts, but no first attempts.
         self.retries = 0
         self.failed_at = float("-inf")

@@ -56,7 +56,8 @@ class Reporter:
         elif record.outcome in ("failed", "deadline"):
             route.failures += 1
             self.emit("fallback.exhausted", route=route.name, outcome=record.outcome, error=type(error).__name__)
-        if record.chosen and route.incumbent != record.chosen:
+        proof = any(c.detail and c.api == record.chosen for c in record.candidates)  # a trial, or a first call
+        if record.chosen and route.incumbent != record.chosen and not proof:
             if route.incumbent:
                 self.emit("selection.changed", api=record.chosen, route=route.name, previous=route.incumbent)
             route.incumbent = record.chosen

@@ -38,6 +38,7 @@ PROBE_SHARE = 0.1
 SLOW_START = 60.0
 #: What the record says of a half-open API that this call tries, and of one that it leaves to others.
 TRIAL = "half-open: this call is one of its trials"
+FIRST_CALL = "new: this call is its first"
 SPARED_TRIAL = "half-open: its few trials go to other calls"
 
 #: Gates that may open again while an attempt runs; the empty one is open.
@@ -131,15 +132,36 @@ class Gatekeeper:
                 steady.append(candidate)
             else:
                 on_trial.append(replace(candidate, detail=SPARED_TRIAL))
-        return [*steady, *on_trial, *gated]
+        return [*self._newcomer_first(call, steady), *on_trial, *gated]
+
+    def _newcomer_first(self, call: Call, steady: list[Candidate]) -> list[Candidate]:
+        """An API that was never asked, and is neither less preferred nor dearer than the best, gets one call.
+
+        Its assumed latency might keep it out for ever; this call shows the real one.
+        """
+        if call.total or call.critical or len(steady) < 2:
+            return steady
+        best = self.among(call, steady[0].api).api
+        for place, candidate in enumerate(steady):
+            api = self.among(call, candidate.api).api
+            if api.asked or not call.source.safe_again(api):
+                continue
+            if self._priority(call, api) > self._priority(call, best) or api.options.price > best.options.price:
+                continue
+            return [replace(candidate, detail=FIRST_CALL), *steady[:place], *steady[place + 1 :]]
+        return steady
+
+    @staticmethod
+    def _priority(call: Call, api: Api) -> int:
+        """The API that the caller named leads its own calls."""
+        if not call.home:
+            return api.options.priority
+        return 1 if api.name == call.home else max(2, api.options.priority)
 
     def _standing(self, call: Call, api: Api, now: float) -> Standing:
         gate, detail = self.gate(call, api, now)
         options = api.options
-        priority = options.priority
-        if call.home:  # the API that the caller named leads its own calls
-            priority = 1 if api.name == call.home else max(2, priority)
-        standing = Standing(api.name, priority, gate, detail)
+        standing = Standing(api.name, self._priority(call, api), gate, detail)
         if gate:
             return standing
         standing.spared = self._starts_slowly(call, api, now)
