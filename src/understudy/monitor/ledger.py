@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from math import inf, nan
+from math import ceil, inf, nan
 from typing import Any
 
 from understudy.core.clock import Clock
@@ -14,7 +14,7 @@ from understudy.core.types import Attribution, OutcomeClass
 from .histogram import BOUNDS, quantiles
 from .series import Series, Totals
 from .summary import Cumulative, LastError, Point, Snapshot
-from .window import Kinds, Tally, window_of
+from .window import SLICES, Kinds, Tally, window_of
 
 _QUANTILES = (0.5, 0.95, 0.99)
 
@@ -152,7 +152,7 @@ class Ledger:
         success_rate = 100.0 * tally.ok / rated if rated else None
         p50, p95, p99 = quantiles(tally.counts(), _QUANTILES)
         kinds = dict(tally.kinds)
-        covered = self.covered(length)
+        covered = self.covered(length, width)
         return Snapshot(
             api=self.name,
             window=window,
@@ -176,12 +176,27 @@ class Ledger:
             neutral_by_class=by_class(kinds, neutral=True),
         )
 
-    def covered(self, length: int) -> float:
-        """The part of a window in which this API existed, s; at least a minute, so that rates are not wild."""
-        return min(float(length), max(60.0, self._clock.monotonic() - self._since))
+    def covered(self, length: int, width: int) -> float:
+        """The part of a window in which this API existed, s; at least a minute, so that rates are not wild.
+
+        A window is sixty slices, of which the last has only begun, so it is up to a slice shorter than its name.
+        """
+        now = self._clock.monotonic()
+        begin = (int(now) // width - SLICES + 1) * width
+        return min(float(length), max(60.0, now - max(begin, self._since)))
 
     def history(self, window: str) -> list[Point]:
         """The slices of a window in order of time, empty ones included."""
+        return self._slices(window)[1]
+
+    def whole_slices(self, window: str) -> list[Point]:
+        """Those in which the API existed from beginning to end: not its first one, and not the running one."""
+        first, points = self._slices(window)
+        _, width = window_of(window)
+        return points[max(0, ceil(self._since / width) - first) : -1]
+
+    def _slices(self, window: str) -> tuple[int, list[Point]]:
+        """The slices of a window, and the place of the first: its start divided by its length."""
         length, width = window_of(window)
         groups: dict[int, Tally] = {}
         for series in self.all():
@@ -190,7 +205,7 @@ class Ledger:
         offset = self._clock.time() - now
         last = int(now) // width
         first = last - length // width + 1
-        return [_point(groups.get(place), place * width + offset, width) for place in range(first, last + 1)]
+        return first, [_point(groups.get(place), place * width + offset, width) for place in range(first, last + 1)]
 
     def cumulative(self) -> Cumulative:
         """Everything since the start, for `/metrics`."""

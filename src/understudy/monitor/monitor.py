@@ -16,12 +16,13 @@ from understudy.core.errors import BodyBroken, ConnectFailed, ConnectionLost
 from understudy.core.types import Attribution, Explanation, OutcomeClass
 
 from .collector import Collector
+from .comparison import Comparison, compare
 from .ledger import Ledger
 from .requestlog import RequestLog
 from .series import Series, Tap
 from .summary import Cumulative, Point, Snapshot
 from .text import harmless, one_line
-from .trends import Comparison, Trend, compare, trend
+from .trends import Trend, trend
 from .window import Tally, window_of
 
 _log = logging.getLogger("understudy.monitor")
@@ -238,7 +239,7 @@ class PerformanceMonitor:
         Raises:
             ValueError: there is no such metric or window.
         """
-        return trend(self.history(api, window), metric, api=api, window=window)
+        return trend(self._settled(api).whole_slices(window), metric, api=api, window=window)
 
     def compare(self, names: Sequence[str] | None = None, window: str = "1h") -> Comparison:
         """Which of these APIs (all by default) is better, by how much, and whether that is more than chance.

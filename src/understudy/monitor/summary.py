@@ -31,9 +31,10 @@ class LastError:
 class Snapshot:
     """One API over one window.
 
-    `covered` is the stretch in seconds that `requests_per_minute` divides by: the window, or the age
-    of the API when that is less, but at least a minute. `total` counts neutral outcomes too, the rates
-    do not. The response times are those of successes; `failed_seconds` is the sum of the failures'.
+    `covered` is the stretch in seconds that `requests_per_minute` divides by: the slices of the window up
+    to now, or the age of the API when that is less, but at least a minute. `total` counts neutral outcomes
+    too, the rates do not. The response times are those of successes; `failed_seconds` is the sum of the
+    failures'.
     """
 
     api: str

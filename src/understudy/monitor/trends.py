@@ -1,40 +1,36 @@
-"""Where a metric is going, and which of several APIs is better: sizes, intervals, and honest doubt.
+"""Where a metric is going: direction, size, an interval, and honest doubt.
 
-Pure functions on counts. A trend is the Theil-Sen slope (the median of the slopes between all pairs of
-slices), which one wild slice cannot turn, with Sen's 95 % interval. A difference between APIs is that
-of their success rates (Wilson intervals) or medians (intervals by rank), joined by Newcombe's method;
-with several APIs the level is divided among the pairs (Bonferroni), so that a long list does not find a
-winner by chance.
+Pure functions on the slices of a window. Response times and requests per minute take the Theil-Sen slope
+(the median of the slopes between all pairs), which one wild slice cannot turn, with Sen's interval. Means
+of few requests lie lower and wilder than means of many, so that growing traffic alone would look like
+slower answers: slices with few requests are joined first, until each holds about as many as the others.
+An error rate takes a straight line through the counts themselves, because the rates of slices with few
+requests are mostly zero; its interval grows when failures come in bursts (quasi-binomial). Both intervals
+of an API's own doing grow when neighbouring slices resemble each other, as while it is busy for some
+minutes; how many requests there were is what callers did, and known for sure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from itertools import combinations
-from math import ceil, floor, inf, sqrt
+from itertools import combinations, pairwise
+from math import ceil, floor, sqrt
 from statistics import NormalDist, median
 from typing import Any
 
-from .histogram import at_ranks
 from .summary import Point
-from .window import Tally
+from .window import SLICES
 
 LEVEL = 0.95
-#: Below this many slices with data a trend is `unknown`, below this many samples a median has no interval.
-MIN_POINTS, MIN_SAMPLES = 8, 10
-
-
-def _error_rate(point: Point) -> float | None:
-    rated = point.successes + point.failures
-    return 100.0 * point.failures / rated if rated else None
-
-
-METRICS: dict[str, Callable[[Point], float | None]] = {
-    "response_time": lambda point: point.response_time,
-    "error_rate": _error_rate,
-    "requests_per_minute": lambda point: point.total * 60.0 / point.length,
-}
+#: Below this many slices, or groups of slices, with data a trend is `unknown`.
+MIN_POINTS = 8
+#: Slices are joined until they hold this part of what they hold on average; for rates of requests, this
+#: many requests, as long as there are still so many groups.
+_SHARE, _ENOUGH, _GROUPS = 0.6, 10, 12
+#: Likeness of neighbours is not believed beyond this; nearer to one, an interval would know no end.
+_MOST_ALIKE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,8 @@ class Trend:
     """The change of a metric over a window: `change` in its own unit, with the 95 % interval `low`..`high`.
 
     `direction` is `rising`, `falling`, `steady` (the interval holds zero) or `unknown` (too few slices
-    with data; then the numbers are None). `points` is how many slices had data.
+    with data; then the numbers are None). `points` is how many slices, or groups of them, were looked
+    at. Of an API that is younger than the window, the change is what it would be over a whole one.
     """
 
     api: str
@@ -59,155 +56,156 @@ class Trend:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """`a` minus `b` in one metric: points of `success_rate`, or seconds of `p50`, with its interval.
-
-    `better` is the API that the interval speaks for, and empty when chance can explain the difference
-    or there are too few samples (then the numbers are None).
-    """
-
-    metric: str
-    a: str
-    b: str
-    difference: float | None
-    low: float | None
-    high: float | None
-    better: str
-
-    @property
-    def significant(self) -> bool:
-        """Whether the interval leaves zero out."""
-        return bool(self.better)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The difference as JSON-ready values."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {**values, "significant": self.significant}
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Several APIs over one window, each pair in each metric.
-
-    `best` is the API that nothing significant speaks against and that is significantly better than each
-    of the others in success rate or else in median response time; empty when no API is.
-    """
-
-    window: str
-    names: tuple[str, ...]
-    differences: tuple[Difference, ...]
-    best: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """The comparison as JSON-ready values."""
-        return {
-            "window": self.window,
-            "names": list(self.names),
-            "best": self.best,
-            "differences": [each.as_dict() for each in self.differences],
-        }
+#: A slope for each slice with the ends of its interval, and how many points it goes through.
+Slope = tuple[float, float, float, int]
 
 
 def trend(points: Sequence[Point], metric: str, *, api: str, window: str) -> Trend:
-    """The direction of a metric over the slices of a window, the running slice left out."""
-    read = METRICS.get(metric)
-    if read is None:
+    """The direction of a metric over `points`: the whole slices of a window in which the API existed."""
+    fit = METRICS.get(metric)
+    if fit is None:
         raise ValueError(f"metric: expected one of {', '.join(METRICS)}, found {metric!r}")
-    # Slices before the first request say that nobody measured, not that nobody called.
-    begun = next((place for place, point in enumerate(points) if point.total), len(points))
-    known = [(place, value) for place, point in enumerate(points[begun:-1]) if (value := read(point)) is not None]
-    if len(known) < MIN_POINTS:
-        return Trend(api, metric, window, "unknown", None, None, None, len(known))
-    slope, low, high = theil_sen(known)
+    slope, low, high, count = fit(points)
+    if count < MIN_POINTS:
+        return Trend(api, metric, window, "unknown", None, None, None, count)
     direction = "rising" if low > 0 else "falling" if high < 0 else "steady"
-    span = len(points)
-    return Trend(api, metric, window, direction, slope * span, low * span, high * span, len(known))
+    return Trend(api, metric, window, direction, slope * SLICES, low * SLICES, high * SLICES, count)
 
 
-def theil_sen(points: Sequence[tuple[float, float]], level: float = LEVEL) -> tuple[float, float, float]:
-    """The median slope of (x, y) points with distinct x, and its interval (Sen 1968)."""
+def _response_time(points: Sequence[Point]) -> Slope:
+    """Means of seconds, each over about as many successes as the others."""
+    known = [
+        (place, point.response_time, point.successes)
+        for place, point in enumerate(points)
+        if point.response_time is not None
+    ]
+    least = _SHARE * sum(count for *_, count in known) / max(1, len(known))
+    joined = []
+    places = seconds = 0.0
+    counts = 0
+    for place, value, count in known:
+        places += place * count
+        seconds += value * count
+        counts += count
+        if counts >= least:
+            joined.append((places / counts, seconds / counts))
+            places, seconds, counts = 0.0, 0.0, 0
+    return _robust(joined, related=True)
+
+
+def _requests_per_minute(points: Sequence[Point]) -> Slope:
+    """Rates over stretches of equal length, long enough to be more than zeros and ones."""
+    total = sum(point.total for point in points)
+    width = 1
+    while total * width < _ENOUGH * len(points) and len(points) // (width + 1) >= _GROUPS:
+        width += 1
+    joined = []
+    for end in range(len(points), width - 1, -width):
+        group = points[end - width : end]
+        seconds = sum(point.length for point in group)
+        joined.append((end - (width + 1) / 2, sum(point.total for point in group) * 60.0 / seconds))
+    return _robust(joined[::-1], related=False)
+
+
+def _robust(points: Sequence[tuple[float, float]], *, related: bool) -> Slope:
+    if len(points) < MIN_POINTS:
+        return 0.0, 0.0, 0.0, len(points)
+    return (*theil_sen(points, related=related), len(points))
+
+
+def theil_sen(
+    points: Sequence[tuple[float, float]], level: float = LEVEL, *, related: bool = False
+) -> tuple[float, float, float]:
+    """The median slope of (x, y) points with distinct x, and its interval (Sen 1968).
+
+    `related` says that neighbours may resemble each other for a while, which widens the interval.
+    """
     slopes = sorted((later[1] - earlier[1]) / (later[0] - earlier[0]) for earlier, later in combinations(points, 2))
     count = len(points)
+    slope = median(slopes)
     ties: dict[float, int] = {}
     for _, value in points:
         ties[value] = ties.get(value, 0) + 1
     spread = count * (count - 1) * (2 * count + 5) - sum(t * (t - 1) * (2 * t + 5) for t in ties.values())
-    reach = _z(level) * sqrt(spread / 18.0)
-    low = floor((len(slopes) - reach) / 2) - 1
-    high = ceil((len(slopes) + reach) / 2)
-    return median(slopes), slopes[max(0, low)], slopes[min(len(slopes) - 1, high)]
+    excess = _excess([y for _, y in points], [y - slope * x for x, y in points]) if related else 1.0
+    reach = _z(level) * sqrt(spread / 18.0 * excess)
+    low = slopes[max(0, floor((len(slopes) - reach) / 2) - 1)]
+    high = slopes[min(len(slopes) - 1, ceil((len(slopes) + reach) / 2))]
+    # Equal values make slopes of zero, at which the interval may end although Kendall's test refuses zero itself.
+    falling, begin = bisect_left(slopes, 0.0), bisect_right(slopes, 0.0)
+    rising = len(slopes) - begin
+    if low == 0.0 and rising - falling > reach:
+        low = slopes[begin]
+    if high == 0.0 and falling - rising > reach:
+        high = slopes[falling - 1]
+    return slope, low, high
 
 
-def compare(tallies: Mapping[str, Tally], window: str) -> Comparison:
-    """Each pair of APIs in success rate and median response time."""
-    names = tuple(tallies)
-    pairs = list(combinations(names, 2))
-    level = 1.0 - (1.0 - LEVEL) / max(1, 2 * len(pairs))
-    rates = {name: success_interval(tally, level) for name, tally in tallies.items()}
-    medians = {name: median_interval(tally, level) for name, tally in tallies.items()}
-    differences = []
-    for a, b in pairs:
-        differences.append(_difference("success_rate", a, b, rates[a], rates[b], higher_is_better=True))
-        differences.append(_difference("p50", a, b, medians[a], medians[b], higher_is_better=False))
-    best = next((name for name in names if len(names) > 1 and _is_best(name, names, differences)), "")
-    return Comparison(window, names, tuple(differences), best)
+def _error_rate(points: Sequence[Point]) -> Slope:
+    """A straight line through failures by requests, in percent."""
+    known = [
+        (place, point.failures, rated)
+        for place, point in enumerate(points)
+        if (rated := point.successes + point.failures)
+    ]
+    count = len(known)
+    if count < MIN_POINTS:
+        return 0.0, 0.0, 0.0, count
+    requests = sum(rated for *_, rated in known)
+    failures = sum(failed for _, failed, _ in known)
+    centre = sum(place * rated for place, _, rated in known) / requests
+    spread = sum(rated * (place - centre) ** 2 for place, _, rated in known)
+    slope = sum((place - centre) * failed for place, failed, _ in known) / spread
+    # Two failures and two successes more (Agresti): no failure in twenty requests is not a rate of zero for sure.
+    share = (failures + 2) / (requests + 4)
+    variance = share * (1 - share)
+    level = failures / requests - slope * centre
+    residuals = [(failed - rated * (level + slope * place)) / sqrt(rated * variance) for place, failed, rated in known]
+    dispersion = max(1.0, sum(each * each for each in residuals) / (count - 2))
+    excess = _excess([failed / rated for _, failed, rated in known], residuals)
+    reach = _t(count - 2) * sqrt(variance * dispersion * excess / spread)
+    return 100.0 * slope, 100.0 * (slope - reach), 100.0 * (slope + reach), count
 
 
-#: An estimate with the ends of its interval; None without enough samples.
-Estimate = tuple[float, float, float] | None
+METRICS: dict[str, Callable[[Sequence[Point]], Slope]] = {
+    "response_time": _response_time,
+    "error_rate": _error_rate,
+    "requests_per_minute": _requests_per_minute,
+}
 
 
-def success_interval(tally: Tally, level: float) -> Estimate:
-    """The success rate in percent with its Wilson interval."""
-    count = tally.ok + tally.failed
-    if not count:
-        return None
-    z = _z(level)
-    share = tally.ok / count
-    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
-    reach = z * sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
-    return 100.0 * share, 100.0 * max(0.0, centre - reach), 100.0 * min(1.0, centre + reach)
+def _excess(values: Sequence[float], residuals: Sequence[float]) -> float:
+    """How much larger a slope's variance is than that of as many unrelated points; 1 when they are unrelated.
+
+    Likeness of neighbours is measured twice: in what a line leaves over, and in the differences of the
+    values. A sudden step makes the former alike as well, but not the latter, and must not drown in its own
+    interval. Values that stay equal but for steps have no noise that could be alike.
+    """
+    count = len(values)
+    differences = [later - earlier for earlier, later in pairwise(values)]
+    if count <= MIN_POINTS or 2 * differences.count(0.0) >= len(differences):
+        return 1.0
+    alike = (count * _likeness(residuals) + 1) / (count - 4)  # what fitting a line took away is given back
+    alike = min(alike, 1.0 + 2.0 * _likeness(differences), _MOST_ALIKE)
+    return (1 + alike) / (1 - alike) if alike > 0 else 1.0
 
 
-def median_interval(tally: Tally, level: float) -> Estimate:
-    """The median response time of the successes in seconds, with its interval by rank."""
-    counts = tally.counts()
-    count = sum(counts.values())
-    if count < MIN_SAMPLES:
-        return None
-    reach = _z(level) * sqrt(count) / 2
-    ranks = (max(1, floor(count / 2 - reach)), max(1, ceil(count / 2)), min(count, ceil(count / 2 + reach) + 1))
-    low, middle, high = at_ranks(counts, ranks)
-    return middle, low, high
-
-
-def _difference(metric: str, a: str, b: str, of_a: Estimate, of_b: Estimate, *, higher_is_better: bool) -> Difference:
-    """Newcombe's interval for a difference, from the intervals of both sides."""
-    if of_a is None or of_b is None:
-        return Difference(metric, a, b, None, None, None, "")
-    (mid_a, low_a, high_a), (mid_b, low_b, high_b) = of_a, of_b
-    gap = mid_a - mid_b
-    low = gap - sqrt((mid_a - low_a) ** 2 + (high_b - mid_b) ** 2)
-    high = gap + sqrt((high_a - mid_a) ** 2 + (mid_b - low_b) ** 2)
-    better = ""
-    if low > 0:
-        better = a if higher_is_better else b
-    elif high < 0:
-        better = b if higher_is_better else a
-    return Difference(metric, a, b, gap, low, high, better)
-
-
-def _is_best(name: str, names: Sequence[str], differences: Sequence[Difference]) -> bool:
-    """Whether each other API loses to `name`: by success rate, or by median where the rates may be equal."""
-    for other in names:
-        if other == name:
-            continue
-        verdicts = [each.better for each in differences if {each.a, each.b} == {name, other}]
-        if next((better for better in verdicts if better), "") != name:
-            return False
-    return True
+def _likeness(values: Sequence[float]) -> float:
+    """Correlation of neighbours by rank, which one wild value cannot turn."""
+    places: dict[float, list[int]] = {}
+    for place, value in enumerate(sorted(values)):
+        places.setdefault(value, []).append(place)
+    middle = (len(values) - 1) / 2
+    ranks = [sum(places[value]) / len(places[value]) - middle for value in values]
+    squares = sum(rank * rank for rank in ranks)
+    return sum(earlier * later for earlier, later in pairwise(ranks)) / squares if squares else 0.0
 
 
 def _z(level: float) -> float:
-    return NormalDist().inv_cdf(0.5 + level / 2) if level < 1 else inf
+    return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def _t(freedom: int) -> float:
+    """Student's quantile for `LEVEL`, by the first terms of Cornish and Fisher; within 1 % from six degrees on."""
+    z = _z(LEVEL)
+    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
