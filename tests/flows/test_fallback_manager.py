@@ -504,3 +504,17 @@ async def test_an_object_with_an_async_call_meets_no_thread_even_with_arguments_
 
     assert await app.guard("a")(Client())(1, 2) == (1, 2)
     assert app.fallback._invoker._pool is None
+
+
+@pytest.mark.parametrize("place", ["operation", "fallback_operation", "registered"])
+async def test_what_a_call_returned_is_refused_in_place_of_the_function_and_is_no_failure_of_the_api(app, place):
+    app.fallback.register_api("a")
+    with pytest.raises(TypeError, match="operation: expected a function without arguments, found coroutine; hand over"):
+        if place == "operation":
+            await app.fallback.execute_with_fallback("a", fine())
+        elif place == "fallback_operation":
+            await app.fallback.execute_with_fallback("a", failing(), fine())
+        else:
+            app.fallback.register_api("b", operation=fine())
+    assert "b" not in app.fallback.roster.apis
+    assert app.monitor.get_performance_summary()["total_requests"] == 0

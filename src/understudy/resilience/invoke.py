@@ -105,7 +105,11 @@ class Invoker:
             if on_return is not None:
                 on_return()
 
-    def _returned(self, loop: asyncio.AbstractEventLoop, on_return: Callable[[], None] | None, _: Any) -> None:
+    def _returned(self, loop: asyncio.AbstractEventLoop, on_return: Callable[[], None] | None, ended: Any) -> None:
+        result, _ = ended.result()
+        if inspect.iscoroutine(result):
+            result.close()  # nobody is left to await it
+
         def settle() -> None:
             self.abandoned -= 1
             if on_return is not None:
@@ -121,6 +125,22 @@ class Invoker:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
+
+
+def refuse_uncallable(what: str, operation: Any) -> None:
+    """Tell whoever handed over the result of a call in place of the function: `fetch()` for `fetch`.
+
+    Raises:
+        TypeError: `operation` cannot be called.
+    """
+    if callable(operation):
+        return
+    if inspect.iscoroutine(operation):
+        operation.close()  # it will never be awaited, and needs no second warning that says so
+    raise TypeError(
+        f"{what}: expected a function without arguments, found {type(operation).__name__}; "
+        "hand over the function itself, not what it returns"
+    )
 
 
 def code_of(operation: Callable[..., Any]) -> Any:

@@ -14,6 +14,7 @@ from understudy.core.errors import UnknownName
 
 from .api import ApiOptions, RouteOptions
 from .breaker import Breaker
+from .invoke import refuse_uncallable
 from .keys import KeyPool
 from .outcome import Classifier
 from .ports import HealthView
@@ -57,6 +58,8 @@ class Roster:
         implicit: bool = False,
     ) -> Api:
         """Make an API, or change the one of that name; state survives where options stay the same."""
+        if operation is not None:
+            refuse_uncallable("operation", operation)
         known = self.apis.get(name)
         if known is None:
             check_name(name)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from .call import Attempt
-from .invoke import Invoker
+from .invoke import Invoker, refuse_uncallable
 from .keys import Key
 from .outcome import SUCCESS, Outcome, OutcomeClass
 from .registry import Api, Route
@@ -32,10 +32,14 @@ class OperationSource:
         self._invoker = invoker
         self._operations: dict[str, Callable[[], Any]] = {}
         lead = home or (apis[0] if apis else None)
-        if lead is not None and operation is not None:
-            self._operations[lead.name] = operation
-        if fallback_operation is not None and len(apis) > 1:
-            self._operations[apis[-1].name] = fallback_operation
+        if operation is not None:
+            refuse_uncallable("operation", operation)
+            if lead is not None:
+                self._operations[lead.name] = operation
+        if fallback_operation is not None:
+            refuse_uncallable("fallback_operation", fallback_operation)
+            if len(apis) > 1:
+                self._operations[apis[-1].name] = fallback_operation
         #: The API whose operation the caller gave.
         self.lead = lead
         self._fallback_unsafe = route.options.fallback_unsafe
