@@ -24,6 +24,10 @@ SETTLED = 60
 #: Most series in one comparison.
 MOST_COMPARED = 6
 WEEK = 7 * 86400
+#: An overview is read from buckets of about this share of its span: its edges are that exact.
+OVERVIEW_POINTS = 60
+#: What an overview adds up.
+_SUMMED = ("n", "ok", "err", "fallback_used", "retries", "lat_sum_us", "cost_microunits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +206,22 @@ class History:
         metrics = ("requests_per_minute", "success_rate", "mean", "p50", "p95", "p99", "cost")
         return [Change(metric, _measured(now, metric), _measured(before, metric)) for metric in metrics]
 
+    async def overview(self, kind: str, start: float, end: float) -> dict[str, dict[str, Any]]:
+        """Every series of a kind over a span, added up by the store: numbers and means, no percentiles.
+
+        Raises:
+            ValueError: the span is empty.
+            StoreUnavailable: the history cannot be read now.
+        """
+        span = plan(start, end, self._clock.time(), OVERVIEW_POINTS, self._retention)
+        sums: dict[str, list[int]] = {}
+        for tier, begin, until in span.stretches:
+            for name, row in (await self._store.totals(tier, kind, begin, until)).items():
+                mine = sums.setdefault(name, [0] * len(_SUMMED))
+                for place, field in enumerate(_SUMMED):
+                    mine[place] += getattr(row, field)
+        return {name: _summed(numbers, span.end - span.start) for name, numbers in sorted(sums.items())}
+
     async def _read(
         self, names: Sequence[SeriesName], start: float, end: float, points: int
     ) -> dict[SeriesName, SeriesHistory]:
@@ -217,6 +237,21 @@ class History:
                     else:
                         mine[at] = bucket
         return {name: _history(name, span, buckets) for name, buckets in gathered.items()}
+
+
+def _summed(numbers: Sequence[int], seconds: int) -> dict[str, Any]:
+    n, ok, err, fallback_used, retries, lat_sum_us, cost = numbers
+    return {
+        "n": n,
+        "ok": ok,
+        "err": err,
+        "success_rate": 100.0 * ok / (ok + err) if ok + err else None,
+        "mean": lat_sum_us / 1e6 / ok if ok else None,
+        "requests_per_minute": n * 60.0 / seconds,
+        "fallback_used": fallback_used,
+        "retries": retries,
+        "cost": cost / 1e6,
+    }
 
 
 def _folder(start: int, step: int) -> Callable[[Iterable[Row]], dict[SeriesName, dict[int, Bucket]]]:
