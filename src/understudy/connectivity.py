@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .core.clock import Clock
@@ -10,6 +10,7 @@ from .core.errors import AttemptTimeout, ConnectFailed, Rejected, TransportError
 from .core.http import HttpClient, HttpRequest
 from .core.types import Attribution, Verdict
 from .resilience.auth import Authenticator
+from .resilience.outcome import CredentialsFailed
 from .resilience.registry import Api
 
 _ADVICE = {
@@ -61,6 +62,9 @@ async def check_api(api: Api, http: HttpClient, authenticator: Authenticator, cl
     except ConnectFailed as error:
         advice = _ADVICE.get(error.stage, "")
         return CheckResult(api.name, False, error.stage, None, clock.monotonic() - started, str(error), advice)
+    except CredentialsFailed as error:
+        advice = _ADVICE[Attribution.KEY].format(api=api.name)
+        return CheckResult(api.name, False, "auth", None, clock.monotonic() - started, str(error), advice)
     except (TransportError, UnderstudyError) as error:
         stage = "timeout" if isinstance(error, AttemptTimeout) else "response"
         return CheckResult(
@@ -87,11 +91,13 @@ async def _ask(api: Api, http: HttpClient, authenticator: Authenticator, clock: 
         if not authenticator.apply_now(request, key):
             await authenticator.apply(request, key)
         response = await http.send(request)
-    except BaseException:
-        api.keys.abandoned(key)
+    except BaseException as error:
+        api.keys.left(key, error)
         raise
     outcome = api.classifier.response(response.status, response.headers, response.body, clock.time(), request.method)
-    api.keys.settle(key, outcome, response.status, response.headers)
+    # What costs nothing is not counted against the quota.
+    counted = outcome if check.cost == "metered" or not check.path else replace(outcome, executed=False)
+    api.keys.settle(key, counted, response.status, response.headers)
     seconds = clock.monotonic() - started
     # A declared probe has a shape of its own: the success conditions are for the answers of calls.
     probed = bool(check.path) and 200 <= response.status < 300

@@ -8,6 +8,8 @@ from typing import Any
 
 from .connectivity import CheckResult
 from .core.clock import Clock
+from .core.events import Event
+from .core.types import Mode
 from .monitor import PerformanceMonitor
 from .resilience import FallbackManager
 from .resilience.healthcheck import HealthChecker, ProbeResult
@@ -29,6 +31,9 @@ class Prober:
         self._ask = ask
         self._checker = HealthChecker(clock, rng, self._probe)
         self._followed: set[str] = set()
+        #: What the last telling probe of an API said.
+        self._said: dict[str, bool] = {}
+        self._clock = clock
         #: Names that the configuration registered; others were registered by code, and stay at a reload.
         self.configured: set[str] = set()
         self.configured_routes: set[str] = set()
@@ -47,7 +52,9 @@ class Prober:
             quota_left=lambda: _least(api, "remaining"),
             quota_limit=lambda: _least(api, "limit"),
             on_result=self._found,
+            on_any=self._tell,
         )
+        self._said.pop(api.name, None)
 
     def remove(self, name: str) -> None:
         """Stop probing."""
@@ -68,7 +75,21 @@ class Prober:
         if api.probe is not None:
             return await self._fallback.probe_operation(api)
         found = await self._ask(api)
-        return ProbeResult(found.ok, found.seconds, found.status, found.message)
+        # A refused key says nothing about the API itself; the key rests by itself.
+        ok = None if found.stage == "auth" else found.ok
+        return ProbeResult(ok, found.seconds, found.status, found.message)
+
+    def _tell(self, name: str, result: ProbeResult) -> None:
+        """An event when what the probes say has changed, also while they may only be looked at."""
+        before = self._said.get(name, True)
+        if result.ok is None or result.ok is before:
+            return
+        self._said[name] = result.ok
+        api = self._fallback.roster.apis.get(name)
+        observed = api is not None and api.options.health_check.mode is Mode.OBSERVE
+        detail = {"status": result.status, "reason": result.reason, "seconds": result.seconds, "observed": observed}
+        kind = "probe.succeeded" if result.ok else "probe.failed"
+        self._fallback.events.emit(Event(kind, self._clock.time(), name, "", detail))
 
     def _found(self, name: str, result: ProbeResult) -> None:
         if result.ok is None:
@@ -77,7 +98,8 @@ class Prober:
         if api is None:
             return
         for binding in api.bindings.values():
-            binding.breaker.check(result.ok)
+            binding.series.drain()  # a real success that is not settled yet counts against a failed check
+            binding.breaker.check(result.ok, api.options.health_check.unhealthy_after)
             binding.follow()
 
 

@@ -266,11 +266,11 @@ class Breaker:
 
     # -- other news -----------------------------------------------------------------------------
 
-    def check(self, ok: bool) -> None:
+    def check(self, ok: bool, unhealthy_after: int = FAILED_CHECKS) -> None:
         """Take the result of an active check.
 
-        A good one ends an open phase early, for trials; three bad ones with no real success among
-        them open a closed breaker.
+        A good one ends an open phase early, for trials; `unhealthy_after` bad ones with no real success
+        among them open a closed breaker.
         """
         now = self._clock.monotonic()
         self._look(now)
@@ -279,7 +279,7 @@ class Breaker:
                 self._half_open("check succeeded", now)
         elif self.closed and self.options.mode is not Mode.OFF:
             self._failed_checks = 0 if ok else self._failed_checks + 1
-            if self._failed_checks >= FAILED_CHECKS:
+            if self._failed_checks >= unhealthy_after:
                 self._trip(f"{self._failed_checks} failed checks", now)
 
     def open_until(self, seconds: float, cause: str) -> None:

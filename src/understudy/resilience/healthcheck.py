@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -43,6 +44,8 @@ _QUOTA_SHARE = 0.01
 #: Of the metered budget, the share that may be spent while the API works; the rest is for outages.
 _CALM_SHARE = 0.5
 _DAY = 86_400.0
+#: Results of an API that are remembered for people.
+_KEPT = 60
 
 
 class Health(StrEnum):
@@ -78,6 +81,7 @@ class _Watched:
         quota_left: Callable[[], int | None],
         quota_limit: Callable[[], int | None],
         on_result: Callable[[str, ProbeResult], None],
+        on_any: Callable[[str, ProbeResult], None] | None,
     ) -> None:
         self.api = api
         self.options = options
@@ -86,6 +90,7 @@ class _Watched:
         self.quota_left = quota_left
         self.quota_limit = quota_limit
         self.on_result = on_result
+        self.on_any = on_any
         self.base = 0.0
         self.factor = 1.0
         self.open_since: float | None = None
@@ -100,6 +105,8 @@ class _Watched:
         self.in_quota_window = 0
         self.left_before: int | None = None
         self.task: asyncio.Task[ProbeResult] | None = None
+        #: Results apart from those of real calls: when, `ok`, seconds.
+        self.series: deque[tuple[float, bool | None, float]] = deque(maxlen=_KEPT)
 
     @property
     def free(self) -> bool:
@@ -161,6 +168,7 @@ class _Watched:
     def note(self, result: ProbeResult, now: float) -> None:
         """Take a result into the health; a neutral one changes nothing but the last result."""
         self.last, self.last_at = result, now
+        self.series.append((now, result.ok, result.seconds))
         if result.ok is None:
             return
         self.judged_at = now
@@ -200,6 +208,7 @@ class HealthChecker:
         quota_left: Callable[[], int | None],
         quota_limit: Callable[[], int | None],
         on_result: Callable[[str, ProbeResult], None],
+        on_any: Callable[[str, ProbeResult], None] | None = None,
     ) -> None:
         """Watch an API from now on, in place of an earlier entry of the same name.
 
@@ -212,9 +221,10 @@ class HealthChecker:
             quota_left: what is left of the smallest known quota window, None when unknown.
             quota_limit: the whole of that window, None when unknown.
             on_result: told of each result; one that says nothing (`ok` None) included.
+            on_any: told the same, in mode observe too.
         """
         self.remove(api)
-        entry = _Watched(api, options, is_open, last_success_at, quota_left, quota_limit, on_result)
+        entry = _Watched(api, options, is_open, last_success_at, quota_left, quota_limit, on_result, on_any)
         now = self._clock.monotonic()
         entry.day_began = now
         entry.base = now - options.interval * self._rng.random()
@@ -267,6 +277,9 @@ class HealthChecker:
             "seconds": None if last is None else last.seconds,
             "status": None if last is None else last.status,
             "reason": "" if last is None else last.reason,
+            "series": [
+                {"age": round(now - at, 3), "ok": ok, "seconds": round(seconds, 6)} for at, ok, seconds in entry.series
+            ],
             "probes_today": entry.today if now - entry.day_began < _DAY else 0,
             "skipped": entry.skipped,
             "mode": entry.options.mode.value,
@@ -314,6 +327,8 @@ class HealthChecker:
         result = await self._within(entry)
         if self._watched.get(entry.api) is entry:
             entry.note(result, self._clock.monotonic())
+            if entry.on_any is not None:
+                entry.on_any(entry.api, result)
             if entry.options.mode is not Mode.OBSERVE:
                 entry.on_result(entry.api, result)
         return result
