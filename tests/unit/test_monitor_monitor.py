@@ -376,6 +376,28 @@ def test_draining_many_apis_stops_after_its_slice_and_goes_on_where_it_left_off(
     assert monitor.cumulative("api-0").successes == 2
 
 
+async def test_summing_up_many_apis_gives_the_loop_its_turn_and_says_the_same() -> None:
+    monitor = PerformanceMonitor(Ticking())
+    for number in range(50):
+        monitor.record_request_success(f"api-{number}", 0.1)
+    monitor.record_request_failure("api-0", "down")
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(others())
+    summary = await monitor.performance_summary()
+    beside.cancel()
+    assert turns >= 10
+    told = monitor.get_performance_summary()
+    assert summary | {"uptime": 0.0} == told | {"uptime": 0.0}
+    assert summary["total_requests"] == 51
+
+
 def test_a_slice_of_no_length_still_gets_on(clock: FakeClock) -> None:
     monitor = PerformanceMonitor(clock)
     for name in ("odds", "fixtures"):

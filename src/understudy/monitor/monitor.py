@@ -13,6 +13,7 @@ from typing import Any
 
 from understudy.core.clock import SYSTEM_CLOCK, Clock
 from understudy.core.errors import BodyBroken, ConnectFailed, ConnectionLost
+from understudy.core.turn import Slices
 from understudy.core.types import Attribution, Explanation, OutcomeClass
 
 from .collector import Collector
@@ -36,6 +37,8 @@ OVERFLOW = "other"
 MAX_SECONDS = 1e9
 #: How often the background thread drains, and how long a drain by the application stands in for it, s.
 _TICK, _DRIVEN_FOR = 1.0, 3.0
+#: The event loop gets its turn after this much summing up, s.
+_SLICE = 0.003
 
 
 class PerformanceMonitor:
@@ -272,7 +275,20 @@ class PerformanceMonitor:
         """
         ledgers = tuple(self._ledgers.values())
         self._settle(ledgers)
-        apis = {ledger.name: ledger.as_dict() for ledger in ledgers}
+        return self._summary({ledger.name: ledger.as_dict() for ledger in ledgers}, ledgers)
+
+    async def performance_summary(self) -> dict[str, Any]:
+        """As `get_performance_summary`, with turns of the event loop in between: a thousand APIs take 0.1 s and more."""
+        ledgers = tuple(self._ledgers.values())
+        slices = Slices(self._clock.monotonic, _SLICE)
+        apis = {}
+        for ledger in ledgers:
+            self._settle((ledger,))
+            apis[ledger.name] = ledger.as_dict()
+            await slices.breath()
+        return self._summary(apis, ledgers)
+
+    def _summary(self, apis: dict[str, dict[str, Any]], ledgers: Sequence[Ledger]) -> dict[str, Any]:
         successes = sum(api["successful_requests"] for api in apis.values())
         failures = sum(api["failed_requests"] for api in apis.values())
         rated = successes + failures

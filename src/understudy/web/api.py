@@ -45,7 +45,7 @@ async def health(app: Understudy, request: Request) -> Answer:
 async def status(app: Understudy, request: Request) -> Answer:
     """What serves what now."""
     request.query()
-    return answer(StatusView.of(app).as_dict())
+    return answer(StatusView.of(app, summary=await app.monitor.performance_summary()).as_dict())
 
 
 async def performance(app: Understudy, request: Request) -> Answer:
@@ -55,7 +55,8 @@ async def performance(app: Understudy, request: Request) -> Answer:
     if len(compare) > 6:
         raise Problem(400, "compare takes at most 6 APIs")
     try:
-        view = PerformanceView.of(app, query.get("api", ""), compare, query.get("window", "1h"))
+        summary = await app.monitor.performance_summary()
+        view = PerformanceView.of(app, query.get("api", ""), compare, query.get("window", "1h"), summary)
     except UnknownName as error:
         raise Problem(404, str(error)) from None
     except ValueError as error:

@@ -95,10 +95,12 @@ class StatusView:
     events: tuple[Mapping[str, Any], ...]
 
     @classmethod
-    def of(cls, app: Understudy, described: Mapping[str, Any] | None = None) -> Self:
-        """The application as it stands."""
+    def of(
+        cls, app: Understudy, described: Mapping[str, Any] | None = None, summary: Mapping[str, Any] | None = None
+    ) -> Self:
+        """The application as it stands; from a summary of the monitor that was made before, if one is given."""
         described = described or app.fallback.describe()
-        summary = app.monitor.get_performance_summary()["apis"]
+        summary = (summary or app.monitor.get_performance_summary())["apis"]
         routes = tuple(_route_row(name, route) for name, route in described["routes"].items())
         rows = tuple(
             _api_row(name, api, summary.get(name, {}), routes, described) for name, api in described["apis"].items()
@@ -144,7 +146,14 @@ class PerformanceView:
     comparison: Mapping[str, Any] | None
 
     @classmethod
-    def of(cls, app: Understudy, api: str = "", compare: tuple[str, ...] = (), window: str = "1h") -> Self:
+    def of(
+        cls,
+        app: Understudy,
+        api: str = "",
+        compare: tuple[str, ...] = (),
+        window: str = "1h",
+        summary: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Raises `UnknownName` for an unknown API, ValueError for an unknown window."""
         window_of(window)
         monitor = app.monitor
@@ -161,7 +170,7 @@ class PerformanceView:
                 "history": [point.as_dict() for point in monitor.history(api, window)],
             }
         compared = monitor.compare(compare, window).as_dict() if compare else None
-        return cls(monitor.get_performance_summary(), detail, compared)
+        return cls(summary or monitor.get_performance_summary(), detail, compared)
 
     def as_dict(self) -> dict[str, Any]:
         """The summary's own keys, and `detail` and `comparison` where they were asked for."""
