@@ -278,7 +278,7 @@ class PerformanceMonitor:
         return self._summary({ledger.name: ledger.as_dict() for ledger in ledgers}, ledgers)
 
     async def performance_summary(self) -> dict[str, Any]:
-        """As `get_performance_summary`, with turns of the event loop in between: a thousand APIs take 0.1 s and more."""
+        """As `get_performance_summary`, with turns of the event loop in between: a thousand APIs take 0.1 s or more."""
         ledgers = tuple(self._ledgers.values())
         slices = Slices(self._clock.monotonic, _SLICE)
         apis = {}
