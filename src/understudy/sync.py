@@ -12,11 +12,12 @@ One background event loop serves all threads; a call hands its coroutine over an
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
 from . import app as _app
+from .core.http import next_piece
 from .core.portal import Portal
 from .core.types import Explanation
 from .resilience.call import Result
@@ -60,7 +61,7 @@ class Response:
         """The body of a stream, piece by piece."""
         iterator = self._response.chunks()
         try:
-            while (chunk := self._portal.call(_next, iterator)) is not None:
+            while (chunk := self._portal.call(next_piece, iterator)) is not None:
                 yield chunk
         finally:
             self.close()
@@ -74,10 +75,6 @@ class Response:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-async def _next(iterator: AsyncIterator[bytes]) -> bytes | None:
-    return await anext(iterator, None)
 
 
 class Route:

@@ -35,7 +35,7 @@ async def test_a_body_that_breaks_before_its_first_byte_goes_to_the_next_api(com
 
 async def test_a_whole_body_that_breaks_in_its_middle_goes_to_the_next_api_and_the_caller_sees_nothing_of_it():
     script = {"a": Answer(200, [b"half of", BodyBroken("cut")]), "b": Answer(200, [b"standby"])}
-    async with served(script, TWO) as (app, _, _):
+    async with served(script, TWO, commit="whole") as (app, _, _):
         answer = await app.route("r").get("/", stream=True)
         assert await read(answer) == b"standby"
         assert outcomes(answer.explain()) == [("a", "body"), ("b", "success")]
@@ -130,7 +130,7 @@ async def test_a_buffered_body_must_be_whole_within_the_attempts_limit():
 async def test_a_first_byte_that_does_not_come_ends_with_the_attempts_limit():
     script = {"a": Answer(200, [b"late"], gap=8.0), "b": Answer(200, [b"standby"])}
     limits = {"timeout": TimeoutOptions(attempt=3.0, idle=20.0)}
-    async with served(script, {"a": limits, "b": {}}) as (app, http, clock):
+    async with served(script, {"a": limits, "b": {}}, commit="whole") as (app, http, clock):
         task = asyncio.ensure_future(app.route("r").get("/", stream=True))
         await clock.advance(4.0)
         assert (await task).api == "b"
@@ -160,7 +160,7 @@ async def test_a_held_back_stream_is_committed_by_its_size_or_its_time(route, he
 async def test_conditions_on_the_body_hold_for_a_stream_that_was_held_back_whole():
     script = {"a": Answer(200, [b'{"ok": ', b"false}"]), "b": Answer(200, [b'{"ok": ', b"true}"])}
     condition = {"success": SuccessOptions(json="ok", allow_empty=False)}
-    async with served(script, {"a": condition, "b": condition}) as (app, _, _):
+    async with served(script, {"a": condition, "b": condition}, commit="whole") as (app, _, _):
         answer = await app.route("r").get("/", stream=True)
         assert answer.api == "b" and await read(answer) == b'{"ok": true}'
 

@@ -70,6 +70,11 @@ class HttpResponse(Protocol):
         """Give the connection back (or drop it, when the body was not read to its end); idempotent."""
 
 
+async def next_piece(pieces: AsyncIterator[bytes]) -> bytes | None:
+    """The next piece of a stream, or None at its end; a coroutine, so that another thread can ask for it."""
+    return await anext(pieces, None)
+
+
 class HttpClient(Protocol):
     """Sends one request, once. Concurrency limits are the caller's (bulkhead)."""
 

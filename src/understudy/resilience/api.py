@@ -59,7 +59,10 @@ class RouteOptions(Options):
     deadline: Annotated[float, at.Gt(0), at.Le(3600), Doc("the whole call", "s")] = 30.0
     max_attempts: Annotated[int, at.Ge(1), at.Le(50), Doc("attempts of a call on all APIs", "attempts")] = 4
     max_apis: Annotated[int, at.Ge(1), at.Le(50), Doc("APIs tried in a call", "APIs")] = 3
-    commit: Annotated[Literal["whole", "first_byte"], Doc("when an answer is final: R15")] = "whole"
+    commit: Annotated[
+        Literal["auto", "whole", "first_byte"],
+        Doc("when an answer is final (R15); auto: a stream at its first byte, everything else when it is whole"),
+    ] = "auto"
     hold_max: Annotated[int, at.Ge(0), Doc("bytes of a held-back stream before it is committed", "bytes")] = 1024 * 1024
     hold_for: Annotated[float, at.Gt(0), at.Le(3600), Doc("time the same", "s")] = 30.0
     wait_for_lead: Annotated[float, at.Ge(0), at.Le(600), Doc("wait that long for a lead that asked for it", "s")] = 0.0

@@ -19,6 +19,7 @@ from understudy.core.errors import AttemptTimeout
 from understudy.core.events import EventBus
 from understudy.core.types import Explanation
 
+from .across_loops import carry
 from .api import ApiOptions, RouteOptions
 from .auth import SignHook
 from .call import Call, First, Result
@@ -411,8 +412,8 @@ class FallbackManager:
         return None
 
     async def carry(self, owner: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop that owns the state, from another live loop."""
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, owner))
+        """Run a coroutine on the loop that owns the state, from another live loop; see `across_loops.carry`."""
+        return await carry(owner, coroutine)
 
     def _refresh(self, name: str, call: Call, operation: Any, covered: bool) -> None:
         """Prepare the plan that the next calls under this name will take."""

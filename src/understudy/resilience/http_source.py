@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -10,6 +11,7 @@ from understudy.core.clock import Clock
 from understudy.core.errors import BadResponse, TransportError, TruncatedResponse
 from understudy.core.http import BodyFactory, HttpClient, HttpRequest, HttpResponse
 
+from .across_loops import from_loop
 from .api import RouteOptions
 from .auth import Authenticator, same_origin
 from .call import Attempt
@@ -56,6 +58,10 @@ class OnceOnly:
         self._iterator = iterator
         self.begun = False
 
+    def on(self, home: asyncio.AbstractEventLoop) -> OnceOnly:
+        """The same body, its pieces made on the loop `home`."""
+        return OnceOnly(from_loop(lambda: self._iterator, home)())
+
     def __call__(self) -> AsyncIterator[bytes]:
         """The iterator, from now on taken as begun."""
         self.begun = True
@@ -81,7 +87,8 @@ class HttpSource:
         self._authenticators = authenticators
         self._clock = clock
         # An idempotency key makes a repeat safe on the API that knows the key, and nowhere else.
-        self._safe_again = safe or bool(query.idempotency_key)
+        keyed = bool(query.idempotency_key) or any(name.lower() == "idempotency-key" for name in query.headers)
+        self._safe_again = safe or keyed
         self._safe_elsewhere = safe or route.options.fallback_unsafe
 
     @property
@@ -214,6 +221,7 @@ class HeldStream:
         self._response = response
         self._held = held
         self._rest = rest
+        self._loop = asyncio.get_running_loop()
         self.status = response.status
         self.headers = response.headers
         self.received = 0
@@ -221,6 +229,17 @@ class HeldStream:
         self.on_end: Callable[[BaseException | None, bool], None] | None = None
         #: Called with each further piece: a sign of life.
         self.on_chunk: Callable[[], None] | None = None
+
+    def __del__(self) -> None:
+        """A stream that nobody read nor closed: what it holds goes back, on its own loop."""
+        on_end, self.on_end = self.on_end, None
+        if on_end is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_abandoned, on_end, self._response)
+
+    @property
+    def raw_headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """Names and values as they came."""
+        return self._response.raw_headers
 
     @property
     def pending(self) -> bool:
@@ -274,13 +293,26 @@ class HeldStream:
         await self._response.close()
 
 
+def _abandoned(on_end: Callable[[BaseException | None, bool], None], response: HttpResponse) -> None:
+    on_end(None, False)
+    task = asyncio.ensure_future(response.close())
+    _CLOSING.add(task)
+    task.add_done_callback(_CLOSING.discard)
+
+
+#: A loop keeps weak references to its tasks only.
+_CLOSING: set[asyncio.Future[None]] = set()
+
+
 async def commit(
     response: HttpResponse, options: RouteOptions, now: Callable[[], float], first_byte: Callable[[], None] | None
 ) -> HeldStream:
     """Read until the commit point: the first body byte, or (`whole`) all of it up to `hold_max` and `hold_for`.
 
-    `first_byte` is called when the body begins.
+    The body of a refusal is read whole in any case: it tells what the refusal means. `first_byte` is
+    called when the body begins.
     """
+    early = options.commit != "whole" and 200 <= response.status < 300
     chunks = response.chunks()
     held: list[bytes] = []
     size = 0
@@ -293,7 +325,7 @@ async def commit(
                 first_byte()
         held.append(chunk)
         size += len(chunk)
-        if size and (options.commit == "first_byte" or size >= options.hold_max or now() >= until):
+        if size and (early or size >= options.hold_max or now() >= until):
             ended = False
             break
     return HeldStream(response, held, None if ended else chunks)

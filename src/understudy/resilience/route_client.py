@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json as jsonlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from understudy.core.errors import InvalidRequest, Rejected
 from understudy.core.http import BodyFactory, HttpClient
 from understudy.core.types import Explanation, Verdict
 
+from .across_loops import CarriedStream, from_loop
 from .auth import Authenticator
 from .bulkhead import Bulkhead
 from .call import Call, First, Result
@@ -55,8 +57,11 @@ class Response:
         return self.body.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """The body as JSON; raises ValueError when it is none."""
-        return jsonlib.loads(self.body)
+        """The body as JSON; raises ValueError when it is none, or is nested too deep to be read."""
+        try:
+            return jsonlib.loads(self.body)
+        except RecursionError:
+            raise ValueError("the body is JSON that is nested too deep to be read") from None
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The body of a stream, piece by piece; raises `TruncatedResponse` when it breaks."""
@@ -66,6 +71,16 @@ class Response:
     def explain(self) -> Explanation:
         """The decision record of the call."""
         return self._explain()
+
+    @property
+    def raw_headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """Names and values as they came, in order, each repeated one by itself (`Set-Cookie`)."""
+        found: Sequence[tuple[bytes, bytes]] = self._response.raw_headers
+        return found
+
+    def carried(self, owner: asyncio.AbstractEventLoop) -> Response:
+        """The same response, for a reader on another loop than `owner`, where it lives."""
+        return Response(CarriedStream(self._response, owner), self.api, self._explain)
 
     async def close(self) -> None:
         """Give the connection of a stream back; needed only when it is not read to its end."""
@@ -248,7 +263,10 @@ class RouteClient:
     ) -> Response:
         manager = self._manager
         if (owner := manager.bind()) is not None:
-            return await manager.carry(owner, self._request(query, deadline, critical, repeatable, idempotent, default))
+            query.body = _brought(query.body, asyncio.get_running_loop())
+            there = self._request(query, deadline, critical, repeatable, idempotent, default)
+            answer = await manager.carry(owner, there)
+            return answer.carried(owner) if query.stream and isinstance(answer, Response) else answer
         call = self._call(query, deadline, critical, repeatable, idempotent, default, self._now())
         result = await manager.run(call)
         if not query.stream:
@@ -310,11 +328,18 @@ def _admitted(api: Api, bulkhead: Bulkhead | None) -> Key | None:
     return key
 
 
+def _brought(body: Any, home: asyncio.AbstractEventLoop) -> Any:
+    """The body of a call that another loop makes."""
+    if isinstance(body, OnceOnly):
+        return body.on(home)
+    return from_loop(body, home) if callable(body) else body
+
+
 def _body(json: Any, data: Any) -> tuple[bytes | BodyFactory | None, bool, dict[str, str]]:
     """The body to send, whether it can be sent again, and the headers that it needs."""
     data, extra = plain_body(json, data)
     if data is None or isinstance(data, bytes) or callable(data):
         return data, True, extra
     if hasattr(data, "__aiter__"):
-        return OnceOnly(data), False, {}
+        return OnceOnly(data), False, extra
     raise InvalidRequest(f"data cannot be {type(data).__name__}")
