@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import sys
+import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Annotated, Any
 import annotated_types as at
 
 from understudy.core.clock import Clock
+from understudy.core.errors import AttemptTimeout
 from understudy.core.options import Doc, Options
 
 
@@ -33,6 +35,10 @@ EXPIRED = -1.0
 BOUND = -2.0
 
 
+#: Contexts of an error that are looked at; a chain may be a ring.
+_LONGEST_CHAIN = 20
+
+
 class Scope:
     """What one task is doing: the moment at which its present attempt must end.
 
@@ -40,11 +46,15 @@ class Scope:
     started, knows the time it has left. Writing `limit` is all that a call does to be watched.
     """
 
-    __slots__ = ("limit", "outer", "outer_limit", "task")
+    __slots__ = ("limit", "marks", "outer", "outer_limit", "seen", "task")
 
     def __init__(self, task: asyncio.Task[Any] | None, outer: Scope | None = None) -> None:
         self.task = task
         self.limit = IDLE
+        #: Cancellations that the task was marked with when the wheel first saw the present limit. A task may
+        #: carry marks of old ones that nobody took back: up to Python 3.12 every failed TaskGroup leaves one.
+        self.marks = 0
+        self.seen = IDLE
         self.outer = outer
         # The outer call is told from the outer task's later calls by its limit, which no other has.
         self.outer_limit = IDLE if outer is None else outer.limit
@@ -117,6 +127,11 @@ class DeadlineWheel:
             self.armed = True
             self._clock.call_later(self._resolution, self._turn)
 
+    def let_go(self) -> None:
+        """Forget tasks that have ended since the last turn; while the wheel stands still nothing else does."""
+        if not self.armed and self._scopes:
+            self._turn()
+
     def _turn(self) -> None:
         now = self._clock.monotonic()
         flying = False
@@ -133,6 +148,8 @@ class DeadlineWheel:
             if 0.0 <= scope.limit <= now:
                 scope.limit = EXPIRED
                 task.cancel()
+            elif scope.limit != scope.seen and scope.limit != EXPIRED:
+                scope.seen, scope.marks = scope.limit, task.cancelling()
         self._scopes = kept
         self.armed = False
         if flying:
@@ -140,11 +157,46 @@ class DeadlineWheel:
 
 
 def ended_by_us(scope: Scope, cancelling_before: int) -> bool:
-    """Whether the cancellation being handled is the wheel's alone; takes the wheel's request back.
+    """Whether the wheel alone wanted the task cancelled; takes the wheel's request back, and ends the limit.
 
     The caller's own cancellation, when both came, wins and must go on. `cancelling_before` is
     `task.cancelling()` as it was when the call began.
     """
     if scope.limit != EXPIRED or scope.task is None:
         return False
+    scope.limit = IDLE  # answered once: the second answer would take the caller's request back
     return scope.task.uncancel() <= cancelling_before
+
+
+def prepared_fault(scope: Scope, error: BaseException, seconds: float) -> BaseException:
+    """What ended an attempt of the prepared path, which does not count cancellations beforehand: the error
+    itself, our time-out, or the caller's cancellation even where the operation made something else of it.
+    """
+    ours = ended_by_us(scope, scope.marks)
+    scope.limit = IDLE
+    if scope.task is not None and scope.task.cancelling() and _amid_cancellation(error):
+        if isinstance(error, asyncio.CancelledError):
+            return error
+        cancelled = asyncio.CancelledError()
+        cancelled.__cause__ = error
+        return cancelled
+    if ours and isinstance(error, asyncio.CancelledError):
+        return AttemptTimeout(f"no answer within {seconds:.2f} s")
+    return error
+
+
+def _amid_cancellation(error: BaseException) -> bool:
+    """Whether the operation raised `error` while it handled a cancellation that it had been given.
+
+    Not so for one that a time-out of its own had become, nor for one that is being handled outside, by a
+    caller who makes this call while cleaning up: the handler's frame tells.
+    """
+    frames = {frame for frame, _ in traceback.walk_tb(error.__traceback__)}
+    for _ in range(_LONGEST_CHAIN):
+        cause = error.__context__
+        if cause is None or isinstance(error, TimeoutError):
+            return False
+        if isinstance(cause, asyncio.CancelledError) and cause.__traceback__ is not None:
+            return cause.__traceback__.tb_frame in frames
+        error = cause
+    return False

@@ -15,7 +15,6 @@ from types import FunctionType
 from typing import Any, Final, ParamSpec, TypeVar
 
 from understudy.core.clock import SYSTEM_CLOCK, Clock
-from understudy.core.errors import AttemptTimeout
 from understudy.core.events import EventBus
 from understudy.core.types import Explanation
 
@@ -23,7 +22,7 @@ from .across_loops import carry
 from .api import ApiOptions, RouteOptions
 from .auth import SignHook
 from .call import Call, First, Result
-from .deadline import ELSEWHERE, EXPIRED, IDLE, SCOPE, DeadlineWheel, Scope, ended_by_us, running_task
+from .deadline import ELSEWHERE, EXPIRED, IDLE, SCOPE, DeadlineWheel, Scope, ended_by_us, prepared_fault, running_task
 from .describe import describe
 from .ending import ABANDONED, clean_record
 from .healthcheck import ProbeResult
@@ -304,20 +303,11 @@ class FallbackManager:
         Raises the error itself when it is not the pipeline's to judge: the caller's cancellation,
         KeyboardInterrupt, SystemExit.
         """
-        if isinstance(error, asyncio.CancelledError):
-            # A task that was cancelled before this call and still makes calls, while it cleans up,
-            # sees its time-outs as cancellations: telling them apart would cost every call a look.
-            if ended_by_us(scope, 0):
-                scope.limit = IDLE
-                return AttemptTimeout(f"no answer within {seconds:.2f} s")
-            scope.limit = IDLE
+        caught = prepared_fault(scope, error, seconds)
+        if not isinstance(caught, Exception):
             plan.binding.neutral(ABANDONED, seconds)
-            raise error
-        scope.limit = IDLE
-        if not isinstance(error, Exception):
-            plan.binding.neutral(ABANDONED, seconds)
-            raise error
-        return error
+            raise caught
+        return caught
 
     def clean_explanation(self, plan: Plan, route: Route, started: float, seconds: float) -> Explanation:
         """The record of a call that succeeded at once, rendered from the plan it took."""
@@ -482,6 +472,8 @@ class FallbackManager:
     def tick(self) -> None:
         """Once a second: leases, expiries and decay of breakers; nothing else needs a timer."""
         self.roster.tick()
+        if self._wheel is not None:
+            self._wheel.let_go()
 
     def close(self) -> None:
         """Let go of threads; calls in flight end by their own deadlines."""

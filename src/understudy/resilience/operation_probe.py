@@ -33,5 +33,6 @@ async def probe_operation(api: Api, invoker: Invoker, wheel: DeadlineWheel, now:
         failed = outcome.verdict is Verdict.FAILURE
         return ProbeResult(False if failed else None, seconds, outcome.status, outcome.reason)
     finally:
+        ended_by_us(scope, 0)  # of a probe that answered our limit with a value or an error
         scope.limit = IDLE
     return ProbeResult(True, now() - started, None, "")

@@ -281,18 +281,18 @@ class Pipeline:
             except BaseException as error:
                 seconds = self._now() - begun
                 caught = self._our_time_out(call, scope, cancelling, error, limit, seconds)
-                outcome = self._judge(
-                    call, binding, caught, seconds, begun, admission, waited, ours=isinstance(caught, AttemptTimeout)
-                )
-                if caught is not error and isinstance(caught, asyncio.CancelledError):
+                ours = caught is not error and isinstance(caught, Exception)
+                outcome = self._judge(call, binding, caught, seconds, begun, admission, waited, ours=ours)
+                if isinstance(caught, Exception):
+                    return value, outcome
+                if caught is not error:
                     raise caught from error
-                if not isinstance(caught, Exception):
-                    raise
+                raise
         finally:
             if repeated is not None:
                 REPEATED.reset(repeated)
-            if scope.limit == limit:
-                scope.limit = call.deadline_at
+            ended_by_us(scope, cancelling)  # of an operation that took our limit for a reason to return
+            scope.limit = call.deadline_at
             if not (isinstance(value, HeldStream) and value.on_end is not None):
                 admission.leave(outcome)
         return value, outcome
@@ -300,13 +300,15 @@ class Pipeline:
     def _our_time_out(
         self, call: Call, scope: Scope, cancelling: int, error: BaseException, limit: float, seconds: float
     ) -> BaseException:
-        """The error itself, or our own time-out when the wheel ended the attempt."""
-        ours = isinstance(error, asyncio.CancelledError) and ended_by_us(scope, cancelling)
+        """The error itself, or our own time-out when the wheel ended the attempt, or the caller's cancellation
+        when the operation made an error of its own out of it: who has gone is served by nobody.
+        """
+        cancelled = isinstance(error, asyncio.CancelledError)
+        ours = ended_by_us(scope, cancelling) and cancelled
+        if not cancelled and scope.task is not None and scope.task.cancelling() > cancelling:
+            return asyncio.CancelledError()
         nested = isinstance(error, DeadlineExceeded) and self._now() >= limit
-        if not ours and not nested:
-            return error
-        scope.limit = call.deadline_at
-        return AttemptTimeout(f"no answer within {seconds:.2f} s")
+        return AttemptTimeout(f"no answer within {seconds:.2f} s") if ours or nested else error
 
     def _stream_end(
         self, binding: Binding, admission: Admission, begun: float
