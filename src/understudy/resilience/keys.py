@@ -443,24 +443,41 @@ class KeyPool:
         offset = self._clock.time() - self._now()
         return [
             {
-                "key": key.alias, "hold_until": key.hold_until + offset, "hold_reason": key.hold_reason,
-                "quarantined": key.quarantined, "quarantined_until": key.quarantined_until + offset,
-                "billing_until": key.billing_until + offset, "refusals": key.refusals,
+                "key": key.alias, "secret": "" if key.secret is None else key.secret.fingerprint(),
+                "hold_until": _told(key.hold_until + offset), "hold_reason": key.hold_reason,
+                "quarantined": key.quarantined, "quarantined_until": _told(key.quarantined_until + offset),
+                "billing_until": _told(key.billing_until + offset), "refusals": key.refusals,
             }
             for key in self._keys
             if key.resting
         ]  # fmt: skip
 
     def import_state(self, rows: list[dict[str, Any]]) -> None:
-        """Take over what `export_state` gave, for keys of the same alias."""
+        """Take over what `export_state` gave, for keys of the same alias and the same secret."""
         offset = self._clock.time() - self._now()
         for row in rows:
             for key in self._keys:
-                if key.alias == row["key"]:
-                    key.hold_until, key.hold_reason = row["hold_until"] - offset, row["hold_reason"]
-                    key.quarantined, key.quarantined_until = row["quarantined"], row["quarantined_until"] - offset
-                    key.billing_until, key.refusals = row["billing_until"] - offset, row["refusals"]
+                if key.alias == row["key"] and row["secret"] == (
+                    "" if key.secret is None else key.secret.fingerprint()
+                ):
+                    key.hold_until, key.hold_reason = _heard(row["hold_until"]) - offset, row["hold_reason"]
+                    key.quarantined = row["quarantined"]
+                    key.quarantined_until = _heard(row["quarantined_until"]) - offset
+                    key.billing_until, key.refusals = _heard(row["billing_until"]) - offset, row["refusals"]
         self._replain()
 
     def _event(self, kind: str, key: Key, **detail: Any) -> None:
         self._on_event(kind, {"key": key.alias, **detail})
+
+
+def _told(at: float) -> float | str | None:
+    """A moment as JSON can say it: null for long past, `never` for the end that nobody knows."""
+    if at == math.inf:
+        return "never"
+    return None if at == -math.inf else round(at, 3)
+
+
+def _heard(told: float | str | None) -> float:
+    if isinstance(told, str):
+        return math.inf
+    return -math.inf if told is None else told

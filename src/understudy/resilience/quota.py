@@ -350,8 +350,8 @@ class QuotaLedger:
                         "hub": hub, "api": api, "group": group, "object": bucket.object, "window": bucket.window,
                         "plan": bucket.plan, "source": bucket.source, "limit": bucket.limit,
                         "remaining": max(0.0, bucket.observed - account.unread),
-                        "observed_at": bucket.observed_at + offset,
-                        "reset_at": None if bucket.reset_at is None else bucket.reset_at + offset,
+                        "observed_at": round(bucket.observed_at + offset, 3),
+                        "reset_at": None if bucket.reset_at is None else round(bucket.reset_at + offset, 3),
                     }
                 )  # fmt: skip
         return rows
