@@ -397,6 +397,16 @@ def test_panic_never_passes_a_half_open_or_forced_breaker() -> None:
         breaker.panic()
 
 
+def test_a_call_in_panic_goes_alone_however_many_trials_are_allowed_at_a_time() -> None:
+    breaker, _ = opened(half_open_concurrent=3)
+    permit = breaker.panic()
+    assert breaker.blocked()
+    with pytest.raises(BreakerOpen):
+        breaker.admit()
+    permit.release(Verdict.SUCCESS)
+    assert permit_of(breaker) and permit_of(breaker)
+
+
 def test_panic_successes_count_as_trials() -> None:
     breaker, _ = opened()
     breaker.panic().release(Verdict.SUCCESS)

@@ -191,7 +191,8 @@ class Breaker:
             return f"open for another {left:.1f} s: {self._cause}" if left > 0 else ""
         if any(permit.expires <= now for permit in self._out):
             return "probe_lost"
-        if len(self._out) >= self.options.half_open_concurrent:
+        if len(self._out) >= self.options.half_open_concurrent or any(permit.in_panic for permit in self._out):
+            # A call in panic goes alone, however many trials are allowed: the API was not due for any.
             return f"half-open: {len(self._out)} trial in flight"
         return "" if self._given < self.options.half_open_permits else "half-open: no permit left"
 
