@@ -35,8 +35,8 @@ docs: $(VENV)/.has-dev ## Build the documentation; a warning is an error.
 wheel: $(VENV)/.has-dev
 	tools/check_wheel.sh $(BIN)/python
 
-soak: $(VENV)/.has-test ## Run the long experiments at full length.
-	$(BIN)/python tests/soak/survival.py --seconds 600 --rate 50
+soak: $(VENV)/.has-test ## Run the long experiments at full length (twenty minutes); writes tests/soak/results/.
+	PYTHONPATH=tests $(BIN)/python -m soak
 
 bench: $(VENV)/.has-bench ## Measure against other libraries; writes benchmarks/results/.
 	@set -e; for each in benchmarks/*.py; do \

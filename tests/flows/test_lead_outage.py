@@ -6,6 +6,7 @@ from statistics import median
 
 import pytest
 
+from soak import outage
 from understudy.app import Understudy
 from understudy.resilience.healthcheck import HealthCheckOptions
 from understudy.testing import FakeClock
@@ -69,3 +70,8 @@ async def test_without_a_probe_it_sees_seven_and_serves_again_within_twenty_five
     assert max(attempts for attempts, _, _ in runs) <= 7
     assert max(back for _, back, _ in runs) <= 25
     assert median(attempts for attempts, _, _ in runs) >= 3
+
+
+async def test_over_http_the_same_holds_for_many_outages_with_and_without_a_probe():
+    report = await outage.sample(7)
+    assert not report.broken, "\n".join(report.broken)

@@ -1,0 +1,28 @@
+"""The long experiments, in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from . import half_open, outage, survival
+from .experiment import Report, Tell
+
+Run = Callable[[int, Tell], Awaitable[Report]]
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """An experiment at full length, and the seeded sample of it that the test suite runs."""
+
+    name: str
+    title: str
+    full: Run
+    sample: Run
+
+
+EXPERIMENTS = (
+    Experiment("survival", survival.TITLE, survival.full, survival.sample),
+    Experiment("outage", outage.TITLE, outage.full, outage.sample),
+    Experiment("half_open", half_open.TITLE, half_open.full, half_open.sample),
+)
