@@ -43,6 +43,10 @@ class Source(Protocol):
         """Whether another API may be asked although `api` may have executed the request."""
 
     @property
+    def repeated(self) -> bool:
+        """Whether an Understudy before us says that it repeats this call already."""
+
+    @property
     def replayable(self) -> bool:
         """Whether it can be sent at all once more: a body that comes once only may be used up."""
 

@@ -185,6 +185,24 @@ def prepared_fault(scope: Scope, error: BaseException, seconds: float) -> BaseEx
     return error
 
 
+def unmark_groups(scope: Scope, error: BaseException) -> None:
+    """Take back what failed task groups have left: up to Python 3.12 such a group cancels the task it runs in,
+    and does not take that back, so that it would look like the caller's cancellation.
+    """
+    if scope.task is None or sys.version_info >= (3, 13):
+        return
+    link: BaseException | None = error
+    for _ in range(_LONGEST_CHAIN):
+        if link is None:
+            return
+        if isinstance(link, BaseExceptionGroup):
+            for frame, _line in traceback.walk_tb(link.__traceback__):
+                group = frame.f_locals.get("self") if frame.f_code.co_name == "__aexit__" else None
+                if isinstance(group, asyncio.TaskGroup) and getattr(group, "_parent_cancel_requested", False):
+                    scope.task.uncancel()
+        link = link.__cause__ or link.__context__
+
+
 def _amid_cancellation(error: BaseException) -> bool:
     """Whether the operation raised `error` while it handled a cancellation that it had been given.
 

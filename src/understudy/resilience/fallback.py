@@ -32,11 +32,12 @@ from .outcome import LocalNetworkDetector
 from .pipeline import Pipeline
 from .plan import Plan, prepare
 from .ports import HealthView
-from .registry import Api, Binding, Route
+from .registry import Api, Binding, ClassifyHook, Route
 from .reporter import Reporter
 from .roster import Roster
 from .source import OperationSource
 from .standing import Gatekeeper
+from .would_have import WouldHave
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -78,6 +79,7 @@ class FallbackManager:
             self._reporter.emit,
         )
         self._pipeline = Pipeline(clock, self._rng, self._gates, self._reporter.finished, self._reporter.emit)
+        self._would_have = WouldHave(self._reporter.emit)
         self._invoker = Invoker()
         self._known = self._invoker.known
         self._plans: dict[str, Plan] = {}
@@ -105,6 +107,7 @@ class FallbackManager:
         *,
         probe: Callable[[], Any] | None = None,
         sign: SignHook | None = None,
+        classify: ClassifyHook | None = None,
         **settings: Any,
     ) -> Api:
         """Register an API, or change one that exists.
@@ -114,6 +117,8 @@ class FallbackManager:
         (`safe=False`, `timeout=TimeoutOptions(attempt=2)`, …). `probe` is a callable without arguments
         that raises while the API does not work; it is asked as `health_check` says. `sign` is called
         with each request to an HTTP API before it is sent, and may change its headers (HMAC, SigV4).
+        `classify` is called with an exception of an attempt, and answers what it means (`provider`, `rate`,
+        `quota`, `key`, `billing`, `semantic`, `hub`, `local`, `caller`), or None for the usual judgement.
 
         Raises:
             OptionError: an option lies outside its range.
@@ -121,12 +126,7 @@ class FallbackManager:
             TypeError: an unknown setting.
         """
         api = self.roster.register(name, priority, route, operation, options, settings)
-        if sign is not None:
-            api.sign = sign
-        if probe is not None:
-            api.probe = probe
-            for binding in api.bindings.values():
-                binding.breaker.free_probe = api.has_free_probe
+        api.hook(probe, sign, classify)
         if self.on_register is not None:
             self.on_register(api)
         self.forget_plans()
@@ -472,6 +472,7 @@ class FallbackManager:
     def tick(self) -> None:
         """Once a second: leases, expiries and decay of breakers; nothing else needs a timer."""
         self.roster.tick()
+        self._would_have.look(self.roster.apis.values())
         if self._wheel is not None:
             self._wheel.let_go()
 

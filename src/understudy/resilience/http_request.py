@@ -134,10 +134,11 @@ def checked_headers(headers: Any, extra: Mapping[str, str]) -> dict[str, str]:
         if lower in OWN_HEADERS:
             raise InvalidRequest(f"header {name} is set for each API by itself, leave it out")
         checked_value(name, value)
-        # Bodies are decoded here, within their limit, so that what is offered is what is understood; and how
-        # often this request has been sent is counted here.
-        if lower == _ATTEMPT or (lower == "accept-encoding" and value.strip().lower() != "identity"):
+        # Bodies are decoded here, within their limit, so that what is offered is what is understood.
+        if lower == "accept-encoding" and value.strip().lower() != "identity":
             continue
+        if lower == _ATTEMPT and not value.strip().isdecimal():
+            continue  # counted by an Understudy before us, or not at all
         checked[name] = value
         said.add(lower)
     if extra:
@@ -155,6 +156,11 @@ def checked_value(name: str, value: Any) -> str:
 
 
 _ATTEMPT: Final = ATTEMPT_HEADER.lower()
+
+
+def is_repeat(headers: Mapping[str, str]) -> bool:
+    """Whether an Understudy before us says that this request is already one of its repeats."""
+    return any(name.lower() == _ATTEMPT and value.strip() not in ("0", "1") for name, value in headers.items())
 
 
 def _encodes(value: str) -> bool:

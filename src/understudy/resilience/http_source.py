@@ -15,7 +15,7 @@ from .across_loops import from_loop
 from .api import RouteOptions
 from .auth import Authenticator, same_origin
 from .call import Attempt
-from .http_request import ATTEMPT_HEADER, lay_over
+from .http_request import ATTEMPT_HEADER, is_repeat, lay_over
 from .keys import Key
 from .outcome import Outcome
 from .registry import Api, Route
@@ -103,6 +103,11 @@ class HttpSource:
     def safe_elsewhere(self, api: Api) -> bool:
         """By method or by the caller's word, or because the route allows it."""
         return self._safe_elsewhere
+
+    @property
+    def repeated(self) -> bool:
+        """Whether an Understudy before us is repeating this request already."""
+        return is_repeat(self._query.headers)
 
     @property
     def replayable(self) -> bool:

@@ -101,13 +101,13 @@ class NextStep:
         options = api.options.retry
         if outcome.kind is not OutcomeClass.RATE or not api.uses_keys or options.mode is not Mode.ENFORCE:
             return False
-        if call.tries.get(api.name, 0) >= self._most_tries(api):
+        if call.tries.get(api.name, 0) >= self._most_tries(call, api):
             return False
         after = api.keys.release_after(call.critical)
         return after is not None and after <= min(options.max_wait, call.deadline_at - now)
 
-    def _most_tries(self, api: Api) -> int:
-        return 1 if REPEATED.get() else api.options.retry.max_attempts_per_api
+    def _most_tries(self, call: Call, api: Api) -> int:
+        return 1 if REPEATED.get() or call.source.repeated else api.options.retry.max_attempts_per_api
 
     def _same_again(self, call: Call, api: Api, outcome: Outcome, others: bool, now: float) -> float | None:
         """Seconds to wait before the same API is asked again; None when it is not."""
@@ -116,7 +116,7 @@ class NextStep:
         allowed = outcome.again is Again.ANY or (
             outcome.again in (Again.SAFE, Again.ONCE_SAFE) and call.source.safe_again(api)
         )
-        if not allowed or options.mode is Mode.OFF or tries >= self._most_tries(api):
+        if not allowed or options.mode is Mode.OFF or tries >= self._most_tries(call, api):
             return None
         if outcome.again is Again.ONCE_SAFE and tries > 1:
             return None

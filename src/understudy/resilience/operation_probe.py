@@ -29,7 +29,7 @@ async def probe_operation(api: Api, invoker: Invoker, wheel: DeadlineWheel, now:
         return ProbeResult(False, now() - started, None, "no answer in time")
     except Exception as error:  # noqa: BLE001 - whatever a probe raises is its answer
         seconds = now() - started
-        outcome = api.classifier.error(error, elapsed=seconds)
+        outcome = api.judge(error, elapsed=seconds)
         failed = outcome.verdict is Verdict.FAILURE
         return ProbeResult(False if failed else None, seconds, outcome.status, outcome.reason)
     finally:

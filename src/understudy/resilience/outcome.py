@@ -45,6 +45,12 @@ _QUOTA_TEXT: Final = on.pattern(
 )
 
 
+#: Classes that a user's own judgement may give an exception; it cannot be a success.
+_FOR_EXCEPTIONS: Final = frozenset(
+    {"semantic", "provider", "hub", "rate", "quota", "key", "billing", "caller", "local"}
+)
+
+
 class _Rule:
     """An outcome rule, compiled."""
 
@@ -252,6 +258,23 @@ class Classifier:
         after = getattr(cause, "retry_after", None) if row in ("rejected", "key_unsent") else None
         slow = base.slow or elapsed >= self._slow_call
         return dataclasses.replace(base, reason=text, retry_after=after, slow=slow)
+
+    def overruled(self, row: str, outcome: Outcome, error: BaseException) -> Outcome:
+        """The outcome of an exception, of the class that the user gives it instead.
+
+        Raises:
+            ValueError: there is no such class for an exception.
+        """
+        if row not in _FOR_EXCEPTIONS:
+            raise ValueError(f"an exception may mean {', '.join(sorted(_FOR_EXCEPTIONS))}; found {row!r}")
+        chosen = TABLE[self._rate_row if row == "rate" else row]
+        wait = outcome.retry_after
+        said = getattr(error, "retry_after", None)
+        if wait is None and isinstance(said, (int, float)) and 0 <= said <= QUOTA_CAP:
+            wait = float(said)
+        return dataclasses.replace(
+            chosen, status=outcome.status, reason=outcome.reason, retry_after=wait, slow=outcome.slow
+        )
 
     def _refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
         """A response that came as an exception: never a success, whatever its status."""

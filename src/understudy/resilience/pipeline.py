@@ -19,7 +19,7 @@ from understudy.core.types import AttemptRecord, Attribution, Candidate, Explana
 from .admission import Admission
 from .breaker_state import BreakerState
 from .call import Attempt, Call, First, Result
-from .deadline import IDLE, DeadlineWheel, Scope, ended_by_us
+from .deadline import IDLE, DeadlineWheel, Scope, ended_by_us, unmark_groups
 from .ending import ABANDONED, CUT, decision_record, final_error, rejected, rejection_gate
 from .http_source import HeldStream
 from .keys import Key
@@ -252,7 +252,7 @@ class Pipeline:
             return None, admission
         begun = self._now()
         waited = begun - queued
-        api.asked = True
+        api.asked_at = self._now()
         limit = min(begun + api.options.timeout.attempt, call.deadline_at - self._gates.reserve(call, api, begun))
         call.total += 1
         call.tries[api.name] = call.tries.get(api.name, 0) + 1
@@ -304,6 +304,7 @@ class Pipeline:
         when the operation made an error of its own out of it: who has gone is served by nobody.
         """
         cancelled = isinstance(error, asyncio.CancelledError)
+        unmark_groups(scope, error)
         ours = ended_by_us(scope, cancelling) and cancelled
         if not cancelled and scope.task is not None and scope.task.cancelling() > cancelling:
             return asyncio.CancelledError()
@@ -318,7 +319,7 @@ class Pipeline:
         def ended(error: BaseException | None, complete: bool) -> None:
             seconds = self._now() - begun
             if error is not None:
-                outcome = binding.api.classifier.error(error, elapsed=seconds)
+                outcome = binding.api.judge(error, elapsed=seconds)
             elif complete:
                 outcome = SUCCESS
             else:
@@ -343,7 +344,9 @@ class Pipeline:
     ) -> Outcome:
         """Classify how an attempt ended, and book it; `ours` says that our own limit ended it."""
         api = binding.api
-        outcome = api.judge(error, seconds, first_reuse_fault=api.name not in call.refreshed)
+        first = api.name not in call.refreshed
+        judge = api.classifier.error if ours else api.judge  # our own limit is not the user's to judge
+        outcome = judge(error, elapsed=seconds, first_reuse_fault=first)
         if ours:
             outcome = self._cut(call, api, outcome, seconds)
         outcome = self._gates.local_network(api, error, outcome)

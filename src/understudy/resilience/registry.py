@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from understudy.core.clock import Clock
@@ -22,8 +23,12 @@ from .score import Score
 
 #: Time constant of the calls-a-second estimate, s.
 RATE_TAU = 5.0
+#: An API that never served is given another call this long after the last one, s.
+UNPROVEN_AGAIN = 60.0
 
 Operation = Callable[..., Any]
+#: Says what an exception means, by a class of rule R16; None: as the table says.
+ClassifyHook = Callable[[Exception], str | None]
 Transition = Callable[["Breaker", str, str, str], None]
 KeyEvent = Callable[[str, dict[str, Any]], None]
 
@@ -65,8 +70,8 @@ class Api:
         self.score = Score(clock.monotonic())
         self.bindings: dict[str, Binding] = {}
         self.in_flight = 0
-        #: Whether any call has ever been sent to it.
-        self.asked = False
+        #: When a call that left the prepared path was last sent to it, monotonic seconds.
+        self.asked_at = float("-inf")
         #: Retries since the budget was last filled: they are attempts, but no first attempts.
         self.retries = 0
         self.failed_at = float("-inf")
@@ -81,6 +86,8 @@ class Api:
         self.probe: Operation | None = None
         #: The user's own hook that signs each request; None without one.
         self.sign: SignHook | None = None
+        #: The user's own judgement of exceptions; None without one.
+        self.classify: ClassifyHook | None = None
         #: The route it was registered for; empty: it stands in for nobody by itself.
         self.route = ""
         #: Made by `<name>.fallback` or by a call under an unknown name, not by the user.
@@ -108,6 +115,13 @@ class Api:
             return True
         return any(key.resting or self.keys.remaining(key) is not None for key in self.keys)
 
+    def unproven(self, now: float) -> bool:
+        """Whether only a call can show what it is worth: it never served, and was not asked for a while.
+
+        Until an API has served, its latency is an assumption, which might keep it out for ever.
+        """
+        return self.score.last_success_at is None and now - self.asked_at >= UNPROVEN_AGAIN
+
     def apply_bulkhead(self) -> None:
         """After a reload: keep the bulkhead and its queue, with the new limit."""
         fresh = _bulkhead(self.options, self.clock)
@@ -116,9 +130,24 @@ class Api:
         else:
             self.bulkhead = fresh
 
-    def judge(self, error: BaseException, seconds: float, *, first_reuse_fault: bool = True) -> Outcome:
+    def judge(self, error: BaseException, *, elapsed: float, first_reuse_fault: bool = True) -> Outcome:
         """What an exception of an attempt means: as the user's own `classify` says, else as the table does."""
-        return self.classifier.error(error, elapsed=seconds, first_reuse_fault=first_reuse_fault)
+        outcome = self.classifier.error(error, elapsed=elapsed, first_reuse_fault=first_reuse_fault)
+        if self.classify is None or not isinstance(error, Exception):
+            return outcome
+        try:
+            row = self.classify(error)
+            return outcome if row is None else self.classifier.overruled(row, outcome, error)
+        except Exception as fault:  # noqa: BLE001 - user code: it must not decide by failing
+            return replace(outcome, reason=f"{outcome.reason} (classify itself failed: {type(fault).__name__})")
+
+    def hook(self, probe: Operation | None, sign: SignHook | None, classify: ClassifyHook | None) -> None:
+        """Take the user's own functions; None leaves what there is."""
+        self.probe = probe or self.probe
+        self.sign = sign or self.sign
+        self.classify = classify or self.classify
+        for binding in self.bindings.values():
+            binding.breaker.free_probe = self.has_free_probe
 
     def hold(self, seconds: float, reason: str) -> bool:
         """Send nothing before `seconds` have passed; False when a longer hold exists already."""

@@ -157,6 +157,8 @@ class Roster:
             for member in list(route.apis):
                 if member.name not in chosen.apis:
                     route.apis.remove(member)
+                    if member.route == name:
+                        member.route = ""
         for api in members:
             route.add(api)
             api.route = api.route or name

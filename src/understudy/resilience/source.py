@@ -45,6 +45,7 @@ class OperationSource:
         self._fallback_unsafe = route.options.fallback_unsafe
         #: An operation can always be called once more.
         self.replayable = True
+        self.repeated = False
 
     def safe_again(self, api: Api) -> bool:
         """An operation is safe to repeat unless it was registered as unsafe."""

@@ -38,7 +38,7 @@ PROBE_SHARE = 0.1
 SLOW_START = 60.0
 #: What the record says of a half-open API that this call tries, and of one that it leaves to others.
 TRIAL = "half-open: this call is one of its trials"
-FIRST_CALL = "new: this call is its first"
+FIRST_CALL = "unproven: it has never served, and this call may show what it is worth"
 SPARED_TRIAL = "half-open: its few trials go to other calls"
 
 #: Gates that may open again while an attempt runs; the empty one is open.
@@ -102,7 +102,7 @@ class Gatekeeper:
         for api in call.apis:
             self.binding(api, route).breaker.standby = bool(eligible - {api.name})
             api.hub.breaker.standby = bool(hubs - {api.hub})
-        return self._probe_first(call, ranked, len(eligible))
+        return self._probe_first(call, ranked, len(eligible), now)
 
     def standings(self, route: Route, now: float) -> list[Candidate]:
         """How the APIs of a route stand for an ordinary call; changes nothing."""
@@ -110,7 +110,7 @@ class Gatekeeper:
         standings = [self._standing(call, api, now) for api in call.apis]
         return rank(standings, route.options.mode, route.incumbent, self._rng)
 
-    def _probe_first(self, call: Call, ranked: list[Candidate], eligible: int) -> list[Candidate]:
+    def _probe_first(self, call: Call, ranked: list[Candidate], eligible: int, now: float) -> list[Candidate]:
         """A free half-open permit goes to the next safe call, whatever the cost."""
         busy = self._rate(call) > BUSY
         for place, candidate in enumerate(ranked):
@@ -132,10 +132,10 @@ class Gatekeeper:
                 steady.append(candidate)
             else:
                 on_trial.append(replace(candidate, detail=SPARED_TRIAL))
-        return [*self._newcomer_first(call, steady), *on_trial, *gated]
+        return [*self._newcomer_first(call, steady, now), *on_trial, *gated]
 
-    def _newcomer_first(self, call: Call, steady: list[Candidate]) -> list[Candidate]:
-        """An API that was never asked, and is neither less preferred nor dearer than the best, gets one call.
+    def _newcomer_first(self, call: Call, steady: list[Candidate], now: float) -> list[Candidate]:
+        """An API that never served, and is neither less preferred nor dearer than the best, gets one call a minute.
 
         Its assumed latency might keep it out for ever; this call shows the real one.
         """
@@ -144,7 +144,7 @@ class Gatekeeper:
         best = self.among(call, steady[0].api).api
         for place, candidate in enumerate(steady):
             api = self.among(call, candidate.api).api
-            if api.asked or not call.source.safe_again(api):
+            if not api.unproven(now) or not call.source.safe_again(api):
                 continue
             if self._priority(call, api) > self._priority(call, best) or api.options.price > best.options.price:
                 continue
@@ -379,6 +379,7 @@ class _AnyCall:
 
     endpoint = ""
     replayable = True
+    repeated = False
 
     def safe_again(self, api: Api) -> bool:
         return True
