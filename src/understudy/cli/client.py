@@ -33,6 +33,10 @@ class ServiceClient:
 
     def get(self, path: str, **query: Any) -> Any:
         """The JSON answer of a GET."""
+        return self._parsed(self.fetch(path, **query))
+
+    def fetch(self, path: str, **query: Any) -> bytes:
+        """The body of a GET."""
         _ = self._text
         wanted = urlencode({name: value for name, value in query.items() if value is not None})
         connection = self._kind(self._host, self._port, timeout=TIMEOUT)
@@ -48,11 +52,14 @@ class ServiceClient:
             raise Stop(UNAVAILABLE, _("{url} does not answer: {reason}", url=self.url, reason=reason)) from None
         finally:
             connection.close()
-        try:
-            content = json.loads(body)
-        except ValueError:
-            raise Stop(FAILED, _("{url} is not an Understudy service", url=self.url)) from None
         if response.status >= 400:
+            content = self._parsed(body)
             detail = content.get("detail", response.reason) if isinstance(content, dict) else response.reason
             raise Stop(FAILED, _("{url} refused: {reason}", url=self.url, reason=str(detail)[:300]))
-        return content
+        return body
+
+    def _parsed(self, body: bytes) -> Any:
+        try:
+            return json.loads(body)
+        except ValueError:
+            raise Stop(FAILED, self._text("{url} is not an Understudy service", url=self.url)) from None

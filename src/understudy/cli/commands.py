@@ -104,7 +104,7 @@ def build(text: Texts) -> typer.Typer:
             "69 port taken or service not there · 77 port not allowed · 78 refused for safety · 130 Ctrl-C"
         ),
     )(root)
-    for add in (_run, _status, _explain, _check, _demo):
+    for add in (_run, _status, _explain, _check, _report, _demo):
         add(app, text)
     app.add_typer(config_app, name="config", help=_("Check and explain the configuration."))
     return app
@@ -240,6 +240,36 @@ def _check(app: typer.Typer, _: Texts) -> None:
 
         settings = load(config, overrides=override, environment=environment).settings
         raise typer.Exit(check(Screen(_), settings, list(apis or ()), as_json=as_json))
+
+
+def _report(app: typer.Typer, _: Texts) -> None:
+    examples = _examples(
+        _,
+        "understudy report --month 2026-11 --output november.html",
+        "understudy report cost --last 7d --format json",
+        "understudy report incident --api odds_main --from 2026-11-24T13:00 --to 2026-11-24T15:00 -o incident.html",
+    )
+
+    @app.command(
+        "report", help=_("Write down what happened: service levels, savings, cost, failures."), epilog=examples
+    )
+    def command(
+        kind: str = typer.Argument("summary", help="summary, service-level, savings, cost, failures, incident"),
+        api: str | None = typer.Option(None, "--api", help=_("Only this API; an incident needs it.")),
+        last: str | None = typer.Option(None, "--last", help=_("The span until now: 24h, 7d; 30 days by default.")),
+        month: str | None = typer.Option(None, "--month", help=_("A calendar month: 2026-11.")),
+        start: str | None = typer.Option(None, "--from", help=_("Begin of the span: 2026-11-24 or 2026-11-24T13:00.")),
+        end: str | None = typer.Option(None, "--to", help=_("End of the span; now by default.")),
+        target: float | None = typer.Option(None, "--target", help=_("The promise, percent; 99.9 by default.")),
+        style: str = typer.Option("html", "--format", "-f", help="html, json, csv"),
+        output: Path | None = typer.Option(None, "--output", "-o", help=_("The file; standard output by default.")),
+        url: str = _url(_),
+        config: Path | None = _config(_),
+    ) -> None:
+        from .report import ReportOptions, write_report
+
+        options = ReportOptions(kind, api, last, month, start, end, target, style, output)
+        raise typer.Exit(write_report(Screen(_), service_url(url, config), options))
 
 
 def _demo(app: typer.Typer, _: Texts) -> None:
