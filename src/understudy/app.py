@@ -11,6 +11,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from . import __version__
 from .connectivity import CheckResult, check_api
@@ -58,7 +59,7 @@ class Understudy:
         self._rng = rng
         self._http = http
         self._own_http = http is None
-        self._authenticators: dict[str, tuple[Any, Authenticator]] = {}
+        self._authenticators: dict[str, tuple[Any, Any, Authenticator]] = {}
         self._routes: dict[str, RouteClient] = {}
         self._lifecycle = Lifecycle()
         self._prober = Prober(clock, rng, self.fallback, self.monitor, self._probe)
@@ -115,36 +116,43 @@ class Understudy:
         return self._http
 
     def authenticator(self, api: Api) -> Authenticator:
-        """What signs requests to `api`; made anew when its options change."""
+        """What signs requests to `api`; made anew when what it depends on changes, with its tokens."""
         known = self._authenticators.get(api.name)
-        if known is not None and known[0] is api.options:
-            return known[1]
-        made = Authenticator(api.options.auth, api.options.base_url, self.http, self.clock, self._rng, api.sign)
-        self._authenticators[api.name] = (api.options, made)
+        if known is not None and known[0] is api.options and known[1] is api.sign:
+            return known[2]
+        if known is not None and known[2].serves(api.auth, api.options.base_url, api.sign):
+            made = known[2]  # something else has changed: the tokens stay
+        else:
+            made = Authenticator(api.auth, api.options.base_url, self.http, self.clock, self._rng, api.sign)
+        self._authenticators[api.name] = (api.options, api.sign, made)
         return made
 
     async def send(
         self,
         route: str,
         method: str,
-        path: str,
+        url: str,
         *,
         headers: Mapping[str, str],
         content: bytes | AsyncIterator[bytes] | None,
         stream: bool,
+        private: bool,
         extensions: Mapping[str, Any],
-    ) -> Response:
+    ) -> tuple[Response, str]:
         """A request of the user's own httpx or requests client, served by the route; see `clients`."""
-        deadline = extensions.get("understudy_deadline")
-        return await self.route(route).request(
+        parts = urlsplit(url)
+        response = await self.route(route).request(
             method,
-            path,
+            f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/",
             headers=headers,
             data=content,
             stream=stream,
-            deadline=deadline,
+            deadline=extensions.get("understudy_deadline"),
             idempotent=bool(extensions.get("understudy_idempotent")),
+            credentials_for=url if private else "",
         )
+        api = self.fallback.roster.apis.get(response.api)
+        return response, api.options.base_url if api is not None else ""
 
     # -- life -----------------------------------------------------------------------------------
 
@@ -270,8 +278,12 @@ class Understudy:
 
     # -- other people's clients -------------------------------------------------------------------
 
-    def httpx_transport(self, route: str) -> Any:
-        """A transport for `httpx.AsyncClient(transport=…)`: its requests are served by `route`."""
+    def httpx_transport(self, route: str, *, forward_credentials: bool = False) -> Any:
+        """A transport for `httpx.AsyncClient(transport=…)`, or that of httpx2: its requests are served by `route`.
+
+        Headers of the client that carry credentials go to an API of the URL's own origin only, unless
+        `forward_credentials` is set.
+        """
         from .clients.httpx import AsyncUnderstudyTransport
 
-        return AsyncUnderstudyTransport(self, route)
+        return AsyncUnderstudyTransport(self, route, forward_credentials=forward_credentials)

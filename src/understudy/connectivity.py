@@ -11,6 +11,7 @@ from .core.http import HttpClient, HttpRequest
 from .core.types import Attribution, Verdict
 from .resilience.auth import Authenticator
 from .resilience.outcome import CredentialsFailed
+from .resilience.presets import preset_for
 from .resilience.registry import Api
 
 _ADVICE = {
@@ -75,9 +76,13 @@ async def check_api(api: Api, http: HttpClient, authenticator: Authenticator, cl
 async def _ask(api: Api, http: HttpClient, authenticator: Authenticator, clock: Clock, started: float) -> CheckResult:
     options = api.options
     check = options.health_check
+    preset = preset_for(options)
+    # Without a declared probe, the one that a known API has for this; it costs nothing, nor does a free one.
+    known = preset.free_probe if preset is not None and not check.path else ""
+    free = bool(known) or (bool(check.path) and check.cost == "free")
     request = HttpRequest(
         check.method if check.path else "GET",
-        options.base_url.rstrip("/") + (check.path or "/"),
+        options.base_url.rstrip("/") + (check.path or known or "/"),
         dict(options.headers or {}),
         connect_timeout=min(options.timeout.connect, check.timeout),
         idle_timeout=check.timeout,
@@ -96,11 +101,11 @@ async def _ask(api: Api, http: HttpClient, authenticator: Authenticator, clock: 
         raise
     outcome = api.classifier.response(response.status, response.headers, response.body, clock.time(), request.method)
     # What costs nothing is not counted against the quota.
-    counted = outcome if check.cost == "metered" or not check.path else replace(outcome, executed=False)
+    counted = replace(outcome, executed=False) if free else outcome
     api.keys.settle(key, counted, response.status, response.headers)
     seconds = clock.monotonic() - started
     # A declared probe has a shape of its own: the success conditions are for the answers of calls.
-    probed = bool(check.path) and 200 <= response.status < 300
+    probed = bool(check.path or known) and 200 <= response.status < 300
     if probed or outcome.verdict is Verdict.SUCCESS:
         return CheckResult(api.name, True, "done", response.status, seconds, f"answered {response.status}")
     advice = _ADVICE.get(outcome.attribution, "").format(api=api.name)

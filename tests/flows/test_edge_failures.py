@@ -207,7 +207,7 @@ async def test_a_chain_of_three_apis_makes_four_attempts_at_most(app):
     for number, name in enumerate(("a", "b", "c"), 1):
         error = ConnectionRefusedError(111, "refused")
         app.fallback.register_api(name, number, route="r", operation=raising(error, asked, name))
-    with pytest.raises(AllApisFailed, match="a: .*b: "):
+    with pytest.raises(AllApisFailed, match=r"a: .*b: "):
         await app.fallback.call("r")
     assert len(asked) == 4 and asked.count("a") == 2
 

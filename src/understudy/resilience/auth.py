@@ -18,6 +18,7 @@ from understudy.core.secrets import Secret
 from .keys import AuthOptions, Key
 from .outcome_table import CredentialsFailed
 from .presets import preset_for
+from .reason import safe_text
 from .tokens import TokenSource, TokenStore
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Authenticator:
         sign: SignHook | None = None,
     ) -> None:
         self._options = options
+        self._base_url = base_url
         self._kind = options.kind
         self._sign = sign
         self._origin = origin_of(base_url) if base_url else None
@@ -85,6 +87,10 @@ class Authenticator:
         self._tokens: TokenStore | None = None
         if self._kind in _TOKEN_KINDS:
             self._tokens = TokenStore(TokenSource(options, http, clock), clock, rng)
+
+    def serves(self, options: AuthOptions, base_url: str, sign: SignHook | None) -> bool:
+        """Whether it was made for just these."""
+        return options == self._options and base_url == self._base_url and sign is self._sign
 
     # -- signing --------------------------------------------------------------------------------
 
@@ -129,9 +135,19 @@ class Authenticator:
         elif self._kind != "none" and key.secret is not None:
             self._put(request, key.secret.reveal())
         if self._sign is not None:
+            await self._sign_by_hook(request, key)
+
+    async def _sign_by_hook(self, request: HttpRequest, key: Key) -> None:
+        """A hook that fails is no failure of the API: nothing was sent."""
+        assert self._sign is not None  # noqa: S101 - asked by the caller; for the type checker
+        try:
             signed = self._sign(request)
             if inspect.isawaitable(signed):
                 await signed
+        except Exception as error:  # noqa: BLE001 - user code, or what it asked for a signature
+            secret = key.secret.reveal() if key.secret is not None else ""
+            told = safe_text(f"{type(error).__name__}: {error}", (secret,) if secret else ())
+            raise CredentialsFailed(f"the signing hook failed: {told}") from None
 
     async def renew(self, request: HttpRequest, key: Key) -> bool:
         """After a 401: whether the same key may be tried once more, because it now has another token.

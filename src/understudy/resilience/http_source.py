@@ -207,7 +207,7 @@ def build(query: Query, api: Api, number: int, fresh: bool = False) -> HttpReque
     headers = dict(options.headers) if options.headers else {}
     if query.headers:
         mine = query.credentials_for
-        lay_over(headers, query.headers, options.auth, foreign=bool(mine) and not same_origin(mine, options.base_url))
+        lay_over(headers, query.headers, api.auth, foreign=bool(mine) and not same_origin(mine, options.base_url))
     if number > 1:
         headers[ATTEMPT_HEADER] = str(number)
     if query.idempotency_key:

@@ -61,7 +61,7 @@ class Plan:
         self.expires = expires
         self.wheel = wheel
         #: Nothing has to be waited for or fetched before a request: no rate limit, no token, no signing hook.
-        auth = self.api.options.auth.kind
+        auth = self.api.auth.kind
         self.quick = (
             self.api.options.rate_limit is None
             and self.api.sign is None

@@ -12,7 +12,7 @@ from understudy.core.clock import Clock
 from understudy.core.types import Mode, OutcomeClass
 
 from .api import ApiOptions, RouteOptions
-from .auth import SignHook
+from .auth import SignHook, with_preset
 from .breaker import Breaker, BreakerOptions
 from .budget import Budget
 from .bulkhead import Bulkhead, BulkheadOptions
@@ -60,6 +60,8 @@ class Api:
     ) -> None:
         self.name = name
         self.options = options
+        #: How it is signed in to: as configured, completed by what its preset knows.
+        self.auth = with_preset(options)
         self.hub = hub
         self.order = order
         self.classifier = classifier

@@ -13,6 +13,7 @@ from understudy.core.clock import Clock
 from understudy.core.errors import UnknownName
 
 from .api import ApiOptions, RouteOptions
+from .auth import with_preset
 from .breaker import Breaker
 from .invoke import refuse_uncallable
 from .keys import KeyPool
@@ -118,6 +119,7 @@ class Roster:
         if options == before:
             return
         api.options = options
+        api.auth = with_preset(options)
         api.classifier = Classifier(options, load_preset(preset_name(options)))
         if (options.auth, options.quota, options.rate_limit) != (before.auth, before.quota, before.rate_limit):
             api.keys = api.keys.reconfigured(options)

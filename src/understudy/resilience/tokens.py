@@ -152,6 +152,9 @@ class TokenStore:
         entry = self._entries.setdefault(key, _Entry())
         if entry.token is not None and entry.token != Secret(refused):
             return True  # another caller has replaced it in the meantime
+        if entry.task is not None and not entry.task.done():
+            await asyncio.shield(self._fetch(key, entry))  # it is being replaced already: by another caller, or its age
+            return entry.token != Secret(refused)
         now = self._now()
         if now - entry.forced_at < FORCED_REST:
             return False
