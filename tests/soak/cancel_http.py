@@ -156,4 +156,4 @@ def stages(app: Understudy) -> dict[str, Stage]:
 
 def serve(chance: random.Random) -> Upstream:
     """The server of all stages."""
-    return Upstream(Api(chance).handle)
+    return Upstream(Api(chance).handle, keep=10)  # what the server remembers is not the client's memory

@@ -82,7 +82,7 @@ class Scene:
     @property
     def reached(self) -> int:
         """Requests that reached the API since its breaker was due for trials."""
-        return len(self.server.asked) - self.before
+        return self.server.requests - self.before
 
     async def trip(self) -> None:
         """Open the breaker, and wait until a trial is due."""
@@ -93,7 +93,7 @@ class Scene:
                 pass
         self.gate.failing = False
         await asyncio.sleep(OPEN_FOR + 0.05)
-        self.before = len(self.server.asked)
+        self.before = self.server.requests
         self.server.peak = 0
 
     def breaker_state(self) -> BreakerState | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Self
@@ -49,11 +50,14 @@ class _Reader(asyncio.StreamReader):
 
 
 class Upstream:
-    """Serves `handler` on a loopback port. `asked` are the requests, `open` the connections open now."""
+    """Serves `handler` on a loopback port. `asked` are the requests (the last `keep` of them), `requests` how
+    many there were, `open` the connections open now.
+    """
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, keep: int | None = None) -> None:
         self.handler = handler
-        self.asked: list[Asked] = []
+        self.asked: deque[Asked] = deque(maxlen=keep)
+        self.requests = 0
         self.open = self.connections = self.active = self.peak = self.port = 0
         self.sent = 0
         self._server: asyncio.Server | None = None
@@ -107,7 +111,8 @@ class Upstream:
         method, path, _ = head[0].split(" ", 2)
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
         await reader.readexactly(int(headers.get("content-length") or 0))
-        asked = Asked(len(self.asked) + 1, method, path, headers, time.perf_counter())
+        self.requests += 1
+        asked = Asked(self.requests, method, path, headers, time.perf_counter())
         self.asked.append(asked)
         self.active += 1
         self.peak = max(self.peak, self.active)
