@@ -20,12 +20,15 @@ from house import PACKAGE, ROOT, dotted, name_of, python_files, report, tree
 
 REQUIRED = {"aiohttp", "annotated_types", "jmespath", "pydantic"}
 #: What each extra brings, by the name it is imported under.
-OPTIONAL = {"httpx", "httpx2", "psutil", "requests", "rich", "typer", "uvicorn"}
+OPTIONAL = {"alembic", "httpx", "httpx2", "psutil", "psycopg", "requests", "rich", "sqlalchemy", "typer", "uvicorn"}
 #: Arrives with another declared package and is part of its promise (uvicorn[standard], aiohttp, typer, pydantic).
 CARRIED = {"click", "pydantic_core", "urllib3", "uvloop", "yarl", "multidict"}
 #: Packages whose names users may import.
 HOUSES = (understudy, understudy.testing)
-HEAVY = {"aiohttp", "httpx", "pydantic", "requests", "rich", "sqlite3", "starlette", "typer", "uvicorn", "yarl"}
+HEAVY = {
+    "aiohttp", "alembic", "httpx", "psycopg", "pydantic", "requests", "rich", "sqlalchemy", "sqlite3", "starlette",
+    "typer", "uvicorn", "yarl",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("house", "file"), [(understudy, "api.txt"), (understudy.testing, "api_testing.txt")])
@@ -121,7 +124,7 @@ def imports(path):
 
 
 def test_rooms_and_core_know_no_http_database_or_web_library():
-    outside = {"aiohttp", "pydantic", "httpx", "httpx2", "requests", "uvicorn", "sqlite3", "typer", "rich"}
+    outside = HEAVY | {"httpx2"}
     findings = [
         f"{name_of(path)}:{line}: {name}"
         for room in ("core", "resilience", "monitor")

@@ -12,6 +12,9 @@ UnderstudyError
 │   └── NoEligibleApi                nothing could even be tried
 ├── Rejected                         one mechanism said no before anything was sent
 │   ├── BreakerOpen · BulkheadFull · RateLimited · KeysUnavailable · QuotaExhausted · BudgetSpent
+├── StoreUnavailable                 what is kept cannot be read or written now; calls go on
+├── StoreUnusable                    the store cannot be opened as it is; nothing was touched
+├── LeaseLost                        another instance has taken the role over; nothing was written
 └── TransportError                   an attempt that ended without a complete response
     ├── ConnectFailed                refused, DNS, TLS, connect time-out: the request was never sent
     ├── ConnectionLost               reset or closed before the response headers
@@ -235,3 +238,14 @@ class BadResponse(TransportError):
 
 class StoreUnavailable(UnderstudyError):
     """What is kept cannot be read or written now; calls go on without it. The text says why and what to do."""
+
+
+class StoreUnusable(UnderstudyError):
+    """The store cannot be opened as it is, and waiting will not help. The text says why and what to do.
+
+    Nothing was touched.
+    """
+
+
+class LeaseLost(UnderstudyError):
+    """Another instance has taken over the role under which something should be written; nothing was written."""

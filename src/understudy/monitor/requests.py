@@ -53,6 +53,12 @@ class RequestEntry:
         """Where a page that ends with this entry goes on."""
         return Cursor(round(self.at * 1000), self.id)
 
+    @property
+    def tried(self) -> tuple[str, ...]:
+        """Every API that the call was tried on, the one of `api` included, each once."""
+        attempts = self.record.get("attempts", ())
+        return tuple(dict.fromkeys(api for api in (self.api, *(each["api"] for each in attempts)) if api))
+
     def as_dict(self) -> dict[str, Any]:
         """The entry as JSON-ready values."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -91,7 +97,8 @@ class Comparison(NamedTuple):
 class RequestQuery:
     """What entries are asked for; empty and None mean everything. All conditions must hold.
 
-    Names of one kind are alternatives; `excluded_*` are left out. `text` are parts that the error must
+    Names of one kind are alternatives; `excluded_*` are left out. `apis` finds the calls that were tried
+    on one of them, whoever served in the end; `excluded_apis` leaves out those. `text` are parts that the error must
     contain, compared without case. `start` and `end` are epoch seconds, the end excluded.
     """
 

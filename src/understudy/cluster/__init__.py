@@ -1,0 +1,1 @@
+"""Several instances: who holds which role."""

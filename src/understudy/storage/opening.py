@@ -1,0 +1,25 @@
+"""Opens the SQL stores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from understudy.core.clock import Clock
+from understudy.core.errors import NotInstalled
+
+from .options import StorageOptions
+
+if TYPE_CHECKING:
+    from .store import Store
+
+
+def open_sql(options: StorageOptions, clock: Clock) -> Store:
+    """As `open_store`, for SQLite and PostgreSQL."""
+    try:
+        import alembic  # noqa: F401 - asked for here, so that what is missing is told before anything is touched
+        import sqlalchemy  # noqa: F401 - likewise
+    except ImportError:
+        raise NotInstalled("keeping history", "service") from None
+    from .sqlite_store import SqliteStore
+
+    return SqliteStore(options, clock)

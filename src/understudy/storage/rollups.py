@@ -1,0 +1,153 @@
+"""Rollup rows in SQL: written by the writer from its spool, read by the readers' threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Select, case, func, select
+
+from understudy.core.errors import StoreUnavailable
+from understudy.monitor.rollup import COUNTERS, Row, SeriesName
+
+from .jobs import outcome
+from .readers import Readers
+from .series import SeriesIds, SeriesNames
+from .spool import Spool
+from .tables import ROLL, series
+from .writer import Writer
+
+T = TypeVar("T")
+
+#: The columns of a row behind `ts` and `api`, as `Row` has them.
+NUMBERS = (*COUNTERS, "classes", "hist")
+
+#: Which rows: the tier, numbers of series (None: all), start, end, and the writer (None: all).
+Wanted = tuple[int, Sequence[int] | None, int, int, int | None]
+
+
+class SqlRollups:
+    """The `RollupStore` of the SQL stores; subclasses know where the rows lie."""
+
+    def __init__(
+        self, writer: Writer, readers: Readers, spool: Spool, ids: SeriesIds, names: SeriesNames,
+        patience: float,
+    ) -> None:  # fmt: skip
+        self._writer = writer
+        self._readers = readers
+        self._spool = spool
+        self.ids = ids
+        self.names = names
+        #: As `names`, for what the writer's thread reads in transactions that may not be committed.
+        self.written_names = SeriesNames(names.generation)
+        self._patience = patience
+        #: The number under which this process writes.
+        self.inst = 0
+
+    # -- where rows lie: for subclasses -----------------------------------------------------------
+
+    def write_rows(self, connection: Connection, tier: int, rows: Sequence[Row], inst: int | None = None) -> None:
+        """Put rows in their place, each instead of an older one; on the writer's thread."""
+        raise NotImplementedError
+
+    def source(self, connection: Connection, wanted: Wanted) -> Select[Any]:
+        """The columns ts, api, inst and numbers of the wanted rows, in no order."""
+        raise NotImplementedError
+
+    # -- RollupStore ------------------------------------------------------------------------------
+
+    async def write(self, rows: Mapping[int, Sequence[Row]]) -> None:
+        """As `monitor.ports.RollupStore.write`."""
+        self._spool.put(rows)
+        try:
+            await outcome(self._writer.flush(), self._patience, str)
+        except StoreUnavailable:
+            pass  # it waits in the spool, and is tried again
+
+    async def read(
+        self, tier: int, names: Sequence[SeriesName] | None, start: int, end: int, fold: Callable[[Iterable[Row]], T]
+    ) -> T:
+        """As `monitor.ports.RollupStore.read`."""
+
+        def work(connection: Connection) -> T:
+            chosen = None if names is None else self.names.ids(connection, names)
+            return fold(self.rows(connection, (tier, chosen, start, end, None)))
+
+        return await self._readers.read(work)
+
+    async def totals(self, tier: int, kind: str, start: int, end: int) -> dict[str, Row]:
+        """As `monitor.ports.RollupStore.totals`."""
+
+        def work(connection: Connection) -> dict[str, Row]:
+            names = self.names.all(connection)
+            rows = self.source(connection, (tier, None, start, end, None)).subquery()
+            told = connection.execute(_added_up(rows.c).group_by(rows.c.api))
+            found: dict[str, Row] = {}
+            for ts, api, *numbers in told:
+                name = names.get(api)
+                if name is not None and name.kind == kind:
+                    found[name.name] = Row._make((ts, name, *map(_whole, numbers), None, None))
+            return found
+
+        return await self._readers.read(work)
+
+    async def own(self, tier: int, start: int, end: int) -> list[Row]:
+        """As `monitor.ports.RollupStore.own`: what waits to be written is there already."""
+        waiting = self._spool.within(tier, start, end)
+
+        def work(connection: Connection) -> list[Row]:
+            return list(self.rows(connection, (tier, None, start, end, self.inst)))
+
+        kept = {(row.ts, row.series): row for row in await self._readers.read(work)}
+        return list({**kept, **waiting}.values())
+
+    async def last(self, tier: int) -> int | None:
+        """As `monitor.ports.RollupStore.last`."""
+        waiting = self._spool.last(tier)
+        kept = await self._readers.read(lambda connection: self.latest(connection, tier, self.inst))
+        return max((each for each in (waiting, kept) if each is not None), default=None)
+
+    # -- shared with the other ports --------------------------------------------------------------
+
+    def forget(self) -> None:
+        """A transaction of the writer was not committed: what was remembered of it is void."""
+        self.ids.forget()
+        self.written_names.forget()
+
+    def rows(self, connection: Connection, wanted: Wanted, *, writing: bool = False) -> Iterator[Row]:
+        """The wanted rows by series and start; `writing`: in a transaction of the writer."""
+        if wanted[1] is not None and not wanted[1]:
+            return
+        names = (self.written_names if writing else self.names).all(connection)
+        unordered = self.source(connection, wanted).subquery()
+        columns = (unordered.c.ts, unordered.c.api, *(unordered.c[name] for name in NUMBERS))
+        new = tuple.__new__  # a fifth of what the constructor takes, and there are many
+        for found in connection.execute(select(*columns).order_by(unordered.c.api, unordered.c.ts, unordered.c.inst)):
+            name = names.get(found[1])
+            if name is not None:
+                yield new(Row, (found[0], name, *found[2:]))
+
+    def latest(self, connection: Connection, tier: int, inst: int) -> int | None:
+        """The latest start that `inst` wrote in a tier."""
+        table = ROLL[tier]
+        # A look into the index for each series, in place of a scan of the table.
+        newest = select(func.max(table.c.ts)).where(table.c.api == series.c.id, table.c.inst == inst).scalar_subquery()
+        found = connection.execute(select(func.max(newest)).select_from(series)).scalar()
+        return None if found is None else int(found)
+
+
+def _added_up(columns: Any) -> Select[Any]:
+    """The sums of rows by series, and the extremes of those that have successes."""
+    chosen: list[ColumnElement[Any]] = []
+    for name in COUNTERS:
+        if name == "lat_min_us":
+            chosen.append(func.min(case((columns.hist.is_not(None), columns.lat_min_us))))
+        elif name == "lat_max_us":
+            chosen.append(func.max(columns.lat_max_us))
+        else:
+            chosen.append(func.sum(columns[name]))
+    return select(func.max(columns.ts), columns.api, *chosen)
+
+
+def _whole(value: Any) -> int:
+    return 0 if value is None else int(value)

@@ -1,0 +1,93 @@
+"""The tables' revisions: which one a database has, how it gets the newest, and whether it is as described."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, inspect, text
+
+from .tables import HEAD, metadata
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_FOLDER = Path(__file__).parent / "migrations"
+#: The name of a part of a partitioned table ends so.
+_PART = re.compile(r"_p\d+$")
+
+
+def _config(**attributes: Any) -> Config:
+    # Imported late: most starts need no revision at all.
+    from alembic.config import Config
+
+    config = Config(stdout=attributes.pop("stdout", io.StringIO()))
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.attributes.update(attributes)
+    return config
+
+
+def revision(connection: Connection) -> str | None:
+    """The revision that a database has; the empty text when it has tables that are not ours, None when it has none."""
+    tables = set(inspect(connection).get_table_names())
+    if "alembic_version" in tables:
+        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        if found is not None:
+            return str(found)
+    return "" if tables - {"alembic_version"} else None
+
+
+def known() -> list[str]:
+    """Every revision of this version, oldest first."""
+    from alembic.script import ScriptDirectory
+
+    script = ScriptDirectory.from_config(_config())
+    return [each.revision for each in reversed(list(script.walk_revisions()))]
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring the tables to the newest revision, in the transaction that the connection is in."""
+    from alembic import command
+
+    command.upgrade(_config(connection=connection), "head")
+
+
+def upgrade_sql(dialect: str, since: str | None) -> str:
+    """What `upgrade` would do, as SQL for people to run."""
+    from alembic import command
+
+    out = io.StringIO()
+    config = _config(dialect=dialect, stdout=out)
+    config.output_buffer = out
+    command.upgrade(config, f"{since}:head" if since else "head", sql=True)
+    return out.getvalue()
+
+
+def drift(connection: Connection) -> list[str]:
+    """What a database of the newest revision has otherwise than `tables` describes it."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    options = {"include_object": ours(connection.dialect.name), "compare_type": True}
+    return [str(each) for each in compare_metadata(MigrationContext.configure(connection, opts=options), metadata)]
+
+
+def ours(dialect: str) -> Callable[..., bool]:
+    """What a comparison with `tables` looks at: no parts of tables, nothing that the dialect does without."""
+    on_sqlite = dialect == "sqlite"
+
+    def wanted(thing: Any, name: str | None, kind: str, reflected: bool, compared: Any) -> bool:
+        del thing, compared
+        if kind == "table" and name is not None:
+            return not (reflected and _PART.search(name)) and (on_sqlite or not name.startswith("hot_"))
+        return not (kind == "index" and on_sqlite and name is not None and name.startswith("ix_roll_"))
+
+    return wanted
+
+
+def is_known(found: str) -> bool:
+    """Whether this version can use or upgrade a database of that revision."""
+    return found == HEAD or found in known()
