@@ -32,6 +32,8 @@ FORMED: dict[str, Any] = {
     "apis.fix.outcomes": [{"class": "quota", "status": "429", "pattern": "monthly"}],
     "apis.fix.headers": {"Accept": "application/json"},
     "routes.fix.apis": ["fix"],
+    "storage.url": "sqlite:///elsewhere.db",
+    "report_to": "http://127.0.0.1:8080",
 }
 #: What the tree must hold besides, so that it is valid.
 BESIDE = {
@@ -71,7 +73,7 @@ def another(path: str, spec: FieldSpec, default: Any) -> Any:
         return not default
     if kind in (int, float):
         lowest = max((c.ge for c in spec.constraints if isinstance(c, at.Ge)), default=0)
-        highest = min((c.le for c in spec.constraints if isinstance(c, at.Le)), default=1000)
+        highest = min((c.le for c in spec.constraints if isinstance(c, at.Le)), default=1000 + 10 * lowest)
         value = kind(lowest + (highest - lowest) / 4)
         return value if value != default else kind(lowest + (highest - lowest) / 2)
     return "some-text"

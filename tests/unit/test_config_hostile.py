@@ -53,10 +53,11 @@ def faults(folder: Path, text: str | bytes | None = None, env=None, overrides=()
         ('[apis.a]\nbase_url = "http://x/v1?key=hunter2"', "understudy.toml:2: apis.a.base_url: must end with its path: a query or a fragment cannot stand before paths"),  # noqa: E501 - the same
         ('log.file = "a\\u0000b"', "understudy.toml:1: log.file: must not hold control characters, found 'a\\x00b'"),
         ('service.host = "::1\\n"', "understudy.toml:1: service.host: must not hold control characters, found '::1\\n'"),  # noqa: E501 - the same
-        ("[storage.db]\nurl = 1", "understudy.toml:1: storage: unknown key"),
+        ("[storage.db]\nurl = 1", "understudy.toml:1: storage.db: unknown key"),
+        ('[storage]\nurl = "mysql://x/y"', "understudy.toml:2: storage.url: expected memory:, sqlite:///PATH or postgresql://USER@HOST/DATABASE"),
         ("[channels.slack]\nurl = 1", "understudy.toml:1: channels: unknown key"),
         ("[[rules]]\nname = 1", "understudy.toml:1: rules: unknown key; did you mean 'routes'?"),
-        ("[environments.prod.storage]\nx = 1", "understudy.toml:1: environments.prod.storage: unknown key"),
+        ("[environments.prod.storage]\nx = 1", "understudy.toml:2: environments.prod.storage.x: unknown key"),
         ("[environments.prod.channels]\nx = 1", "understudy.toml:1: environments.prod.channels: unknown key"),
         ("[environments.prod.environments.dev]\nx = 1", "understudy.toml:1: environments.prod.environments: unknown key of an overlay"),  # noqa: E501 - the same
         ("[environments.prod]\n[environments.production]", "understudy.toml:2: environments.production: is the same environment as another table here"),  # noqa: E501 - the same
@@ -118,7 +119,7 @@ deadline = "soon"
     ("env", "overrides", "expected"),
     [
         ({"UNDERSTUDY__ALERTS__ERROR_RATE": "5"}, (), "env:UNDERSTUDY__ALERTS__ERROR_RATE: alerts: unknown key"),
-        ({"UNDERSTUDY__STORAGE__URL": "x"}, (), "env:UNDERSTUDY__STORAGE__URL: storage: unknown key"),
+        ({"UNDERSTUDY__STORAGE__URLS": "x"}, (), "env:UNDERSTUDY__STORAGE__URLS: storage.urls: unknown key; did you mean 'url'?"),  # noqa: E501 - one row, one mistake
         ({"UNDERSTUDY__CHANNELS__SLACK__URL": "x"}, (), "env:UNDERSTUDY__CHANNELS__SLACK__URL: channels: unknown key"),
         ({}, ("channels.slack=1",), "command line: channels: unknown key"),
         ({}, ("environments.dev.log.level=DEBUG",), "command line: environments: the tables of environments stand in files only"),  # noqa: E501 - one row, one mistake

@@ -61,7 +61,7 @@ def test_a_shorthand_leaves_the_other_limits_of_a_lower_source_alone(tmp_path):
 def test_all_faults_come_at_once_with_line_and_nearest_name(tmp_path):
     write(
         tmp_path,
-        "[apis.fixtures]\nprioritty = 1\npriority = '3'\ntimeout = -1\n[routes.r]\nmode = 'fastes'\n[storage]\nurl = 1\n",  # noqa: E501 - one row, one mistake
+        "[apis.fixtures]\nprioritty = 1\npriority = '3'\ntimeout = -1\n[routes.r]\nmode = 'fastes'\n[rules]\nurl = 1\n",
     )
     assert sorted(faults(tmp_path)) == [
         "understudy.toml:2: apis.fixtures.prioritty: unknown key; did you mean 'priority'?",
@@ -71,7 +71,7 @@ def test_all_faults_come_at_once_with_line_and_nearest_name(tmp_path):
             "understudy.toml:6: routes.r.mode: expected 'priority', 'balanced', 'fastest' or 'cheapest', "
             "found 'fastes'; did you mean 'fastest'?"
         ),
-        "understudy.toml:7: storage: unknown key",
+        "understudy.toml:7: rules: unknown key; did you mean 'routes'?",
     ]
 
 

@@ -155,7 +155,9 @@ def _fault(entry: Any, layer: Layer) -> Fault:
     if kind == "value_error":
         error = context.get("error")
         field, expected = getattr(error, "field", ""), getattr(error, "expected", "a text")
-        return Fault((*path, field) if field else path, origin, f"expected {expected}")
+        if not field:
+            return Fault(path, origin, f"expected {expected}")
+        return Fault((*path, field), layer.origin((*raw, field)), f"expected {expected}")
     if kind in ("too_short", "string_too_short"):
         return Fault(path, origin, "must not be empty")
     expected = _KINDS.get(kind.removesuffix("_type").removesuffix("_parsing"), "another value")

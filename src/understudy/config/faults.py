@@ -12,7 +12,18 @@ Path = tuple[str | int, ...]
 
 #: Parts of a path below which a value may be a secret, so that it is never shown.
 SECRET_PARTS = frozenset(
-    {"keys", "value", "secret_key", "headers", "token_body", "token_url", "password", "webhook_url", "bot_token"}
+    {
+        "keys",
+        "value",
+        "secret_key",
+        "headers",
+        "token_body",
+        "token_url",
+        "password",
+        "webhook_url",
+        "bot_token",
+        "report_token",
+    }
 )
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 

@@ -19,11 +19,18 @@ from .faults import Fault, Origin, Path, did_you_mean, in_order, printable
 from .settings import Settings
 from .shorthand import expand, full_environment
 from .sources import Variables, is_there, read_dotenv, read_toml, real_environment, toml_files
-from .tree import Layer, holds
+from .tree import Layer, holds, lookup
 from .variables import override_layer, variable_layer
 
 DEFAULT_FILE = "understudy.toml"
 ENVIRONMENTS = ("development", "staging", "production")
+#: Where single secrets stand, besides the keys of APIs.
+_SECRETS: tuple[Path, ...] = (
+    ("service", "secret_key"),
+    ("service", "report_token"),
+    ("storage", "password"),
+    ("report_token",),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,16 +230,21 @@ class _Loading:
                 if isinstance(key, dict) and isinstance(key.get("value"), str):
                     path: Path = ("apis", name, "auth", "keys", index, "value")
                     key["value"], sources[path] = self._secret(key["value"], path, merged)
-        service = merged.values.get("service")
-        if isinstance(service, dict) and isinstance(service.get("secret_key"), str):
-            path = ("service", "secret_key")
-            service["secret_key"], sources[path] = self._secret(service["secret_key"], path, merged)
-            if is_placeholder(service["secret_key"]):
-                told = self._read("DASHBOARD_SECRET_KEY")[0] == service["secret_key"].strip()
-                name = "DASHBOARD_SECRET_KEY" if told else "service.secret_key"
-                self.warnings.append(f"{name} is not configured: it is a placeholder")
-                service["secret_key"] = None
+        for path in _SECRETS:
+            table = lookup(merged.values, path[:-1])
+            if isinstance(table, dict) and isinstance(table.get(path[-1]), str):
+                table[path[-1]], sources[path] = self._secret(table[path[-1]], path, merged)
+                if is_placeholder(table[path[-1]]):
+                    self._placeholder(table, path)
         return sources
+
+    def _placeholder(self, table: dict[str, Any], path: Path) -> None:
+        """Leave a secret out that somebody forgot to fill in, and say which."""
+        name = ".".join(map(str, path))
+        if path == ("service", "secret_key") and self._read("DASHBOARD_SECRET_KEY")[0] == table["secret_key"].strip():
+            name = "DASHBOARD_SECRET_KEY"
+        self.warnings.append(f"{name} is not configured: it is a placeholder")
+        table[str(path[-1])] = None
 
     def _secret(self, text: str, path: Path, merged: Layer) -> tuple[str, str]:
         kind, colon, name = text.partition(":")
@@ -264,8 +276,12 @@ class _Loading:
         for name, api in settings.apis.items():
             for index, key in enumerate(api.auth.keys):
                 key.value.source = sources.get(("apis", name, "auth", "keys", index, "value"), "")
-        if settings.service.secret_key is not None:
-            settings.service.secret_key.source = sources.get(("service", "secret_key"), "")
+        for path in _SECRETS:
+            found: Any = settings
+            for part in path:
+                found = getattr(found, str(part))
+            if found is not None:
+                found.source = sources.get(path, "")
 
 
 def _secrets(value: Any) -> list[Secret]:

@@ -11,6 +11,7 @@ from understudy.core.options import Doc, Options
 from understudy.core.secrets import Secret
 from understudy.export.logs import LogSettings
 from understudy.resilience.api import ApiOptions, RouteOptions
+from understudy.storage.options import StorageOptions
 
 from .environ import SeedChannels
 
@@ -23,6 +24,9 @@ class ServiceSettings(Options):
     port: Annotated[int, at.Ge(0), at.Le(65535), Doc("port to listen on; 0: any free one")] = 8080
     allow_plain_http: Annotated[bool, Doc("serve without TLS off loopback")] = False
     secret_key: Annotated[Secret | None, Doc("signs sessions; env:NAME or file:PATH")] = None
+    report_token: Annotated[
+        Secret | None, Doc("what processes that report here must show; none: whoever reaches the port may report")
+    ] = None
     shutdown_timeout: Annotated[float, at.Ge(0), at.Le(3600), Doc("longest wait for running calls at the end", "s")] = (
         30.0
     )
@@ -47,6 +51,9 @@ class Settings(Options):
     environment: Annotated[Environment, Doc("which [environments.NAME] applies")] = "development"
     log: Annotated[LogSettings, Doc("logging")] = LogSettings()
     service: Annotated[ServiceSettings, Doc("the HTTP service")] = ServiceSettings()
+    storage: Annotated[StorageOptions, Doc("what the service keeps, and where")] = StorageOptions()
+    report_to: Annotated[str, Doc("URL of the service that a program without one reports its numbers to")] = ""
+    report_token: Annotated[Secret | None, Doc("what that service wants to be shown; env:NAME or file:PATH")] = None
     apis: Annotated[dict[str, ApiOptions], Doc("the APIs, by name")] = field(default_factory=dict)
     routes: Annotated[dict[str, RouteOptions], Doc("the routes, by name")] = field(default_factory=dict)
     alerts: Annotated[AlertThresholds, Doc("thresholds of the default alerts")] = AlertThresholds()
