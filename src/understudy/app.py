@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
+from urllib.parse import urlsplit
 
 from . import __version__
 from .connectivity import CheckResult, check_api

@@ -164,17 +164,21 @@ class Understudy:
         self.app.fallback.roster.route(name)
         return Route(self.app, name, self.portal)
 
-    def httpx_transport(self, route: str) -> Any:
-        """A transport for `httpx.Client(transport=…)`: its requests are served by `route`."""
+    def httpx_transport(self, route: str, *, forward_credentials: bool = False) -> Any:
+        """A transport for `httpx.Client(transport=…)`, or that of httpx2; see `Understudy.httpx_transport`."""
         from .clients.httpx import UnderstudyTransport
 
-        return UnderstudyTransport(self.app, route, self.portal)
+        return UnderstudyTransport(self.app, route, self.portal, forward_credentials=forward_credentials)
 
-    def requests_adapter(self, route: str) -> Any:
-        """An adapter for `session.mount(…)` of requests: what it is sent is served by `route`."""
+    def requests_adapter(self, route: str, *, forward_credentials: bool = False) -> Any:
+        """An adapter for `session.mount(…)` of requests: what it is sent is served by `route`.
+
+        Headers of the session that carry credentials go to an API of the URL's own origin only, unless
+        `forward_credentials` is set.
+        """
         from .clients.requests import UnderstudyAdapter
 
-        return UnderstudyAdapter(self.app, route, self.portal)
+        return UnderstudyAdapter(self.app, route, self.portal, forward_credentials=forward_credentials)
 
     def close(self) -> None:
         """Wait for calls in flight, then end the background loop."""

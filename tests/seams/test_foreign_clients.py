@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -26,11 +27,23 @@ class Route:
         self.extensions: Mapping[str, Any] = {}
 
     async def send(
-        self, route: str, method: str, path: str, *, headers: Any, content: Any, stream: bool, extensions: Any
-    ) -> Any:
+        self,
+        route: str,
+        method: str,
+        url: str,
+        *,
+        headers: Any,
+        content: Any,
+        stream: bool,
+        private: bool,
+        extensions: Any,
+    ) -> tuple[Any, str]:
         self.extensions = extensions
         assert route == "fixtures"
-        return await self.http.send(HttpRequest(method, "http://api" + path, headers, content, buffered=not stream))
+        assert private
+        parts = urlsplit(url)
+        asked = parts._replace(scheme="http", netloc="api").geturl()
+        return await self.http.send(HttpRequest(method, asked, headers, content, buffered=not stream)), "http://api"
 
 
 @pytest.fixture

@@ -4,35 +4,43 @@
 
 The host of the URL is replaced by the base URL of the API that serves; path and query are kept.
 `response.understudy()` answers the decision record. `timeout` of requests becomes the call's deadline.
+
+Headers that carry credentials go to an API of the URL's own origin only, unless
+`forward_credentials` is set: a key that is meant for one API is nobody else's.
 """
 
 from __future__ import annotations
 
 import importlib
 import io
+from email.message import Message
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from understudy.core.errors import (
     AttemptTimeout,
     CallError,
+    ConfigError,
     ConnectFailed,
     DeadlineExceeded,
+    InvalidRequest,
     NotInstalled,
-    TransportError,
+    OptionError,
     UnderstudyError,
+    UnknownName,
 )
+from understudy.core.http import next_piece
 
-from ._sender import PortalLike, Sender, delivered, forwarded, next_piece
+from ._sender import Delivery, PortalLike, Sender, forwarded, refusal
 
 if TYPE_CHECKING:
     import requests
-    from requests import adapters, structures
+    import urllib3
+    from requests import adapters
 else:
     try:
         requests = importlib.import_module("requests")
         adapters = importlib.import_module("requests.adapters")
-        structures = importlib.import_module("requests.structures")
+        urllib3 = importlib.import_module("urllib3")
     except ImportError:
         raise NotInstalled("an adapter for requests", "requests") from None
 
@@ -40,11 +48,12 @@ else:
 class UnderstudyAdapter(adapters.BaseAdapter):
     """Hands every request of a `requests.Session` to `route`, on the loop of `portal`."""
 
-    def __init__(self, sender: Sender, route: str, portal: PortalLike) -> None:
+    def __init__(self, sender: Sender, route: str, portal: PortalLike, *, forward_credentials: bool = False) -> None:
         super().__init__()
         self._sender = sender
         self._route = route
         self._portal = portal
+        self._private = not forward_credentials
 
     def send(
         self,
@@ -60,65 +69,118 @@ class UnderstudyAdapter(adapters.BaseAdapter):
         `verify`, `cert` and `proxies` have no effect: connections are the application's.
         """
         del verify, cert, proxies
+        # Read here and not on the loop: a file may be slow, and a generator may make calls of its own.
+        content = _content(request.body)
         try:
-            answer = self._portal.call(self._ask, request, stream, _seconds(timeout))
+            delivery = self._portal.call(self._ask, request, content, stream, _seconds(timeout))
         except UnderstudyError as error:
             raise _as_requests(error, request) from error
-        return self._response(request, answer, stream=stream)
+        return self._response(request, delivery)
 
     def close(self) -> None:
         """Nothing of its own to close."""
 
-    async def _ask(self, request: requests.PreparedRequest, stream: bool, deadline: float | None) -> Any:
-        parts = urlsplit(request.url or "/")
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        return await self._sender.send(
-            self._route,
-            request.method or "GET",
-            path,
-            headers=forwarded(request.headers),
-            content=_content(request.body),
-            stream=stream,
-            extensions={} if deadline is None else {"understudy_deadline": deadline},
-        )
+    async def _ask(
+        self, request: requests.PreparedRequest, content: bytes | None, stream: bool, deadline: float | None
+    ) -> Delivery:
+        """What the route answers; a refusal with a status of its own is an answer too."""
+        method, url = request.method or "GET", request.url or "/"
+        try:
+            response, base_url = await self._sender.send(
+                self._route,
+                method,
+                url,
+                headers=forwarded(request.headers.items()),
+                content=content,
+                stream=stream,
+                private=self._private,
+                extensions={} if deadline is None else {"understudy_deadline": deadline},
+            )
+        except UnderstudyError as error:
+            delivery = refusal(error, method, url)
+            if delivery is None:
+                raise
+            return delivery
+        return Delivery(response, base_url, method, url, None if stream else response.body)
 
-    def _response(self, request: requests.PreparedRequest, answer: Any, *, stream: bool) -> requests.Response:
-        response: Any = requests.Response()
-        response.status_code = answer.status
-        response.headers = structures.CaseInsensitiveDict(
-            delivered(answer.headers, None if stream else len(answer.body))
-        )
-        response.encoding = requests.utils.get_encoding_from_headers(response.headers)
-        response.url = request.url
-        response.request = request
-        response.connection = self
-        response.understudy = getattr(answer, "explain", None)
-        response.raw = _Raw(answer, self._portal, request) if stream else io.BytesIO(answer.body)
-        ready: requests.Response = response
-        return ready
+    def _response(self, request: requests.PreparedRequest, delivery: Delivery) -> requests.Response:
+        headers = urllib3.HTTPHeaderDict()
+        for name, value in delivery.headers:
+            headers.add(name.decode("latin-1"), value.decode("latin-1"))
+        raw: Any
+        if delivery.body is None:
+            raw = _Raw(delivery, headers, self._portal, request)
+        else:
+            raw = urllib3.HTTPResponse(
+                body=io.BytesIO(delivery.body),
+                headers=headers,
+                status=delivery.status,
+                version=11,
+                reason=delivery.reason,
+                preload_content=False,
+                original_response=_Original(headers),  # type: ignore[arg-type]  # as much of one as is asked for
+                request_method=request.method,
+            )
+        response = adapters.HTTPAdapter().build_response(request, raw)
+        ready: Any = response
+        ready.connection = self
+        ready.understudy = delivery.explain
+        return response
+
+
+class _Original:
+    """What requests asks of the standard library's response, when it looks for cookies."""
+
+    def __init__(self, headers: urllib3.HTTPHeaderDict) -> None:
+        self.msg = Message()
+        for value in headers.getlist("Set-Cookie"):
+            self.msg["Set-Cookie"] = value
+
+    def close(self) -> None:
+        """There is nothing behind it."""
+
+    def isclosed(self) -> bool:
+        """Always."""
+        return True
 
 
 class _Raw(io.RawIOBase):
     """The body of a streamed response as the file that requests reads from."""
 
-    def __init__(self, answer: Any, portal: PortalLike, request: requests.PreparedRequest) -> None:
-        self._answer, self._portal, self._request = answer, portal, request
-        self._pieces = answer.chunks()
+    def __init__(
+        self,
+        delivery: Delivery,
+        headers: urllib3.HTTPHeaderDict,
+        portal: PortalLike,
+        request: requests.PreparedRequest,
+    ) -> None:
+        self.status, self.reason, self.version = delivery.status, delivery.reason, 11
+        self.headers = headers
+        self._original_response = _Original(headers)
+        self._answer, self._portal, self._request = delivery.response, portal, request
+        self._pieces = delivery.response.chunks()
         self._rest = b""
 
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int = -1) -> bytes:
-        taken = b""
-        # One piece as it comes for a bounded read; everything for an unbounded one.
+    def read(self, size: int | None = -1, decode_content: bool | None = None) -> bytes:
+        """One piece as it comes for a bounded read, everything for an unbounded one; it is decoded already."""
+        del decode_content
+        everything = size is None or size < 0
+        taken = []
         while self._rest or self._more():
-            take = len(self._rest) if size < 0 else size
-            taken += self._rest[:take]
-            self._rest = self._rest[take:]
-            if size >= 0:
+            end = len(self._rest) if everything else size
+            taken.append(self._rest[:end])
+            self._rest = self._rest[end:]
+            if not everything:
                 break
-        return taken
+        return b"".join(taken)
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
     def _more(self) -> bool:
         try:
@@ -134,10 +196,11 @@ class _Raw(io.RawIOBase):
     def close(self) -> None:
         if not self.closed:
             super().close()
-            self._portal.call(self._answer.close)
+            # Not waited for: a response that is collected may be so on the loop's own thread.
+            self._portal.send(self._answer.close)
 
 
-def _content(body: Any) -> Any:
+def _content(body: Any) -> bytes | None:
     """Text becomes bytes and a file or generator is read, so that every attempt can send it anew."""
     if body is None or isinstance(body, bytes):
         return body or None
@@ -146,7 +209,7 @@ def _content(body: Any) -> Any:
     if hasattr(body, "read"):
         read = body.read()
         return read.encode() if isinstance(read, str) else read
-    return b"".join(body)
+    return b"".join(piece.encode() if isinstance(piece, str) else piece for piece in body)
 
 
 def _seconds(timeout: Any) -> float | None:
@@ -158,20 +221,25 @@ def _seconds(timeout: Any) -> float | None:
 
 
 def _as_requests(error: UnderstudyError, request: requests.PreparedRequest, *, reading: bool = False) -> Exception:
-    """The requests error that says the same; a fault that is not one of transport stays as it is."""
+    """The requests error that says the same; a fault of the set-up stays as it is."""
     cause: BaseException = error
     if isinstance(error, CallError) and not isinstance(error, DeadlineExceeded) and error.causes:
         cause = list(error.causes.values())[-1]
     kind: Any
-    if isinstance(error, DeadlineExceeded) or isinstance(cause, AttemptTimeout):
-        kind = requests.exceptions.ReadTimeout
-    elif isinstance(cause, ConnectFailed) and cause.stage == "timeout":
-        kind = requests.exceptions.ConnectTimeout
-    elif reading:
-        kind = requests.exceptions.ChunkedEncodingError
-    elif isinstance(error, CallError | TransportError):
-        kind = requests.exceptions.ConnectionError
-    else:
-        return error
+    match cause:
+        case OptionError() | ConfigError() | UnknownName() | NotInstalled():
+            return error
+        case InvalidRequest():
+            kind = requests.exceptions.InvalidURL
+        case DeadlineExceeded() | AttemptTimeout():
+            kind = requests.exceptions.ReadTimeout
+        case ConnectFailed(stage="timeout"):
+            kind = requests.exceptions.ConnectTimeout
+        case ConnectFailed(stage="tls"):
+            kind = requests.exceptions.SSLError
+        case _ if reading:
+            kind = requests.exceptions.ChunkedEncodingError
+        case _:
+            kind = requests.exceptions.ConnectionError
     mapped: Exception = kind(str(error), request=request)
     return mapped
