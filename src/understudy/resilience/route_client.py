@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json as jsonlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 from uuid import uuid4
 
 from understudy.core.clock import Clock
@@ -23,9 +24,15 @@ from .http_body import plain_body
 from .http_request import Params, checked_headers, checked_method, checked_value, encode_params, wire_path
 from .http_source import HttpSource, OnceOnly, Query, build
 from .keys import Key
+from .outcome_table import SUCCESS
 from .plan import Plan, prepare
 from .registry import Api, Route
 from .retry import is_safe
+
+#: Methods that need no look.
+_USUAL: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+#: What `_body` answers for no body.
+_NO_BODY: Final[tuple[None, bool, Mapping[str, str]]] = (None, True, MappingProxyType({}))
 
 
 class Response:
@@ -177,10 +184,10 @@ class RouteClient:
             InvalidRequest: it cannot be sent: the path leaves the API, a header breaks its line, …
         """
         path = wire_path(path)
-        body, repeatable, extra = _body(json, data)
+        body, repeatable, extra = _NO_BODY if json is None and data is None else _body(json, data)
         sent = extra if headers is None else checked_headers(headers, extra)
-        key = uuid4().hex if idempotency_key is True else checked_value("Idempotency-Key", idempotency_key or "")
-        asked = checked_method(method)
+        key = "" if not idempotency_key else _key(idempotency_key)
+        asked = method if method in _USUAL else checked_method(method)
         query = Query(asked, path, encode_params(params), sent, body, stream, key, credentials_for)
         # A coroutine is made only once, below: each one around another costs every call a little.
         return self._serve(query, deadline, critical, repeatable, idempotent, default)
@@ -237,7 +244,7 @@ class RouteClient:
         if scope.limit == EXPIRED:
             ended_by_us(scope, 0)
         scope.limit = IDLE
-        if outcome.verdict is Verdict.SUCCESS:
+        if outcome is SUCCESS or outcome.verdict is Verdict.SUCCESS:
             plan.append(seconds)
             return Response(response, api.name, lambda: self._clean(plan, started, seconds))
         first = First(plan.binding, seconds, None, response, outcome, key)
@@ -333,6 +340,11 @@ def _brought(body: Any, home: asyncio.AbstractEventLoop) -> Any:
     if isinstance(body, OnceOnly):
         return body.on(home)
     return from_loop(body, home) if callable(body) else body
+
+
+def _key(given: str | bool) -> str:
+    """The idempotency key that was given, or a fresh one."""
+    return uuid4().hex if given is True else checked_value("Idempotency-Key", given)
 
 
 def _body(json: Any, data: Any) -> tuple[bytes | BodyFactory | None, bool, dict[str, str]]:
