@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import ceil, copysign
+from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -121,3 +123,36 @@ def test_a_bucket_counts_what_is_at_most_its_bound_within_the_width_of_a_key(val
     for bound, times in zip(BOUNDS, series.buckets(), strict=False):
         found += times
         assert sum(value <= bound for value in values) <= found <= sum(value <= bound * 1.008 for value in values)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([1.0, 5.0, 30.0, 90.0]), st.booleans())
+def test_hours_of_traffic_agree_with_the_oracle_at_every_step(seed: int, pause: float, scraped: bool) -> None:
+    """Every slice passes every edge: of its own merging, and of leaving each window while others are merged."""
+    rng = Random(seed)
+    clock = FakeClock(start=rng.uniform(0.0, 10_000.0))
+    series = Series(clock)
+    oracle = Oracle()
+    steps = min(600, int(9_000 / pause))
+    for _ in range(steps):
+        clock.tick(rng.expovariate(1 / pause))
+        if rng.random() < 0.05:
+            clock.tick(rng.choice([59.0, 61.0, 300.0, 1_800.0, 3_590.0]))
+        values = [rng.choice([1, -1]) * rng.uniform(0.001, 2.0) for _ in range(rng.randrange(4))]
+        for value in values:
+            series.append(value)
+        series.drain()
+        now = clock.monotonic()
+        oracle.events = [event for event in oracle.events if now - event[0] < 4_000]
+        oracle.events += [(now, value) for value in values]
+        if scraped and rng.random() < 0.3:
+            series.buckets()
+        for _, width in WINDOWS.values():
+            tally = Tally()
+            series.view(width, tally)
+            expected = oracle.within(now, width)
+            good = succeeded(expected)
+            assert (tally.ok, tally.failed) == (len(good), len(expected) - len(good))
+            assert tally.seconds == pytest.approx(sum(good))
+            assert tally.failed_seconds == pytest.approx(-sum(value for value in expected if value < 0))
+            assert sum(tally.counts().values()) == len(good)
