@@ -1,7 +1,8 @@
 """History: any series over any span, at the tier that fits, never more than 2,000 points.
 
-A span is read from the coarsest tier that is fine enough for its points; the part of it that has no
-closed bucket in that tier yet comes from the finer ones. Percentiles are those of merged histograms.
+A span is read from the coarsest tier that is fine enough for its points; its edges, and the part of it that
+has no closed bucket in that tier yet, come from the finer ones. So a month holds nothing of its neighbours,
+as long as the finer tiers are kept. Percentiles are those of merged histograms.
 """
 
 from __future__ import annotations
@@ -118,13 +119,21 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A plan of reading: the points, and from which tier each stretch comes."""
+    """A plan of reading: what is read, the grid of the points, and from which tier each stretch comes.
+
+    A point begins at `origin` or a whole number of steps later; the first one may begin before `start`.
+    """
 
     start: int
     end: int
+    origin: int
     step: int
     tier: int
     stretches: tuple[tuple[int, int, int], ...]
+
+    def seconds(self, at: int) -> int:
+        """How much of the point that begins at `at` lies within the span, s."""
+        return min(at + self.step, self.end) - max(at, self.start)
 
 
 def plan(start: float, end: float, now: float, points: int, retention: Retention) -> Span:
@@ -139,13 +148,15 @@ def plan(start: float, end: float, now: float, points: int, retention: Retention
     if not start < end:
         raise ValueError("the span is empty: its start must lie before its end and before now")
     tier = _tier((end - start) / points, start, now, retention)
-    step = ceil((end - start) / points / tier) * tier
-    first = int(start // step) * step
-    last = ceil(end / step) * step
-    if (last - first) // step > MAX_POINTS:
+    stretches = tuple(_stretches(TIERS.index(tier), start, end, now, retention))
+    begin, until = stretches[0][1], stretches[-1][2]
+    step = ceil((until - begin) / points / tier) * tier
+    # Points begin at multiples of their step, so that they stay where they are while the span moves on.
+    origin = begin if points == 1 else begin // step * step
+    if ceil((until - origin) / step) > MAX_POINTS:
         step += tier
-        first, last = int(start // step) * step, ceil(end / step) * step
-    return Span(first, last, step, tier, tuple(_stretches(first, last, tier, now)))
+        origin = begin // step * step
+    return Span(begin, until, origin, step, tier, stretches)
 
 
 def _tier(wanted: float, start: float, now: float, retention: Retention) -> int:
@@ -157,15 +168,30 @@ def _tier(wanted: float, start: float, now: float, retention: Retention) -> int:
     return tier
 
 
-def _stretches(start: int, end: int, tier: int, now: float) -> Iterable[tuple[int, int, int]]:
-    """(tier, from, to): what is closed from the tier itself, the rest from the finer ones."""
-    begin = start
-    for each in reversed(TIERS[: TIERS.index(tier) + 1]):
-        # Ten-second rows are read to the end: nothing is finer.
-        closed = end if each == TIERS[0] else min(end, int((now - SETTLED) // each) * each)
-        if closed > begin:
-            yield each, begin, closed
-            begin = closed
+def _stretches(
+    place: int, start: float, end: float, now: float, retention: Retention
+) -> Iterable[tuple[int, int, int]]:
+    """(tier, from, to) in order of time: closed buckets that lie within, the rest from the finer tiers."""
+    tier = TIERS[place]
+    if place == 0:  # ten-second rows are read to the end: nothing is finer
+        yield tier, int(start // tier) * tier, ceil(end / tier) * tier
+        return
+    closed = int((now - SETTLED) // tier) * tier
+    first, last = ceil(start / tier) * tier, int(min(end // tier * tier, closed))
+    finer = TIERS[place - 1]
+    # What the finer tier no longer holds is taken as a whole bucket: an edge that is too wide beats a hole.
+    if first > start and not retention.reaches(finer, start, now):
+        first = int(start // tier) * tier
+    if last < end <= closed and not retention.reaches(finer, last, now):
+        last = ceil(end / tier) * tier
+    if first >= last:
+        yield from _stretches(place - 1, start, end, now, retention)
+        return
+    if start < first:
+        yield from _stretches(place - 1, start, first, now, retention)
+    yield tier, first, last
+    if last < end:
+        yield from _stretches(place - 1, last, end, now, retention)
 
 
 class History:
@@ -228,7 +254,7 @@ class History:
         span = plan(start, end, self._clock.time(), points, self._retention)
         gathered: dict[SeriesName, dict[int, Bucket]] = {name: {} for name in names}
         for tier, begin, until in span.stretches:
-            part = await self._store.read(tier, names, begin, until, _folder(span.start, span.step))
+            part = await self._store.read(tier, names, begin, until, _folder(span.origin, span.step))
             for name, buckets in part.items():
                 mine = gathered[name]
                 for at, bucket in buckets.items():
@@ -254,14 +280,14 @@ def _summed(numbers: Sequence[int], seconds: int) -> dict[str, Any]:
     }
 
 
-def _folder(start: int, step: int) -> Callable[[Iterable[Row]], dict[SeriesName, dict[int, Bucket]]]:
+def _folder(origin: int, step: int) -> Callable[[Iterable[Row]], dict[SeriesName, dict[int, Bucket]]]:
     """Adds stored rows up to points; runs on the reader's thread."""
 
     def fold(rows: Iterable[Row]) -> dict[SeriesName, dict[int, Bucket]]:
         found: dict[SeriesName, dict[int, Bucket]] = {}
         for row in rows:
             points = found.setdefault(row.series, {})
-            at = start + (row.ts - start) // step * step
+            at = origin + (row.ts - origin) // step * step
             bucket = points.get(at)
             if bucket is None:
                 bucket = points[at] = Bucket()
@@ -275,7 +301,7 @@ def _history(name: SeriesName, span: Span, buckets: Mapping[int, Bucket]) -> Ser
     whole = Bucket()
     points = []
     for at in sorted(buckets):
-        points.append(_point(at, buckets[at], span.step))
+        points.append(_point(at, buckets[at], span.seconds(at)))
         whole.merge(buckets[at])
     errors: dict[str, int] = {}
     for (neutral, outcome), times in whole.classes.items():
