@@ -49,7 +49,7 @@ class PerformanceMonitor:
     each second, and by readers on the thread that drained last.
     """
 
-    def __init__(self, clock: Clock = SYSTEM_CLOCK, *, max_names: int = 10_000) -> None:
+    def __init__(self, clock: Clock = SYSTEM_CLOCK, *, max_names: int = 2_000) -> None:
         self._clock = clock
         self._max_names = max_names
         self._ledgers: dict[str, Ledger] = {}
