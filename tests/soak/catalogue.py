@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from . import half_open, outage, survival
+from . import cancellations, clock_jumps, half_open, outage, survival
 from .experiment import Report, Tell
 
 Run = Callable[[int, Tell], Awaitable[Report]]
@@ -25,4 +25,6 @@ EXPERIMENTS = (
     Experiment("survival", survival.TITLE, survival.full, survival.sample),
     Experiment("outage", outage.TITLE, outage.full, outage.sample),
     Experiment("half_open", half_open.TITLE, half_open.full, half_open.sample),
+    Experiment("cancellations", cancellations.TITLE, cancellations.full, cancellations.sample),
+    Experiment("clock_jumps", clock_jumps.TITLE, clock_jumps.full, clock_jumps.sample),
 )

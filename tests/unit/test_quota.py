@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from understudy.resilience.limit_reader import LimitReader
 from understudy.resilience.limits import LimitInfo, parse_limits
 from understudy.resilience.presets import load_preset
 from understudy.resilience.quota import Account, QuotaLedger, QuotaOptions
@@ -14,6 +15,22 @@ NOW = 1_800_000_000.0
 
 def parsed(headers: dict[str, str], preset: str = "", options: QuotaOptions | None = None) -> dict[str, LimitInfo]:
     return {info.object: info for info in parse_limits(headers, options, NOW, load_preset(preset))}
+
+
+@pytest.mark.parametrize("skew", [0, 3600, -3600])
+@pytest.mark.parametrize(
+    "reset",
+    [str(int(NOW) + 30), str((int(NOW) + 30) * 1000), "Fri, 15 Jan 2027 08:00:30 GMT"],
+    ids=["epoch seconds", "epoch milliseconds", "date"],
+)
+def test_a_reset_told_as_a_moment_counts_from_the_responses_own_date(reset: str, skew: int) -> None:
+    headers = {
+        "Date": "Fri, 15 Jan 2027 08:00:00 GMT",
+        "X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset,
+    }  # fmt: skip
+    [found] = parse_limits(headers, None, NOW + skew)
+    assert found.reset_after == pytest.approx(30.0)
+    assert LimitReader(QuotaOptions(), None).read(headers, NOW + skew) == [found]
 
 
 def account(clock: FakeClock, options: QuotaOptions | None = None) -> Account:

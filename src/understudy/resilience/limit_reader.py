@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from .limits import LimitInfo, count, parse_limits, seconds_until, slot_of, window_in, window_of
-from .retry_after import QUOTA_CAP
+from .retry_after import QUOTA_CAP, server_time
 
 if TYPE_CHECKING:
     from .presets import Preset
@@ -65,7 +65,7 @@ class LimitReader:
         self._usual = not named
 
     def read(self, headers: Mapping[str, str], now_wall: float) -> list[LimitInfo]:
-        """Every limit that the headers tell; `now_wall` is the time in epoch seconds."""
+        """Every limit that the headers tell; `now_wall` is the time in epoch seconds where no `Date` tells it."""
         layout: _Layout = None
         if self._usual:
             names = tuple(headers)
@@ -94,7 +94,7 @@ class LimitReader:
                 text = headers[each.reset]
                 if len(text) > _MAX_DIGITS or not (text.isdecimal() and text.isascii()):
                     return parse_limits(headers, self._options, now_wall, self._preset)
-                reset = _reset(float(text), now_wall)
+                reset = _reset(float(text), headers, now_wall)
             if remaining is not None or limit is not None:
                 found.append(LimitInfo(each.object, limit, remaining, reset, each.window, each.plan))
         return found
@@ -125,9 +125,9 @@ class LimitReader:
         return tuple(limits.values()) if len(limits) <= _MAX_LIMITS else None
 
 
-def _reset(value: float, now_wall: float) -> float | None:
+def _reset(value: float, headers: Mapping[str, str], now_wall: float) -> float | None:
     """Seconds until a reset told as a number: as `limits.reset_seconds`."""
-    told = value if value < 1e9 else seconds_until(value, now_wall)
+    told = value if value < 1e9 else seconds_until(value, server_time(headers, now_wall))
     return min(told, QUOTA_CAP) if told >= 0 else None
 
 

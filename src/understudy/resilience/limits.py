@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .retry_after import QUOTA_CAP, date, duration, header, number
+from .retry_after import QUOTA_CAP, date, duration, header, number, server_time
 
 if TYPE_CHECKING:
     from .presets import LimitHeaders, Preset
@@ -87,7 +87,11 @@ def count(text: str) -> float | None:
 def parse_limits(
     headers: Mapping[str, str], options: QuotaOptions | None, now_wall: float, preset: Preset | None = None
 ) -> list[LimitInfo]:
-    """Every limit that the headers tell, in no particular order; garbage is passed over."""
+    """Every limit that the headers tell, in no particular order; garbage is passed over.
+
+    Resets that are told as moments count from the response's own `Date`; `now_wall` stands in for it.
+    """
+    now_wall = server_time(headers, now_wall)
     found: dict[str, dict[str, str]] = {}
     structured: dict[str, str] = {}
     for name, value in headers.items():

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 #: No wait for a rate limit is longer, whatever a response claims; seconds.
 RATE_CAP = 24 * 3600.0
@@ -86,7 +87,20 @@ def parse_retry_after(headers: Mapping[str, str], now_wall: float, cap: float = 
     until = date(text)
     if until is None:
         return None
-    sent = header(headers, "date")
-    base = date(sent) if sent else None
-    wait = until - (base if base is not None else now_wall)
+    wait = until - server_time(headers, now_wall)
     return min(wait, cap) if wait >= 0 else None
+
+
+def server_time(headers: Mapping[str, str], now_wall: float) -> float:
+    """Epoch seconds of the moment at which the response was made: its own `Date`, or else `now_wall`.
+
+    Whatever a response tells as a moment counts from there, so that a clock that is set, on either side,
+    changes no wait.
+    """
+    sent = header(headers, "date")
+    moment = _date_of(sent) if sent else None
+    return now_wall if moment is None else moment
+
+
+#: A busy API sends the same `Date` for a second.
+_date_of = lru_cache(maxsize=256)(date)

@@ -18,7 +18,7 @@ from . import conditions as on
 from .keys import AuthOptions, Key
 from .outcome_table import CredentialsFailed
 from .reason import message_of, safe_text
-from .retry_after import number, parse_retry_after
+from .retry_after import number, parse_retry_after, server_time
 
 #: Lifetime of a token whose answer tells none, seconds; a 401 ends it sooner.
 LIFETIME: Final = 3600.0
@@ -70,15 +70,16 @@ class TokenSource:
         token = on.search(self._token, parsed)
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
             raise CredentialsFailed(f"no token for key {key.alias}: nothing usable at {self._options.token_path!r}")
-        return Secret(token, source=f"token of {key.alias}"), self._lifetime(on.search(self._expires, parsed))
+        lifetime = self._lifetime(on.search(self._expires, parsed), server_time(headers, self._clock.time()))
+        return Secret(token, source=f"token of {key.alias}"), lifetime
 
-    def _lifetime(self, told: Any) -> float:
+    def _lifetime(self, told: Any, now_wall: float) -> float:
         value = number(told) if isinstance(told, str) else told
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
             return LIFETIME
         seconds = float(min(value, 1e12))
         if seconds >= 1e9:  # some servers tell the moment instead of the time until then
-            seconds -= self._clock.time()
+            seconds -= now_wall
         return min(max(seconds, 1.0), LIFETIME_CAP)
 
     def _request(self, secret: str) -> HttpRequest:
