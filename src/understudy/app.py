@@ -7,11 +7,12 @@ that `import understudy` loads no HTTP, web or validation library.
 from __future__ import annotations
 
 import asyncio
+import os
+import platform
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 from urllib.parse import urlsplit
 
 from . import __version__
@@ -31,6 +32,10 @@ from .resilience.route_client import Response, RouteClient
 
 if TYPE_CHECKING:
     from .config.settings import Settings
+    from .export.reporting import Reporting
+    from .keeping import Keeping
+    from .storage.options import StorageOptions
+    from .storage.store import Store
 
 #: How often the series are drained and breakers looked after, s.
 TICK = 1.0
@@ -47,7 +52,15 @@ class Understudy:
     loop. `async with app` (or `start` and `stop`) also ends everything cleanly.
     """
 
-    def __init__(self, settings: Settings | None, clock: Clock, http: HttpClient | None, rng: random.Random) -> None:
+    def __init__(
+        self,
+        settings: Settings | None,
+        clock: Clock,
+        http: HttpClient | None,
+        rng: random.Random,
+        *,
+        keep: bool = False,
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.version = __version__
@@ -67,6 +80,13 @@ class Understudy:
         self.fallback.on_register = self._prober.follow
         self._ticked_at: float | None = None
         self._stopping = False
+        self._keep = keep
+        #: Tells this start of this process from every other, for people and for the store.
+        self.instance = f"{platform.node() or 'unknown'}-{os.getpid()}-{rng.getrandbits(24):06x}"
+        #: What is kept, between `start` and `stop`; None where nothing is.
+        self.keeping: Keeping | None = None
+        #: What this process reports to a service; None where it reports nothing.
+        self.reporting: Reporting | None = None
         #: When and whether the configuration was last taken in, for `/metrics`.
         self.last_reload_at = clock.time()
         self.last_reload_ok = True
@@ -81,12 +101,15 @@ class Understudy:
         clock: Clock = SYSTEM_CLOCK,
         http: HttpClient | None = None,
         seed: int | None = None,
+        keep: bool = False,
     ) -> Self:
         """An application from `settings` (see `understudy.config.load`), or an empty one to register in.
 
-        `http` replaces the HTTP client, `seed` makes jitter and ties repeatable; both are for tests.
+        With `keep`, history, request log and state are kept as the settings' `storage` says, from `start`
+        on; the service does that. `http` replaces the HTTP client, `seed` makes jitter and ties
+        repeatable; both are for tests.
         """
-        return cls(settings, clock, http, random.Random(seed))  # noqa: S311 - jitter and ties, nothing secret
+        return cls(settings, clock, http, random.Random(seed), keep=keep)  # noqa: S311 - jitter and ties, nothing secret
 
     # -- calls ----------------------------------------------------------------------------------
 
@@ -158,13 +181,35 @@ class Understudy:
     # -- life -----------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Bind the running loop and start what runs in the background: the tick and the health checks."""
+        """Bind the running loop and start what runs in the background: tick, health checks, what is kept.
+
+        Raises:
+            StoreUnusable, StoreUnavailable, NotInstalled: the store cannot be opened; nothing was started.
+        """
         self._stopping = False
+        store = await asyncio.to_thread(self._open_store) if self._keep and self.keeping is None else None
         if any(api.is_http for api in self.fallback.roster.apis.values()):
             _ = self.http  # importing it stops the loop for a fifth of a second: not while calls are in flight
         self.fallback.bind()
         if self._ticked_at is None:
             self._bound()
+        if store is not None:
+            from .keeping import Keeping
+
+            self.keeping = Keeping(
+                store, self._storage(), self.clock, self._rng, self.monitor, self.fallback, self.instance
+            )
+            await self.keeping.start(self._lifecycle)
+
+    def _storage(self) -> StorageOptions:
+        from .storage.options import StorageOptions
+
+        return self.settings.storage if self.settings is not None else StorageOptions()
+
+    def _open_store(self) -> Store:
+        from .storage import open_store
+
+        return open_store(self._storage(), self.clock)
 
     async def stop(self, timeout: float | None = None) -> None:
         """Wait for calls in flight, at most `timeout` seconds (from the settings by default); then end everything."""
@@ -175,6 +220,7 @@ class Understudy:
             await self.clock.sleep(0.05)
         await self._lifecycle.stop()
         self._ticked_at = None
+        self.keeping = self.reporting = None
         self.monitor.drain()
         self.monitor.release()
         if self._own_http and self._http is not None:
@@ -208,6 +254,29 @@ class Understudy:
         self.clock.call_later(TICK, lambda: self._tick(loop))
         self._lifecycle.background("health checks", self._prober.run)
         self._lifecycle.background("system metrics", self.system.run)
+        if self.settings is not None and self.settings.report_to and not self._keep:
+            self._report(self.settings)
+
+    def _report(self, settings: Settings) -> None:
+        """Report this process's numbers to the service that the settings name."""
+        from .export.reporting import Reporting
+        from .monitor.collector import Collector
+
+        collector = Collector()
+        self.monitor.collect_into(collector)
+        boot = f"{self._rng.getrandbits(64):016x}"
+        self.reporting = Reporting(
+            collector,
+            self.http,
+            self.clock,
+            settings.report_to,
+            settings.report_token,
+            self.instance,
+            boot,
+            __version__,
+        )
+        self._lifecycle.on_stop("reporting", self.reporting.stop)
+        self._lifecycle.background("reporting", self.reporting.run)
 
     def _tick(self, loop: asyncio.AbstractEventLoop | None) -> None:
         if loop is not self.fallback.loop or self._ticked_at is None:

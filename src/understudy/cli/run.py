@@ -85,7 +85,7 @@ class _Running:
     def __init__(self, screen: Screen, options: RunOptions, loaded: Loaded, read: Callable[[], Loaded]) -> None:
         self._screen, self._options = screen, options
         self._clock = SYSTEM_CLOCK
-        self._app = Understudy.build(loaded.settings, clock=self._clock)
+        self._app = Understudy.build(loaded.settings, clock=self._clock, keep=True)
         self._reloader = Reloader(loaded, read, self._take_in, self._refused)
 
     async def serve(self, opened: socket.socket) -> Ended:

@@ -8,6 +8,7 @@ rest is counted in its group, so that memory and disk stay bounded however much 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import random
@@ -154,7 +155,8 @@ class RequestLog:
             await pause(self._clock, EVERY)
             if self._clock.monotonic() - self._minute >= _MINUTE:
                 self._next_minute(self._clock.monotonic())
-            await self._hand_over()
+            # A cancellation must not fall between taking what waits and handing it over.
+            await asyncio.shield(self._hand_over())
 
     async def stop(self) -> None:
         """Hand over everything, unfinished reservoirs included."""

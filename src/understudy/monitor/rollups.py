@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from understudy.core.clock import Clock, pause
 from understudy.core.errors import StoreUnavailable
@@ -38,7 +38,9 @@ class Rollups:
     `drain` settles everything that was recorded, so that a bucket holds all that happened in its time.
     """
 
-    def __init__(self, collector: Collector, store: RollupStore, clock: Clock, drain: Callable[[], None]) -> None:
+    def __init__(
+        self, collector: Collector, store: RollupStore, clock: Clock, drain: Callable[[], Awaitable[None]]
+    ) -> None:
         self._collector = collector
         self._store = store
         self._clock = clock
@@ -59,7 +61,8 @@ class Rollups:
         while True:
             now = self._clock.time()
             await pause(self._clock, _FINEST - now % _FINEST)
-            await self.flush()
+            # A cancellation must not fall between taking what was gathered and handing it over.
+            await asyncio.shield(self.flush())
 
     async def begin(self) -> None:
         """Take up what an earlier process left open; waits while the store cannot be read."""
@@ -78,7 +81,7 @@ class Rollups:
             now = _start(self._clock.time(), _FINEST)
             if self._at is None or now == self._at:
                 return
-            self._drain()
+            await self._drain()
             try:
                 await self._turn_over(self._at, now)
             except StoreUnavailable as problem:
@@ -89,7 +92,7 @@ class Rollups:
         async with self._lock:
             if self._at is None:
                 return
-            self._drain()
+            await self._drain()
             fine = await self._gathered(self._at)
             rows = {tier: await self._rows(*self._open[tier]) for tier in reversed(TIERS[1:])}
             await self._write({**rows, _FINEST: fine})

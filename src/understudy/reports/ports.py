@@ -92,26 +92,69 @@ class Histories(Protocol):
 class Group(Protocol):
     """One kind of error; see `monitor.requests.ErrorGroup`."""
 
-    api: str
-    error_class: str
-    message: str
-    first_at: float
-    last_at: float
-    count: int
+    @property
+    def api(self) -> str:
+        """The API that failed."""
+
+    @property
+    def error_class(self) -> str:
+        """How the attempt ended."""
+
+    @property
+    def message(self) -> str:
+        """What it said, on one line, secrets masked."""
+
+    @property
+    def first_at(self) -> float:
+        """Epoch seconds of the first one."""
+
+    @property
+    def last_at(self) -> float:
+        """Epoch seconds of the last one."""
+
+    @property
+    def count(self) -> int:
+        """How many there were."""
 
 
 class Entry(Protocol):
     """One kept call; see `monitor.requests.RequestEntry`."""
 
-    at: float
-    call_id: str
-    route: str
-    api: str
-    outcome: str
-    latency: float
-    endpoint: str
-    error: str
-    record: Mapping[str, Any]
+    @property
+    def at(self) -> float:
+        """Epoch seconds at which it began."""
+
+    @property
+    def call_id(self) -> str:
+        """Our name for it."""
+
+    @property
+    def route(self) -> str:
+        """The route that was called."""
+
+    @property
+    def api(self) -> str:
+        """Who served, or was tried last."""
+
+    @property
+    def outcome(self) -> str:
+        """What became of it."""
+
+    @property
+    def latency(self) -> float:
+        """Seconds that the caller waited."""
+
+    @property
+    def endpoint(self) -> str:
+        """What was asked, without its query."""
+
+    @property
+    def error(self) -> str:
+        """What the culprit said, on one line, secrets masked."""
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """The decision record as plain values."""
 
 
 class Failures(Protocol):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from understudy.core.audit import AuditEntry
 from understudy.core.errors import UnknownName
 
+from . import instances, past
 from .http import Answer, Problem, Request, dumped
 from .views import DecisionsView, FallbackView, HealthView, PerformanceView, StatusView
 
@@ -96,6 +98,7 @@ async def clear(app: Understudy, request: Request) -> Answer:
     if api and api not in names:
         raise Problem(404, "no API of that name has statistics")
     app.monitor.clear(api or None)
+    await _acted(app, request, "performance.clear", api or "everything")
     return answer({"cleared": [api] if api else names})
 
 
@@ -109,7 +112,14 @@ async def reset(app: Understudy, request: Request) -> Answer:
         names = app.fallback.reset(api or None, actor=f"http {request.client}", reason=reason)
     except UnknownName:
         raise Problem(404, "no API of that name is registered") from None
+    await _acted(app, request, "fallback.reset", api or "everything", {"reset": names, "reason": reason})
     return answer({"reset": names})
+
+
+async def _acted(app: Understudy, request: Request, action: str, what: str, after: Any = None) -> None:
+    """Enter an act of an operator into the audit log, where one is kept."""
+    if app.keeping is not None:
+        await app.keeping.acted(AuditEntry(app.clock.time(), "operator", action, what, None, after, request.client))
 
 
 def _text(content: Mapping[str, Any], key: str, longest: int) -> str:
@@ -130,4 +140,6 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/api/decisions"): decisions,
     ("POST", "/api/performance/clear"): clear,
     ("POST", "/api/fallback/reset"): reset,
+    ("POST", "/api/instances/report"): instances.report,
+    **past.ROUTES,
 }

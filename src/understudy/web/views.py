@@ -93,6 +93,8 @@ class StatusView:
     routes: tuple[RouteRow, ...]
     system: Mapping[str, Any]
     events: tuple[Mapping[str, Any], ...]
+    #: Store, roles and the processes that report here; None where nothing is kept.
+    keeping: Mapping[str, Any] | None = None
 
     @classmethod
     def of(
@@ -117,6 +119,7 @@ class StatusView:
             routes=routes,
             system=app.system.read().as_dict(),
             events=tuple(event.as_dict() for event in app.events.recent(20)),
+            keeping=app.keeping.as_dict() if app.keeping is not None else None,
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -234,20 +237,24 @@ class HealthView:
     ready: bool
     reasons: tuple[str, ...]
     version: str
+    #: What is wrong although calls go on, such as a store that cannot be written.
+    problems: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, app: Understudy) -> Self:
         """The application as it stands."""
         reasons = tuple(app.readiness())
-        return cls(not app.live(), not reasons, reasons, app.version)
+        problems = tuple(app.keeping.problems()) if app.keeping is not None else ()
+        return cls(not app.live(), not reasons, reasons, app.version, problems)
 
     def as_dict(self) -> dict[str, Any]:
         """The view as JSON-ready values."""
         return {
-            "status": "ok" if self.ready else "unavailable",
+            "status": "unavailable" if not self.ready else "degraded" if self.problems else "ok",
             "live": self.live,
             "ready": self.ready,
             "reasons": list(self.reasons),
+            "problems": list(self.problems),
             "version": self.version,
         }
 

@@ -1,0 +1,250 @@
+"""What remembers: joins the store with the rooms whose past it keeps, and runs their background work.
+
+Part of the composition root. Calls never wait for anything here: rooms hand over what happened in
+batches, and whatever the store cannot take now it takes later.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .cluster.roles import Roles
+from .core.audit import AuditEntry, AuditLog
+from .core.clock import Clock, pause
+from .core.errors import LeaseLost, StoreUnavailable
+from .core.turn import Turn
+from .lifecycle import Lifecycle
+from .monitor import PerformanceMonitor
+from .monitor.collector import Collector
+from .monitor.history import History, Retention, SeriesHistory
+from .monitor.instances import Instances
+from .monitor.ports import DeltaStore, RequestStore
+from .monitor.requestlog import RequestLog
+from .monitor.requests import ErrorGroup, RequestEntry, RequestQuery
+from .monitor.rollup import SeriesName
+from .monitor.rollups import Rollups
+from .reports import Reports
+from .reports.ports import ApiFacts, QuotaFacts, RouteFacts
+from .resilience import FallbackManager
+from .resilience.kept import Kept
+from .storage import StorageOptions
+
+if TYPE_CHECKING:
+    from .storage.store import Store
+
+_log = logging.getLogger("understudy.keeping")
+
+#: The role under which one of several services does what only one may do, and how often it is done, s.
+UPKEEP, UPKEEP_EVERY = "upkeep", 10.0
+#: Acts that wait to be entered into the audit log; beyond that the oldest is only in the log file.
+MOST_ACTS = 1000
+#: Longest stretch of draining before the event loop gets its turn, s.
+_DRAIN_SLICE = 0.002
+
+
+class Keeping:
+    """Everything that is kept by one running application. Made when it starts, ended when it stops."""
+
+    def __init__(
+        self,
+        store: Store,
+        options: StorageOptions,
+        clock: Clock,
+        rng: random.Random,
+        monitor: PerformanceMonitor,
+        fallback: FallbackManager,
+        instance: str,
+    ) -> None:
+        self.store = store
+        self.instance = instance
+        self._clock = clock
+        self._monitor = monitor
+        self._fallback = fallback
+        self.collector = Collector()
+        self.collector.price_of = self._price_of
+        self._rollups = Rollups(self.collector, store.rollups, clock, self._drain)
+        self.request_log = RequestLog(store.requests, clock, rng, instance)
+        self._kept = Kept(fallback.roster, store.state, clock, fallback.events)
+        self.roles = Roles(store.leases, instance, (UPKEEP,), clock, rng)
+        keep = {10: float(options.keep_10s), 60: float(options.keep_1m), 3600: float(options.keep_1h), 86400: None}
+        self.history = History(store.rollups, clock, Retention(keep))
+        self.instances = Instances(clock)
+        self.reports = Reports(_Histories(self.history), _Failures(store.requests), _Registered(fallback), clock)
+        self._acts: deque[AuditEntry] = deque(maxlen=MOST_ACTS)
+
+    @property
+    def requests(self) -> RequestStore:
+        """The request log."""
+        return self.store.requests
+
+    @property
+    def deltas(self) -> DeltaStore:
+        """Takes what other processes report."""
+        return self.store.deltas
+
+    @property
+    def audit(self) -> AuditLog:
+        """The audit log."""
+        return self.store.audit
+
+    async def start(self, lifecycle: Lifecycle) -> None:
+        """Take up what was kept, and begin to keep. Each part is stopped before what it needs."""
+        lifecycle.on_stop("store", self.store.close)
+        try:
+            await self._kept.take_up()
+        except StoreUnavailable as problem:
+            _log.warning("quotas, holds and breakers start afresh: %s", problem)
+        lifecycle.on_stop("roles", self.roles.release)
+        lifecycle.background("roles", self.roles.run)
+        lifecycle.background("upkeep", self._upkeep)
+        lifecycle.on_stop("acts", self._enter_acts)
+        lifecycle.on_stop("kept state", self._kept.stop)
+        lifecycle.background("kept state", self._kept.run)
+        lifecycle.on_stop("request log", self._end_request_log)
+        lifecycle.background("request log", self.request_log.run)
+        lifecycle.on_stop("history", self._end_history)
+        lifecycle.background("history", self._rollups.run)
+        self._monitor.collect_into(self.collector)
+        self._monitor.request_log = self.request_log
+
+    async def _end_history(self) -> None:
+        await self._rollups.stop()
+        self._monitor.collect_into(None)
+
+    async def _end_request_log(self) -> None:
+        self._monitor.request_log = None
+        await self.request_log.stop()
+
+    async def _drain(self) -> None:
+        # Twice: the first round may be the rest of one that the application has begun.
+        for _ in range(2):
+            while not self._monitor.drain_some(_DRAIN_SLICE):
+                await Turn()
+
+    async def _upkeep(self) -> None:
+        """Close, move, forget, make room, every few seconds."""
+        while True:
+            await pause(self._clock, UPKEEP_EVERY)
+            try:
+                await self._enter_acts()
+                await self.store.upkeep(self.roles.held(UPKEEP))
+            except (StoreUnavailable, LeaseLost) as problem:
+                _log.info("upkeep of the store stopped half way and goes on later: %s", problem)
+
+    # -- the audit log ------------------------------------------------------------------------------
+
+    async def acted(self, entry: AuditEntry) -> None:
+        """Enter an administrative act; when the store cannot be written it is entered as soon as it can be."""
+        self._acts.append(entry)
+        _log.info("audit: %s %s %s", entry.actor, entry.action, entry.object)
+        await self._enter_acts()
+
+    async def _enter_acts(self) -> None:
+        while self._acts:
+            entry = self._acts[0]
+            try:
+                await self.store.audit.append(entry)
+            except StoreUnavailable as problem:
+                _log.warning("%d acts wait to be entered into the audit log: %s", len(self._acts), problem)
+                return
+            if self._acts and self._acts[0] is entry:
+                self._acts.popleft()
+
+    # -- state --------------------------------------------------------------------------------------
+
+    def problems(self) -> list[str]:
+        """What is wrong with keeping, for people; calls go on whatever it is."""
+        found = list(self.store.health().problems)
+        if self._acts:
+            found.append(f"{len(self._acts)} administrative acts wait to be entered into the audit log")
+        if self._kept.refused:
+            found.append(f"saved state could not be taken up: {', '.join(self._kept.refused[:5])}")
+        return found
+
+    def as_dict(self) -> dict[str, Any]:
+        """Store, roles and instances as they stand, JSON-ready."""
+        return {
+            "instance": self.instance,
+            "store": self.store.health().as_dict(),
+            "roles": self.roles.as_dict(),
+            "flushed_at": self._rollups.flushed_at,
+            "requests_only_counted": self.request_log.only_counted,
+            "requests_dropped": self.request_log.dropped,
+            "acts_waiting": len(self._acts),
+            "instances": [each.as_dict() for each in self.instances.all()],
+        }
+
+    def _price_of(self, api: str) -> int:
+        """Millionths of a currency unit for one attempt; prices are those of 1,000."""
+        known = self._fallback.roster.apis.get(api)
+        return round(known.options.price * 1000.0) if known is not None else 0
+
+
+class _Histories:
+    """The history, as reports ask for it."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+
+    async def api(self, name: str, start: float, end: float, points: int) -> SeriesHistory:
+        return await self._history.series(SeriesName("api", name), start, end, points)
+
+    async def route(self, name: str, start: float, end: float, points: int) -> SeriesHistory:
+        return await self._history.series(SeriesName("route", name), start, end, points)
+
+
+class _Failures:
+    """The request log, as reports ask for it."""
+
+    def __init__(self, requests: RequestStore) -> None:
+        self._requests = requests
+
+    async def groups(self, start: float, end: float, api: str, limit: int) -> Sequence[ErrorGroup]:
+        return await self._requests.groups(start, end, api, limit)
+
+    async def failed(self, api: str, start: float, end: float, limit: int) -> Sequence[RequestEntry]:
+        wanted = RequestQuery(apis=(api,), excluded_outcomes=("success", "cancelled"), start=start, end=end)
+        found = await self._requests.search(wanted, limit * 4)
+        return [entry for entry in found if _failed_on(entry, api)][:limit]
+
+    async def slowest(self, start: float, end: float, limit: int) -> Sequence[RequestEntry]:
+        found = await self._requests.search(RequestQuery(start=start, end=end), 20 * limit)
+        return sorted(found, key=lambda entry: -entry.latency)[:limit]
+
+
+def _failed_on(entry: RequestEntry, api: str) -> bool:
+    return any(
+        attempt.get("api") == api and attempt.get("outcome") != "success"
+        for attempt in entry.record.get("attempts", ())
+    )
+
+
+class _Registered:
+    """Who there is, as reports ask for it."""
+
+    def __init__(self, fallback: FallbackManager) -> None:
+        self._fallback = fallback
+
+    def apis(self) -> Sequence[ApiFacts]:
+        return [
+            ApiFacts(
+                api.name,
+                api.hub.name,
+                api.options.price,
+                tuple(
+                    QuotaFacts(each["key"], each["object"], each["limit"], each["remaining"], each["reset_after"])
+                    for each in api.keys.quotas()
+                ),
+            )
+            for api in self._fallback.roster.apis.values()
+        ]
+
+    def routes(self) -> Sequence[RouteFacts]:
+        return [
+            RouteFacts(route.name, tuple(api.name for api in route.apis))
+            for route in self._fallback.roster.routes.values()
+        ]

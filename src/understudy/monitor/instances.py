@@ -1,0 +1,60 @@
+"""The processes that report their numbers here: who they are and when they were last heard of."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from understudy.core.clock import Clock
+
+#: Processes that are remembered; beyond that the one that was silent longest is forgotten.
+MOST = 1000
+#: A process that was silent for longer is shown as away, s.
+AWAY = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One process. `seen_at` and `first_at` are epoch seconds; `attempts` is what it reported in all."""
+
+    name: str
+    boot: str
+    version: str
+    address: str
+    first_at: float
+    seen_at: float
+    seq: int
+    attempts: int
+    away: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """The instance as JSON-ready values."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+
+class Instances:
+    """Remembers who reported; in memory, because a process that lives is heard of again within seconds."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: OrderedDict[tuple[str, str], Instance] = OrderedDict()
+
+    def heard(self, name: str, boot: str, version: str, address: str, seq: int, attempts: int) -> None:
+        """A report of `attempts` attempts was taken."""
+        now = self._clock.time()
+        known = self._known.pop((name, boot), None)
+        before = known.attempts if known is not None else 0
+        first_at = known.first_at if known is not None else now
+        self._known[name, boot] = Instance(name, boot, version, address, first_at, now, seq, before + attempts)
+        if len(self._known) > MOST:
+            self._known.popitem(last=False)
+
+    def all(self) -> list[Instance]:
+        """Everybody who was heard of within an hour, by name."""
+        now = self._clock.time()
+        return [
+            replace(each, away=now - each.seen_at > AWAY)
+            for each in sorted(self._known.values(), key=lambda each: (each.name, each.first_at))
+            if now - each.seen_at < 3600
+        ]
