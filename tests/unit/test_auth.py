@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from understudy.app import Understudy
 from understudy.core.errors import ConnectFailed, OptionError
 from understudy.core.http import HttpRequest
 from understudy.core.secrets import Secret
 from understudy.resilience.api import ApiOptions
-from understudy.resilience.auth import Authenticator, ForeignOrigin, SignHook, with_preset
+from understudy.resilience.auth import Authenticator, ForeignOrigin, SignHook, check_base_url, with_preset
 from understudy.resilience.keys import AuthOptions, Key, KeyOptions, KeyPool
 from understudy.resilience.outcome import Classifier, CredentialsFailed
 from understudy.testing.clock import FakeClock
@@ -295,3 +296,38 @@ async def test_closing_ends_a_fetch() -> None:
     await authenticator.close()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_sign_hook_that_leads_elsewhere_is_stopped() -> None:
+    def leading(request: HttpRequest) -> None:
+        request.url = "https://evil.test/"
+
+    authenticator, key, _ = signer(kind="bearer", sign=leading)
+    with pytest.raises(ForeignOrigin):
+        await authenticator.apply(request(), key)
+
+
+@pytest.mark.parametrize("query", ["apiKey=mine", "apiKey=mine&apiKey=mine", "apiKey"])
+def test_a_query_key_takes_the_place_of_what_the_caller_sends_under_its_name(query: str) -> None:
+    authenticator, key, _ = signer(kind="query", name="apiKey")
+    sent = request(f"https://odds.p.rapidapi.com/v1?{query}&a=apiKey")
+    assert authenticator.apply_now(sent, key)
+    assert sent.url == "https://odds.p.rapidapi.com/v1?a=apiKey&apiKey=k3y-of-the-user%2F%2B"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["api.test", "ftp://api.test", "https://", "https://api.test/v1?key=canary", "https://api.test/#canary",
+     "https://me:canary@api.test", "https://api.test/a b", "https://api.test\n"],
+)  # fmt: skip
+def test_a_base_url_to_which_no_path_can_be_appended_is_refused_without_showing_a_key(url: str) -> None:
+    with pytest.raises(OptionError, match="base_url") as caught:
+        check_base_url(url)
+    assert "canary" not in str(caught.value)
+
+
+def test_a_base_url_is_checked_at_registration() -> None:
+    manager = Understudy.build().fallback
+    with pytest.raises(OptionError):
+        manager.register_api("a", base_url="https://api.test?x=1")
+    assert "a" not in manager.roster.apis

@@ -49,6 +49,15 @@ def test_a_keyless_api_has_one_anonymous_key_so_that_holds_work_the_same() -> No
     assert caught.value.retry_after == pytest.approx(5.0)
 
 
+def test_a_refusal_of_what_the_caller_brought_keeps_no_other_caller_from_a_keyless_api() -> None:
+    pool, _, events = pool_of()
+    for status in (401, 403, 402):
+        answer(pool, pool.pick(), status)
+        assert pool.pick().alias == ""
+    assert not pool.misconfigured
+    assert list(events) == []
+
+
 def test_a_429_holds_the_key_until_its_reset_and_not_longer() -> None:
     pool, clock, events = pool_of("")
     answer(pool, pool.pick(), 429, {"Retry-After": "5"})

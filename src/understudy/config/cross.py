@@ -113,6 +113,8 @@ class CrossCheck:
             self._add(path, "must hold no user name and password", hint='use [auth] with keys = ["env:NAME"]')
         elif parts.scheme not in ("http", "https") or not host or not url.isprintable() or " " in url:
             self._add(path, "expected http:// or https:// and a host", "" if "?" in url else shown(path, url))
+        elif path[-1] == "base_url" and ("?" in url or "#" in url):
+            self._add(path, "must hold no query and no fragment, as paths are appended to it")
 
     def _headers(self, at: Path, headers: dict[str, str]) -> None:
         for name, value in headers.items():

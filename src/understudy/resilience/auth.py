@@ -8,7 +8,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import quote, quote_plus, unquote_plus, urlsplit
 
 from understudy.core.clock import Clock
 from understudy.core.errors import OptionError, Rejected
@@ -54,6 +54,28 @@ def same_origin(one: str, other: str) -> bool:
         return origin_of(one) == origin_of(other)
     except ValueError:
         return False
+
+
+def check_base_url(url: str) -> None:
+    """Refuse a base URL to which no path can be appended, and keys where everybody reads them; empty is none.
+
+    Raises:
+        OptionError: no absolute http or https URL, or one with a query, a fragment or a password.
+    """
+    if not url:
+        return
+    try:
+        origin_of(url)
+    except ValueError:
+        raise OptionError("ApiOptions", "base_url", url, "http:// or https:// and a host") from None
+    if "@" in urlsplit(url).netloc:
+        raise OptionError("ApiOptions", "base_url", "…@…", "no user name and password, which belong into auth")
+    if "?" in url or "#" in url:
+        # What follows may be a key, and is not shown.
+        shown = url.partition("?")[0].partition("#")[0] + "…"
+        raise OptionError("ApiOptions", "base_url", shown, "no query and no fragment, as paths are appended to it")
+    if not url.isprintable() or " " in url:
+        raise OptionError("ApiOptions", "base_url", url, "no spaces and no control characters")
 
 
 class Authenticator:
@@ -148,6 +170,7 @@ class Authenticator:
             secret = key.secret.reveal() if key.secret is not None else ""
             told = safe_text(f"{type(error).__name__}: {error}", (secret,) if secret else ())
             raise CredentialsFailed(f"the signing hook failed: {told}") from None
+        self._bind(request)
 
     async def renew(self, request: HttpRequest, key: Key) -> bool:
         """After a 401: whether the same key may be tried once more, because it now has another token.
@@ -190,6 +213,8 @@ class Authenticator:
                 headers["X-RapidAPI-Host"] = self._host
             case "query":
                 head, mark, fragment = request.url.partition("#")
+                if self._name in head:
+                    head = _without(head, self._name)
                 glue = "&" if "?" in head else "?"
                 request.url = f"{head}{glue}{quote_plus(self._name)}={quote(value, safe='')}{mark}{fragment}"
             case "basic":
@@ -197,6 +222,13 @@ class Authenticator:
                 headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
             case _:
                 headers[self._name] = self._before + value
+
+
+def _without(url: str, name: str) -> str:
+    """The URL without the caller's own parameters of the key's name: of two, an API may take either."""
+    path, mark, query = url.partition("?")
+    kept = [part for part in query.split("&") if part and unquote_plus(part.partition("=")[0]) != name]
+    return path + mark + "&".join(kept) if kept else path
 
 
 def with_preset(options: ApiOptions) -> AuthOptions:
@@ -242,4 +274,4 @@ def _check_secret(secret: Secret, alias: str) -> None:
         raise OptionError("auth", "keys", alias, expected)
 
 
-__all__ = ["Authenticator", "ForeignOrigin", "SignHook", "origin_of", "same_origin", "with_preset"]
+__all__ = ["Authenticator", "ForeignOrigin", "SignHook", "check_base_url", "origin_of", "same_origin", "with_preset"]

@@ -286,6 +286,10 @@ class KeyPool:
             return
         limits = self._told(headers, account) if headers and self._quota.mode is not Mode.OFF else []
         account.end(outcome.executed, limits)
+        if key.limiter is not None:
+            for told in limits:
+                if told.limit and told.window and not told.long:
+                    key.limiter.learn(told.limit, told.window)  # the stricter of both holds
         if outcome is SUCCESS:
             if not self._plain:
                 if key.resting:
@@ -300,6 +304,8 @@ class KeyPool:
                 self._hold(key, outcome, now)
             case OutcomeClass.QUOTA:
                 self._spent(key, outcome, now)
+            case OutcomeClass.KEY | OutcomeClass.BILLING if key.secret is None:
+                pass  # no key of ours was refused, but what the caller brought: the next one may bring another
             case OutcomeClass.KEY:
                 self.quarantine(key, outcome.reason, outcome.retry_after)
             case OutcomeClass.BILLING:

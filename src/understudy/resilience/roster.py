@@ -13,7 +13,7 @@ from understudy.core.clock import Clock
 from understudy.core.errors import UnknownName
 
 from .api import ApiOptions, RouteOptions
-from .auth import with_preset
+from .auth import check_base_url, with_preset
 from .breaker import Breaker
 from .invoke import refuse_uncallable
 from .keys import KeyPool
@@ -69,6 +69,7 @@ class Roster:
             settings = {**settings, "priority": priority}
         if settings:
             chosen = _replace(chosen, settings)
+        check_base_url(chosen.base_url)
         if known is not None:
             self._reconfigure(known, chosen)
             api = known
