@@ -41,6 +41,8 @@ class CheckResult:
     seconds: float
     message: str
     advice: str = ""
+    #: Whose fault a failure is; none of a success.
+    attribution: Attribution = Attribution.NONE
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON-ready values."""
@@ -52,6 +54,7 @@ class CheckResult:
             "seconds": self.seconds,
             "message": self.message,
             "advice": self.advice,
+            "attribution": self.attribution.value,
         }
 
 
@@ -114,4 +117,5 @@ async def _ask(api: Api, http: HttpClient, authenticator: Authenticator, clock: 
         return CheckResult(api.name, False, "auth", response.status, seconds, message, advice)
     reached = outcome.attribution is Attribution.CALLER and not check.path
     ok = True if reached else (None if outcome.verdict is Verdict.NEUTRAL else False)
-    return CheckResult(api.name, ok, "response", response.status, seconds, message, "" if reached else advice)
+    whose = outcome.attribution
+    return CheckResult(api.name, ok, "response", response.status, seconds, message, "" if reached else advice, whose)

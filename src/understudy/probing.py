@@ -9,7 +9,7 @@ from typing import Any
 from .connectivity import CheckResult
 from .core.clock import Clock
 from .core.events import Event
-from .core.types import Mode
+from .core.types import Attribution, Mode
 from .monitor import PerformanceMonitor
 from .resilience import FallbackManager
 from .resilience.healthcheck import HealthChecker, ProbeResult
@@ -47,7 +47,7 @@ class Prober:
         self._checker.add(
             api.name,
             api.options.health_check,
-            is_open=lambda: any(binding.breaker.blocked() for binding in api.bindings.values()),
+            is_open=lambda: _is_open(api),
             last_success_at=lambda: api.score.last_success_at,
             quota_left=lambda: _least(api, "remaining"),
             quota_limit=lambda: _least(api, "limit"),
@@ -77,7 +77,7 @@ class Prober:
         found = await self._ask(api)
         # A refused key says nothing about the API itself; the key rests by itself.
         ok = None if found.stage == "auth" else found.ok
-        return ProbeResult(ok, found.seconds, found.status, found.message)
+        return ProbeResult(ok, found.seconds, found.status, found.message, found.attribution is Attribution.HUB)
 
     def _tell(self, name: str, result: ProbeResult) -> None:
         """An event when what the probes say has changed, also while they may only be looked at."""
@@ -97,10 +97,20 @@ class Prober:
         api = self._fallback.roster.apis.get(name)
         if api is None:
             return
+        after = api.options.health_check.unhealthy_after
+        if result.ok or result.of_hub:
+            api.hub.breaker.check(result.ok, after)
+        if result.of_hub:
+            return  # it says nothing about the API behind
         for binding in api.bindings.values():
             binding.series.drain()  # a real success that is not settled yet counts against a failed check
-            binding.breaker.check(result.ok, api.options.health_check.unhealthy_after)
+            binding.breaker.check(result.ok, after)
             binding.follow()
+
+
+def _is_open(api: Api) -> bool:
+    """Whether a breaker, its own or its hub's, keeps calls from the API."""
+    return any(binding.breaker.blocked() for binding in api.bindings.values()) or bool(api.hub.breaker.blocked())
 
 
 def _least(api: Api, what: str) -> int | None:

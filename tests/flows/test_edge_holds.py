@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import MappingProxyType
 
 import pytest
-from served import gates, keys, outcomes, served
+from served import breaker, gates, keys, outcomes, served
 
 from understudy.app import Understudy
 from understudy.core.errors import BadResponse, NoEligibleApi, RateLimited
+from understudy.core.types import Mode
 from understudy.resilience.limiter import RateLimitOptions
 from understudy.resilience.quota import QuotaOptions
+from understudy.resilience.retry import RetryOptions
 from understudy.testing import FakeClock
 from understudy.testing.scripted_http import Answer
 
@@ -202,3 +205,57 @@ async def test_while_a_retry_waits_a_hold_that_others_place_keeps_it_away():
         with pytest.raises(BadResponse):
             await app.route("r").get("/")
         assert http.hosts() == ["a"]
+
+
+async def test_a_configured_rate_follows_a_stricter_one_that_the_api_tells():
+    told = {"RateLimit-Policy": '"default";q=2;w=60', "RateLimit": '"default";r=50;t=60'}
+    quick = {"auth": keys("key-one-1"), "rate_limit": RateLimitOptions(rate=100.0, per=60.0, burst=1)}
+    async with served({"a": Answer(200, headers=told)}, {"a": quick}) as (app, http, clock):
+        route = app.route("r")
+        await route.get("/")
+        await clock.advance(1.0)
+        await route.get("/")
+        with pytest.raises((RateLimited, NoEligibleApi)):
+            await route.get("/", deadline=5.0)
+        assert len(http.requests) == 2
+
+
+async def test_a_hold_reaches_every_prepared_way_to_the_api_at_once():
+    script = {"a": [200, 200, Answer(503, headers={"Retry-After": "60"})], "b": 200}
+    async with served(script, {"a": {}, "b": {}}, mode="priority") as (app, http, _):
+        app.fallback.register_api("a", route="s")
+        app.fallback.register_api("b", route="s")
+        await app.route("r").get("/")
+        await app.route("s").get("/")  # both have a plan now
+        await app.route("r").get("/")
+        assert (await app.route("s").get("/")).api == "b"
+        assert http.hosts().count("a") == 3
+
+
+async def test_an_api_that_failed_a_moment_ago_is_not_tried_twice_while_another_could_serve():
+    script = {"a": [503, 503, 503, 503, 503, 503, 200], "b": 200}
+    async with served(script, {"a": {}, "b": {}}, mode="priority") as (app, http, _clock):
+        await app.route("r").get("/")
+        assert http.hosts() == ["a", "a", "b"]
+        await app.route("r").get("/")
+        assert http.hosts()[3:] == ["a", "b"]
+
+
+async def test_a_late_failure_of_a_prepared_call_does_not_count_for_a_breaker_that_has_moved_on():
+    late = Answer(503, delay=8.0)
+    script = {"a": [200, late, late, *[503] * 5, *[200] * 20]}
+    async with served(script, {"a": {"retry": RetryOptions(mode=Mode.OFF)}}) as (app, _, clock):
+        route = app.route("r")
+        await route.get("/")
+        slow = [asyncio.ensure_future(route.get("/")) for _ in range(2)]
+        await asyncio.sleep(0)
+        for _ in range(5):
+            with pytest.raises(BadResponse):
+                await route.get("/")
+        app.fallback.reset()
+        generation = breaker(app, "a").generation
+        await clock.advance(9.0)
+        await asyncio.gather(*slow, return_exceptions=True)
+        view = breaker(app, "a").view()
+        assert (view.failures, view.generation) == (0, generation)
+        assert app.monitor.snapshot("a").failures == 7

@@ -148,3 +148,26 @@ async def test_a_free_probe_ends_an_open_phase_early_but_only_for_trials():
         for _ in range(3):
             await app.route("r").get("/")
         assert breaker(app, "a").state == "closed"
+
+
+async def test_a_probe_that_the_hub_refuses_is_the_hubs_failure_and_one_good_probe_ends_its_open_phase():
+    down = {"hub": True}
+    marker = {"X-RapidAPI-Proxy-Response": "true"}
+
+    def script(request):
+        return Answer(502, headers=marker) if down["hub"] else Answer(200)
+
+    lead = {"health_check": FREE, "preset": "rapidapi"}
+    async with served(script, {"a": lead}) as (app, http, clock):
+        for _ in range(5):
+            with pytest.raises(BadResponse):
+                await app.route("r").get("/")
+        hub = app.fallback.roster.api("a").hub.breaker
+        assert hub.state == "open"
+        for _ in range(20):
+            await clock.advance(1.0)
+        assert probes(http) >= 3 and breaker(app, "a").state == "closed"
+        down["hub"] = False
+        for _ in range(7):
+            await clock.advance(1.0)
+        assert hub.state == "half_open"

@@ -56,7 +56,7 @@ async def test_every_option_of_a_bulkhead_holds_from_the_next_admission_on():
         first = asyncio.ensure_future(app.route("r").get("/"))
         await asyncio.sleep(0)
         change(app, "a", bulkhead=BulkheadOptions(limit=1, max_waiting=0))
-        with pytest.raises((BulkheadFull, UnderstudyError), match="bulkhead_full|taken"):
+        with pytest.raises((BulkheadFull, UnderstudyError), match="bulkhead_full"):
             await app.route("r").get("/")
         change(app, "a", bulkhead=BulkheadOptions(limit=1, max_wait=1.0))
         waiting = asyncio.ensure_future(app.route("r").get("/"))

@@ -30,6 +30,9 @@ class ApiOptions(Options):
     hub: Annotated[str, Doc("failure domain; default the host")] = ""
     preset: Annotated[str, Doc("known API whose headers and outcome rules apply, e.g. rapidapi")] = ""
     price: Annotated[float, at.Ge(0), Doc("price of 1,000 calls")] = 0.0
+    latency: Annotated[
+        float, at.Gt(0), at.Le(600), Doc("time that an answer is expected to take until one was seen", "s")
+    ] = 0.5
     enabled: Annotated[bool, Doc("false: registered, never chosen")] = True
     safe: Annotated[bool, Doc("a wrapped operation may be repeated")] = True
     timeout: Annotated[TimeoutOptions, Doc("limits of one attempt; a plain number is `attempt`")] = TimeoutOptions()

@@ -81,6 +81,8 @@ class First:
     key: Key | None = None
     #: Our own limit ended it.
     ours: bool = False
+    #: The breaker's generation under which it was admitted.
+    generation: int = 0
 
 
 @dataclass(slots=True)

@@ -79,6 +79,7 @@ class FallbackManager:
             self._reporter.emit,
         )
         self._pipeline = Pipeline(clock, self._rng, self._gates, self._reporter.finished, self._reporter.emit)
+        self._pipeline.on_hold = self.forget_plans
         self._would_have = WouldHave(self._reporter.emit)
         self._invoker = Invoker()
         self._known = self._invoker.known
@@ -293,7 +294,7 @@ class FallbackManager:
         caught = self.unmask(scope, error, plan, seconds)
         call = self._new_call(plan.name, operation, fallback_operation, critical, default, None, started)
         call.candidates = list(plan.candidates)
-        first = First(plan.binding, seconds, caught, ours=caught is not error)
+        first = First(plan.binding, seconds, caught, ours=caught is not error, generation=plan.generation)
         result = await self._pipeline.run(call, self.wheel, first)
         return result.value
 

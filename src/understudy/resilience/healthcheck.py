@@ -64,6 +64,8 @@ class ProbeResult:
     seconds: float = 0.0
     status: int | None = None
     reason: str = ""
+    #: The failure is that of the hub before the API.
+    of_hub: bool = False
 
 
 Probe = Callable[[str], Awaitable[ProbeResult]]

@@ -286,10 +286,7 @@ class KeyPool:
             return
         limits = self._told(headers, account) if headers and self._quota.mode is not Mode.OFF else []
         account.end(outcome.executed, limits)
-        if key.limiter is not None:
-            for told in limits:
-                if told.limit and told.window and not told.long:
-                    key.limiter.learn(told.limit, told.window)  # the stricter of both holds
+        _pace(key.limiter, limits)
         if outcome is SUCCESS:
             if not self._plain:
                 if key.resting:
@@ -487,3 +484,11 @@ def _heard(told: float | str | None) -> float:
     if isinstance(told, str):
         return math.inf
     return -math.inf if told is None else told
+
+
+def _pace(limiter: RateLimiter | None, limits: list[LimitInfo]) -> None:
+    """Let a configured rate follow a stricter one that the API tells; a plan's quota is no rate."""
+    if limiter is not None:
+        for told in limits:
+            if told.limit and told.window and not told.long:
+                limiter.learn(told.limit, told.window)

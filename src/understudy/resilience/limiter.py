@@ -113,8 +113,11 @@ class RateLimiter:
         if not limit > 0 or not per > 0:
             return
         told = per / limit
-        self._interval = told if self._options is None else max(told, self._options.per / self._options.rate)
-        self._burst = 1 if self._options is None else max(1, min(self._options.burst, int(limit)))
+        interval = told if self._options is None else max(told, self._options.per / self._options.rate)
+        burst = 1 if self._options is None else max(1, min(self._options.burst, int(limit)))
+        if (interval, burst) == (self._interval, self._burst):
+            return  # each answer tells it again, and what was reserved stays so
+        self._interval, self._burst = interval, burst
         self._freed.clear()
         self._taken = None
 

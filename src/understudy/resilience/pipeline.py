@@ -22,7 +22,6 @@ from .call import Attempt, Call, First, Result
 from .deadline import IDLE, DeadlineWheel, Scope, ended_by_us, unmark_groups
 from .ending import ABANDONED, CUT, decision_record, final_error, rejected, rejection_gate
 from .http_source import HeldStream
-from .keys import Key
 from .next_step import REPEATED, NextStep
 from .outcome import SUCCESS, Outcome
 from .registry import Api, Binding, Route
@@ -59,6 +58,8 @@ class Pipeline:
         self._emit = emit
         self._next = NextStep(clock, rng, gates, emit)
         self.policy_version = 1
+        #: Called when an API has been asked to rest: what was prepared may send calls there.
+        self.on_hold: Callable[[], None] = _nobody
         #: Calls let through although our own code failed (rule R19).
         self.self_failures = 0
 
@@ -157,11 +158,11 @@ class Pipeline:
         call.tries[api.name] = 1
         if first.error is not None:
             return None, self._judge(
-                call, first.binding, first.error, first.seconds, call.started, None, 0.0, first.key, ours=first.ours
+                call, first.binding, first.error, first.seconds, call.started, first, 0.0, ours=first.ours
             )
         outcome = first.outcome
         assert outcome is not None  # noqa: S101 - a First has an error or an outcome; for the type checker
-        self._note(call, first.binding, outcome, first.seconds, 0.0, None, 0.0, first.key)
+        self._note(call, first.binding, outcome, first.seconds, 0.0, first, 0.0)
         call.causes[api.name] = call.source.refused(api, first.value, outcome)
         return first.value, outcome
 
@@ -336,9 +337,8 @@ class Pipeline:
         error: BaseException,
         seconds: float,
         begun: float,
-        admission: Admission | None,
+        admission: Admission | First,
         waited: float,
-        key: Key | None = None,
         *,
         ours: bool = False,
     ) -> Outcome:
@@ -353,7 +353,7 @@ class Pipeline:
         call.causes[api.name] = error
         if outcome.kind is OutcomeClass.REJECTED:
             call.spent[api.name] = "tried"  # a mechanism of ours inside the operation refused: not again here
-        self._note(call, binding, outcome, seconds, begun - call.started, admission, waited, key)
+        self._note(call, binding, outcome, seconds, begun - call.started, admission, waited)
         return outcome
 
     def _cut(self, call: Call, api: Api, outcome: Outcome, seconds: float) -> Outcome:
@@ -373,26 +373,25 @@ class Pipeline:
         outcome: Outcome,
         seconds: float,
         begun: float,
-        admission: Admission | None,
+        admission: Admission | First,
         waited: float,
-        key: Key | None = None,
         *,
         book: bool = True,
     ) -> None:
         """Book an attempt: series, holds, record, event. Order matters: the series before the permit."""
-        api = binding.api
-        if admission is not None:
-            key = admission.key
-        if call.started - RECENT_FAILURE <= api.failed_at < call.started:
-            call.failed_lately.add(api.name)
-        generation = admission.generation if admission is not None else binding.breaker.generation
+        api, key = binding.api, admission.key
+        if call.tries.get(api.name, 0) <= 1 and api.failed_at >= call.started - RECENT_FAILURE:
+            call.failed_lately.add(api.name)  # for another call: this one's own failure is booked below
         call.source.settle(api, key, outcome)
         if book:
-            self._gates.book(binding, outcome, seconds, generation)
+            self._gates.book(binding, outcome, seconds, admission.generation)
         if outcome.verdict is Verdict.FAILURE:
             call.failed_hubs.add(api.hub.name)
             if outcome.retry_after is not None and api.hold(outcome.retry_after, outcome.reason):
                 self._emit("hold.placed", api=api.name, seconds=outcome.retry_after, reason=outcome.reason)
+                self.on_hold()
+        elif outcome.hold:
+            self.on_hold()  # on the key, or on an operation's API
         call.attempts.append(
             AttemptRecord(
                 api=api.name,
@@ -448,6 +447,10 @@ class Pipeline:
 
     def _record(self, call: Call, outcome: str, api: str) -> Explanation:
         return decision_record(call, outcome, api, self._now(), self._clock.time())
+
+
+def _nobody() -> None:
+    """Nothing was prepared by anybody."""
 
 
 def _open_since(binding: Binding) -> float | None:

@@ -25,6 +25,7 @@ class Plan:
     """Who serves the next calls under a name. It is replaced, never changed, once it is in use."""
 
     __slots__ = (
+        "generation",
         "api",
         "append",
         "binding",
@@ -53,6 +54,8 @@ class Plan:
         #: Bound when the plan is made: what a call appends later goes to the list of this breaker generation.
         self.append: Callable[[float], None] = binding.series.append
         self.candidates = candidates
+        #: The breaker's generation that its calls are admitted under.
+        self.generation = binding.breaker.generation
         #: The operation for which it was made, and its code, once that is known to be async: a caller that
         #: brings the same function each time is told by one comparison, one that brings a new closure by another.
         self.operation: Any = _UNKNOWN

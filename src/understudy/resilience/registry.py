@@ -69,7 +69,7 @@ class Api:
         self.clock = clock
         self.bulkhead = _bulkhead(options, clock)
         self.budget = Budget(options.budget, clock)
-        self.score = Score(clock.monotonic())
+        self.score = Score(clock.monotonic(), options.latency)
         self.bindings: dict[str, Binding] = {}
         self.in_flight = 0
         #: When a call that left the prepared path was last sent to it, monotonic seconds.

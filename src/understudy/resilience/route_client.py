@@ -236,7 +236,7 @@ class RouteClient:
         if error is not None:
             api.keys.left(key, error)
             judged = manager.unmask(scope, error, plan, seconds)
-            first = First(plan.binding, seconds, judged, key=key, ours=judged is not error)
+            first = First(plan.binding, seconds, judged, key=key, ours=judged is not error, generation=plan.generation)
             return await self._go_on(query, plan, started, first, idempotent, default)
         headers = response.headers
         outcome = api.classifier.response(response.status, headers, response.body, self._clock.time(), query.method)
@@ -247,7 +247,7 @@ class RouteClient:
         if outcome is SUCCESS or outcome.verdict is Verdict.SUCCESS:
             plan.append(seconds)
             return Response(response, api.name, lambda: self._clean(plan, started, seconds))
-        first = First(plan.binding, seconds, None, response, outcome, key)
+        first = First(plan.binding, seconds, None, response, outcome, key, generation=plan.generation)
         return await self._go_on(query, plan, started, first, idempotent, default)
 
     async def _go_on(

@@ -23,10 +23,20 @@ BASELINE_STEP = 0.05
 class Score:
     """Latency (peak-sensitive, relaxing) and reliability (decaying) of one API. Seconds throughout."""
 
-    __slots__ = ("_baseline", "_calls", "_latency", "_observed_at", "_successes", "_updated_at", "last_success_at")
+    __slots__ = (
+        "_baseline",
+        "_calls",
+        "_expected",
+        "_latency",
+        "_observed_at",
+        "_successes",
+        "_updated_at",
+        "last_success_at",
+    )
 
-    def __init__(self, now: float) -> None:
-        self._latency = NEW_BASELINE
+    def __init__(self, now: float, expected: float = NEW_BASELINE) -> None:
+        self._expected = expected
+        self._latency = expected
         self._baseline: float | None = None
         self._observed_at = now
         self._updated_at = now
@@ -57,7 +67,7 @@ class Score:
 
     def latency(self, now: float) -> float:
         """Expected seconds of a success; goes back to the baseline while nothing is observed."""
-        baseline = self._baseline if self._baseline is not None else NEW_BASELINE
+        baseline = self._baseline if self._baseline is not None else self._expected
         idle = now - self._observed_at
         if idle <= 1.0:
             return self._latency
