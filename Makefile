@@ -38,11 +38,8 @@ wheel: $(VENV)/.has-dev
 soak: $(VENV)/.has-test ## Run the long experiments at full length (twenty minutes); writes tests/soak/results/.
 	PYTHONPATH=tests $(BIN)/python -m soak
 
-bench: $(VENV)/.has-bench ## Measure against other libraries; writes benchmarks/results/.
-	@set -e; for each in benchmarks/*.py; do \
-		case $$each in */common.py | */_*) continue ;; esac; \
-		echo "== $$each"; $(BIN)/python $$each; \
-	done
+bench: $(VENV)/.has-bench ## Measure against other libraries; writes benchmarks/results/ and what the READMEs quote.
+	@$(BIN)/python benchmarks/_all.py; code=$$?; $(BIN)/python tools/write_comparison.py --complete && exit $$code
 
 dev: $(VENV)/.has-dev ## Make the environment that developers use.
 

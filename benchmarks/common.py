@@ -6,9 +6,13 @@
     table.goal("ours ≤ 1/12 of theirs", ratio(timings, "ours", "theirs"), 1 / 12)
     table.write()
 
-A candidate is `callable(n) -> None` that does its thing `n` times. Rounds are interleaved (each
-round runs every candidate once, in turn), so that a slow second of the machine hits all of them, and
-a ratio is the median of the ratios inside each round. Absolute times are for scale only.
+A candidate is `callable(n) -> None` that does its thing `n` times. Rounds are interleaved (each round
+runs every candidate once, each round beginning with another one), so that a slow second of the machine
+hits all of them, and a ratio is the median of the ratios inside each round: it is what is compared with
+a goal. Beside it stand the ratios between which the middle half of the rounds lies: far apart, they say
+that the machine was busy. Absolute times are for scale only.
+
+`--quick` runs everything for a moment, to see that it works; its figures mean nothing and are not kept.
 """
 
 from __future__ import annotations
@@ -17,6 +21,8 @@ import gc
 import json
 import os
 import platform
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +30,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
-RESULTS = Path(__file__).parent / "results"
+#: Whether this run only shows that the benchmarks work.
+QUICK = "--quick" in sys.argv[1:]
+RESULTS = Path(tempfile.gettempdir()) / "understudy-quick" if QUICK else Path(__file__).parent / "results"
 
 Candidate = Callable[[int], object]
 
@@ -49,35 +57,57 @@ class Timing:
 
 
 def measure(
-    candidates: Mapping[str, Candidate], n: int, rounds: int = 7, *, cpu: bool = False, warmup: bool = True
+    candidates: Mapping[str, Candidate],
+    n: int,
+    rounds: int = 7,
+    *,
+    cpu: bool = False,
+    warm: int = 0,
+    slower: Mapping[str, int] | None = None,
 ) -> dict[str, Timing]:
     """Run every candidate `n` times in each of `rounds` interleaved rounds.
 
-    `cpu=True` counts the processor time of this process (all threads) in place of elapsed time.
-    The garbage collector is off inside a timed stretch and runs between stretches.
+    `cpu=True` counts the processor time of this process (all threads) in place of elapsed time. `warm`
+    operations run before each timed stretch. `slower` names candidates that do only one `n`-th of that
+    number, because they take that much longer.
+
+    What exists after the warm-up is frozen for the garbage collector. It works during the stretches, as
+    it does in programs: who leaves garbage behind pays for it, and nobody pays for that of another.
     """
     clock = time.process_time if cpu else time.perf_counter
+    if QUICK:
+        n, rounds = max(1, n // 10), min(rounds, 3)
+    times = {label: max(1, n // (slower or {}).get(label, 1)) for label in candidates}
     seconds: dict[str, list[float]] = {label: [] for label in candidates}
-    if warmup:
-        for candidate in candidates.values():
-            candidate(max(1, n // 20))
-    for _ in range(rounds):
-        for label, candidate in candidates.items():
-            gc.collect()
-            gc.disable()
-            try:
+    for label, candidate in candidates.items():
+        candidate(max(1, times[label] // 20))
+    labels = list(candidates)
+    gc.collect()
+    gc.freeze()
+    try:
+        for number in range(rounds):
+            first = number % len(labels)
+            for label in labels[first:] + labels[:first]:
+                if warm:
+                    candidates[label](warm)
+                gc.collect()
                 began = clock()
-                candidate(n)
-                seconds[label].append((clock() - began) / n)
-            finally:
-                gc.enable()
-    return {label: Timing(label, n, tuple(values)) for label, values in seconds.items()}
+                candidates[label](times[label])
+                seconds[label].append((clock() - began) / times[label])
+    finally:
+        gc.unfreeze()
+    return {label: Timing(label, times[label], tuple(values)) for label, values in seconds.items()}
+
+
+def ratios(timings: Mapping[str, Timing], label: str, baseline: str) -> list[float]:
+    """`label`'s time divided by `baseline`'s time in the same round, for each round, sorted."""
+    pairs = zip(timings[label].seconds, timings[baseline].seconds, strict=True)
+    return sorted(ours / theirs for ours, theirs in pairs)
 
 
 def ratio(timings: Mapping[str, Timing], label: str, baseline: str) -> float:
     """Median over the rounds of `label`'s time divided by `baseline`'s time in the same round."""
-    pairs = zip(timings[label].seconds, timings[baseline].seconds, strict=True)
-    return median(ours / theirs for ours, theirs in pairs)
+    return median(ratios(timings, label, baseline))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +142,8 @@ class Table:
         self._libraries = tuple(libraries)
         self._unit = unit
         self._sections: list[tuple[str, list[str], list[list[object]]]] = []
+        self._candidates: dict[str, str] = {}
+        self._figures: dict[str, float] = {}
         self._goals: list[Goal] = []
         self._notes: list[str] = []
 
@@ -121,13 +153,24 @@ class Table:
         scale = _UNITS[unit]
         rows: list[list[object]] = []
         for label, timing in timings.items():
-            share = ratio(timings, label, baseline)
-            rows.append([label, timing.median * scale, timing.minimum * scale, share, _as_fraction(share)])
-        self.section(title, ["candidate", f"median {unit}", f"best {unit}", f"ratio to {baseline}", ""], rows)
+            every = ratios(timings, label, baseline)
+            share, quarter = median(every), len(every) // 4
+            half = f"{_show(every[quarter])}–{_show(every[-1 - quarter])}"
+            rows.append([label, timing.median * scale, timing.minimum * scale, share, half, as_fraction(share)])
+        header = ["candidate", f"median {unit}", f"best {unit}", f"ratio to {baseline}", "half of the rounds", ""]
+        self.section(title, header, rows)
 
     def section(self, title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """A section of free rows; numbers are shown with three significant digits."""
         self._sections.append((title, list(header), [list(row) for row in rows]))
+
+    def explain(self, candidates: Mapping[str, str]) -> None:
+        """What each candidate does, exactly: what a reader must know to trust a ratio."""
+        self._candidates.update(candidates)
+
+    def figure(self, name: str, value: float) -> None:
+        """A number under a name of its own, for those who quote it (tools/write_comparison.py)."""
+        self._figures[name] = value
 
     def goal(self, text: str, measured: float, limit: float, *, at_least: bool = False) -> bool:
         """Check a number against a goal of the project and show both; returns whether it is met."""
@@ -164,6 +207,8 @@ class Table:
                 {"title": title, "rows": [dict(zip(header, row, strict=True)) for row in rows]}
                 for title, header, rows in self._sections
             ],
+            "candidates": self._candidates,
+            "figures": self._figures,
             "goals": [
                 {"goal": g.text, "measured": g.measured, "limit": g.limit, "at_least": g.at_least, "met": g.met}
                 for g in self._goals
@@ -176,10 +221,13 @@ class Table:
         lines += [", ".join(f"{key} {value}" for key, value in environment(self._libraries).items()), ""]
         for title, header, rows in self._sections:
             lines += [f"## {title}", ""] if title else []
-            lines += _grid(header, rows)
+            lines += grid(header, rows)
+        if self._candidates:
+            lines += ["## What each does", ""]
+            lines += [*(f"- {label}: {text}." for label, text in self._candidates.items()), ""]
         if self._goals:
             lines += ["## Goals", ""]
-            lines += _grid(
+            lines += grid(
                 ["goal", "measured", "limit", "met"],
                 [[g.text, g.measured, g.bound, "yes" if g.met else "NO"] for g in self._goals],
             )
@@ -203,7 +251,7 @@ def environment(libraries: Iterable[str] = ()) -> dict[str, str]:
     return facts
 
 
-def _as_fraction(share: float) -> str:
+def as_fraction(share: float) -> str:
     """`1/53` or `4.8×`, whichever people read faster."""
     if share <= 0:
         return ""
@@ -216,14 +264,21 @@ def _show(value: object) -> str:
     return str(value)
 
 
-def _grid(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """A Markdown table that also reads well in a terminal: numbers to the right, columns aligned."""
-    shown = [list(header), *([_show(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[column]) for row in shown) for column in range(len(header))]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in (max(w, 2) for w in widths[1:]))]
-    widths = [widths[0], *(max(w, 2) for w in widths[1:])]
+def grid(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """A Markdown table that also reads well in a terminal: columns aligned, those of numbers to the right."""
+    body = [[_show(cell) for cell in row] for row in rows]
+    shown = [list(header), *body]
+    columns = range(len(header))
+    widths = [max(2, *(len(row[column]) for row in shown)) for column in columns]
+    right = [column > 0 and all(_numeric(row[column]) for row in body) for column in columns]
+    rule = ["-" * (widths[column] - right[column]) + ":" * right[column] for column in columns]
     lines = []
-    for row in (shown[0], rule, *shown[1:]):
-        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+    for row in (shown[0], rule, *body):
+        cells = [row[c].rjust(widths[c]) if right[c] else row[c].ljust(widths[c]) for c in columns]
         lines.append("| " + " | ".join(cells) + " |")
     return [*lines, ""]
+
+
+def _numeric(text: str) -> bool:
+    """Whether a cell holds a number, a bound or a fraction: what is compared along its column."""
+    return not text or text.lstrip("≤≥ -")[:1].isdigit()

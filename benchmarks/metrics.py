@@ -104,6 +104,8 @@ async def main() -> bool:
     timings = {label: Timing(label, 1, tuple(values)) for label, values in seconds.items()}
     table = Table("metrics", "One scrape of 1,000 APIs", libraries=("prometheus_client",), unit="ms")
     table.add(timings, baseline="prometheus_client")
+    table.figure("some_ms", timings["5 % changed"].median * 1000)
+    table.figure("some", ratio(timings, "5 % changed", "prometheus_client"))
     table.goal("5 % changed, ms", timings["5 % changed"].median * 1000, 15)
     table.goal("all changed, ms", timings["all changed"].median * 1000, 80)
     table.goal("longest slice of the event loop (median of scrapes), ms", sorted(longest)[len(longest) // 2] * 1000, 5)

@@ -171,6 +171,9 @@ def main() -> bool:
     table.add(timings, CACHED, "All in")
 
     first, _, steady = whole
+    table.figure("by_name", ratio(caller, BY_NAME, CACHED))
+    table.figure("all_in", ratio(timings, first, CACHED))
+    table.figure("all_in_deque", ratio(timings, first, DEQUE))
     loop = caller["the loop around each of these, empty"].median
     bound = (caller[APPEND].median - loop) / (caller[CACHED].median - loop)
     table.goal("series.append ≤ 1/40 of prometheus_client's cached pair, loop taken off both", bound, 1 / 40)
