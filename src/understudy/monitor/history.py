@@ -18,6 +18,8 @@ from .ports import RollupStore
 from .rollup import TIERS, Bucket, Row, SeriesName
 
 MAX_POINTS = 2000
+#: Most buckets of a tier that are read for one series: a week of minutes. More take longer than anybody waits.
+MOST_BUCKETS = 10_080
 #: Points of a span when nobody says how many.
 POINTS = 300
 #: A period is taken from its own tier this long after its end, s: by then every writer has closed it.
@@ -147,7 +149,7 @@ def plan(start: float, end: float, now: float, points: int, retention: Retention
     end = min(end, now)
     if not start < end:
         raise ValueError("the span is empty: its start must lie before its end and before now")
-    tier = _tier((end - start) / points, start, now, retention)
+    tier = _tier((end - start) / points, end - start, start, now, retention)
     stretches = tuple(_stretches(TIERS.index(tier), start, end, now, retention))
     begin, until = stretches[0][1], stretches[-1][2]
     step = ceil((until - begin) / points / tier) * tier
@@ -159,11 +161,11 @@ def plan(start: float, end: float, now: float, points: int, retention: Retention
     return Span(begin, until, origin, step, tier, stretches)
 
 
-def _tier(wanted: float, start: float, now: float, retention: Retention) -> int:
-    """The coarsest tier that is no longer than a point; a coarser one where that is no longer kept."""
+def _tier(wanted: float, length: float, start: float, now: float, retention: Retention) -> int:
+    """The coarsest tier no longer than a point; a coarser one where that is not kept any more, or too much to read."""
     fitting = [tier for tier in TIERS if tier <= wanted] or [TIERS[0]]
     tier = fitting[-1]
-    while tier != TIERS[-1] and not retention.reaches(tier, start, now):
+    while tier != TIERS[-1] and (not retention.reaches(tier, start, now) or length > MOST_BUCKETS * tier):
         tier = TIERS[TIERS.index(tier) + 1]
     return tier
 

@@ -32,6 +32,20 @@ _AGAIN = 1.0
 Buckets = dict[SeriesName, Bucket]
 
 
+class _Open:
+    """A period that is not over: what was kept of it when it was entered, and what has been added since.
+
+    The two are apart because the longer period around it has the former already.
+    """
+
+    __slots__ = ("added", "kept", "start")
+
+    def __init__(self, start: int, kept: Buckets) -> None:
+        self.start = start
+        self.kept = kept
+        self.added: Buckets = {}
+
+
 class Rollups:
     """The rollups of one process, on the loop that owns the application.
 
@@ -47,8 +61,8 @@ class Rollups:
         self._drain = drain
         #: Start of the ten seconds that are being gathered; None before `begin`.
         self._at: int | None = None
-        #: Start and buckets of the open minute, hour and day.
-        self._open: dict[int, tuple[int, Buckets]] = {}
+        #: The open minute, hour and day.
+        self._open: dict[int, _Open] = {}
         #: No ten seconds later than this have been entered yet: there is nothing to go on from.
         self._high = -1
         self._lock = asyncio.Lock()
@@ -94,8 +108,13 @@ class Rollups:
                 return
             await self._drain()
             fine = await self._gathered(self._at)
-            rows = {tier: await self._rows(*self._open[tier]) for tier in reversed(TIERS[1:])}
-            await self._write({**rows, _FINEST: fine})
+            coarse: dict[int, list[Row]] = {}
+            since: Buckets = {}
+            for tier in TIERS[1:]:
+                period = self._open[tier]
+                since = await self._sum(since, period.added)
+                coarse[tier] = await self._rows(period.start, await self._sum(period.kept, since))
+            await self._write({**dict(reversed(coarse.items())), _FINEST: fine})
             self._at, self._open = None, {}
 
     # -- inside -----------------------------------------------------------------------------------
@@ -120,17 +139,17 @@ class Rollups:
         """
         ended = []
         for tier in TIERS[1:]:
-            if _start(now, tier) == self._open[tier][0]:
+            if _start(now, tier) == self._open[tier].start:
                 break
             ended.append(tier)
         entered = {tier: await self._entered(tier, now) for tier in ended}
         fine = await self._gathered(at)
         coarse: dict[int, list[Row]] = {}
         for tier in ended:
-            start, buckets = self._open[tier]
-            coarse[tier] = await self._rows(start, buckets)
+            period = self._open[tier]
+            coarse[tier] = await self._rows(period.start, await self._sum(period.kept, period.added))
             if tier != TIERS[-1]:
-                await self._add(buckets, self._open[TIERS[TIERS.index(tier) + 1]][1])
+                await self._add(period.added, self._open[TIERS[TIERS.index(tier) + 1]].added)
         self._open.update(entered)
         self._at = now
         self._high = max(self._high, at)
@@ -142,30 +161,40 @@ class Rollups:
         """The rows of the ten seconds that began at `at`, which are added to the open minute."""
         kept = await self._store.own(_FINEST, at, at + _FINEST) if at <= self._high else []
         taken = self._collector.take()
-        await self._add(taken, self._open[TIERS[1]][1])
+        await self._add(taken, self._open[TIERS[1]].added)
         for row in kept:
             taken.setdefault(row.series, Bucket()).take_in(row)
         return await self._rows(at, taken)
 
-    async def _entered(self, tier: int, now: float) -> tuple[int, Buckets]:
-        """The period of `tier` that holds `now`: empty, or with what is already kept of it."""
-        start = _start(now, tier)
-        if start > self._high:
-            return start, {}
-        # The open period of the tier below is added when it closes, with what was kept of it.
-        finer = TIERS[TIERS.index(tier) - 1]
-        return start, await self._kept(tier, start, _start(now, finer) if finer != _FINEST else None)
+    async def _entered(self, tier: int, now: float) -> _Open:
+        """The period of `tier` that holds `now`: empty, or with what is kept of it.
 
-    async def _kept(self, tier: int, start: int, without: int | None = None) -> Buckets:
-        """A period as its finer rows say, but for the one that began at `without`."""
+        What is kept is written back, so that the longer period around it, entered next, finds it there:
+        a process that was killed had not written it.
+        """
+        start = _start(now, tier)
+        kept = await self._kept(tier, start) if start <= self._high else {}
+        await self._write({tier: await self._rows(start, kept)})
+        return _Open(start, kept)
+
+    async def _kept(self, tier: int, start: int) -> Buckets:
+        """A period as its finer rows say."""
         finer = TIERS[TIERS.index(tier) - 1]
         slices = Slices(self._clock.monotonic)
         found: Buckets = {}
         for row in await self._store.own(finer, start, start + tier):
-            if row.ts != without:
-                found.setdefault(row.series, Bucket()).take_in(row)
-                await slices.breath()
+            found.setdefault(row.series, Bucket()).take_in(row)
+            await slices.breath()
         return found
+
+    async def _sum(self, first: Buckets, second: Buckets) -> Buckets:
+        """Both, as new buckets; the second itself where the first is empty."""
+        if not first:
+            return second
+        together: Buckets = {}
+        await self._add(first, together)
+        await self._add(second, together)
+        return together
 
     async def _add(self, source: Buckets, target: Buckets) -> None:
         slices = Slices(self._clock.monotonic)
