@@ -71,7 +71,12 @@ class Rollups:
 
     async def run(self) -> None:
         """Gather, close and hand over until cancelled; `stop` hands over the rest."""
-        await self.begin()
+        while self._at is None:
+            try:
+                await self.begin()
+            except StoreUnavailable as problem:
+                _log.warning("history waits for its store: %s", problem)
+                await pause(self._clock, _AGAIN)
         while True:
             now = self._clock.time()
             await pause(self._clock, _FINEST - now % _FINEST)
@@ -79,15 +84,14 @@ class Rollups:
             await asyncio.shield(self.flush())
 
     async def begin(self) -> None:
-        """Take up what an earlier process left open; waits while the store cannot be read."""
-        while True:
-            try:
-                async with self._lock:
-                    await self._take_up(await self._store.last(_FINEST))
-                return
-            except StoreUnavailable as problem:
-                _log.warning("history waits for its store: %s", problem)
-                await pause(self._clock, _AGAIN)
+        """Take up what an earlier process left open; until then everything is only gathered.
+
+        Raises:
+            StoreUnavailable: the store cannot be read now.
+        """
+        async with self._lock:
+            if self._at is None:
+                await self._take_up(await self._store.last(_FINEST))
 
     async def flush(self) -> None:
         """Close the ten seconds that have passed; nothing happens while they last."""
@@ -102,7 +106,12 @@ class Rollups:
                 _log.warning("history goes on gathering, as its store cannot be read: %s", problem)
 
     async def stop(self) -> None:
-        """Hand over everything, the open periods as they stand; a later start goes on from there."""
+        """Hand over everything, the open periods as they stand; a later start goes on from there.
+
+        Raises:
+            StoreUnavailable: the store could not be read since the start, and what was gathered is lost.
+        """
+        await self.begin()
         async with self._lock:
             if self._at is None:
                 return
