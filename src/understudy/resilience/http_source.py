@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 from zlib import crc32
 
 from understudy.core.clock import Clock
@@ -29,6 +30,9 @@ class Query:
 
     __slots__ = ("body", "credentials_for", "headers", "idempotency_key", "method", "path", "query", "stream")
 
+    #: Whether what comes is final at its first byte, whatever the route says.
+    early: ClassVar[bool] = False
+
     def __init__(
         self,
         method: str,
@@ -49,6 +53,13 @@ class Query:
         self.idempotency_key = idempotency_key
         #: A URL: the caller's credentials are for APIs of its origin only. Empty: for every API.
         self.credentials_for = credentials_for
+
+
+class Continuation(Query):
+    """The rest of a download, of which the reader has the beginning already."""
+
+    __slots__ = ()
+    early = True
 
 
 class OnceOnly:
@@ -161,8 +172,11 @@ class HttpSource:
         return await self._http.send(again)
 
     async def _held(self, response: HttpResponse, attempt: Attempt) -> HeldStream:
+        options = self._route.options
+        if self._query.early:
+            options = replace(options, commit="first_byte")
         try:
-            return await commit(response, self._route.options, self._clock.monotonic, attempt.on_first_byte)
+            return await commit(response, options, self._clock.monotonic, attempt.on_first_byte)
         except BaseException:
             await response.close()
             raise

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json as jsonlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import uuid4
 
 from understudy.core.clock import Clock
-from understudy.core.errors import InvalidRequest, Rejected
+from understudy.core.errors import InvalidRequest, Rejected, UnderstudyError
 from understudy.core.http import BodyFactory, HttpClient
 from understudy.core.types import Explanation, Verdict
 
@@ -22,11 +23,12 @@ from .deadline import EXPIRED, IDLE, SCOPE, ended_by_us, running_task
 from .fallback import NOTHING, FallbackManager
 from .http_body import plain_body
 from .http_request import Params, checked_headers, checked_method, checked_value, encode_params, wire_path
-from .http_source import HttpSource, OnceOnly, Query, build
+from .http_source import Continuation, HttpSource, OnceOnly, Query, build
 from .keys import Key
 from .outcome_table import SUCCESS
 from .plan import Plan, prepare
 from .registry import Api, Route
+from .resume import Download, follows
 from .retry import is_safe
 
 #: Methods that need no look.
@@ -192,6 +194,44 @@ class RouteClient:
         # A coroutine is made only once, below: each one around another costs every call a little.
         return self._serve(query, deadline, critical, repeatable, idempotent, default)
 
+    async def download(
+        self,
+        path: str = "/",
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        deadline: float | None = None,
+        critical: bool = False,
+        credentials_for: str = "",
+    ) -> Response:
+        """GET as a stream that goes on where it broke: the rest is asked of the same API, by `Range`.
+
+        That needs an API which tells versions by strong ETags and answers ranges; with any other, a break
+        after the first bytes reaches the reader as `TruncatedResponse`, as with `stream=True`.
+        """
+        # Counted are the bytes that the reader sees, so they must be those on the wire.
+        sent = {**checked_headers(headers or {}, {}), "Accept-Encoding": "identity"}
+        query = Query("GET", wire_path(path), encode_params(params), sent, None, True, "", credentials_for)
+        return await self._request(query, deadline, critical, True, False, NOTHING, resume=True)
+
+    async def _following(self, query: Query, api: Api, tag: str, received: int) -> Any:
+        """The rest of a download that broke, from the API that began it; None when it is not to be had."""
+        if not api.budget.withdraw():
+            return None
+        api.retries += 1
+        headers = {**query.headers, "Range": f"bytes={received}-", "If-Range": tag}
+        rest = Continuation("GET", query.path, query.query, headers, None, True, "", query.credentials_for)
+        call = self._call(rest, None, False, True, False, NOTHING, self._now())
+        call.apis = [api]
+        try:
+            answer = (await self._manager.run(call)).value
+        except UnderstudyError:
+            return None
+        if follows(answer, tag, received):
+            return answer
+        await answer.close()
+        return None
+
     async def _serve(
         self, query: Query, deadline: float | None, critical: bool, repeatable: bool, idempotent: bool, default: Any
     ) -> Response:
@@ -267,15 +307,20 @@ class RouteClient:
         repeatable: bool,
         idempotent: bool,
         default: Any,
+        *,
+        resume: bool = False,
     ) -> Response:
         manager = self._manager
         if (owner := manager.bind()) is not None:
             query.body = _brought(query.body, asyncio.get_running_loop())
-            there = self._request(query, deadline, critical, repeatable, idempotent, default)
+            there = self._request(query, deadline, critical, repeatable, idempotent, default, resume=resume)
             answer = await manager.carry(owner, there)
             return answer.carried(owner) if query.stream and isinstance(answer, Response) else answer
         call = self._call(query, deadline, critical, repeatable, idempotent, default, self._now())
         result = await manager.run(call)
+        if resume and result.api:
+            api = manager.roster.apis.get(result.api) or next(each for each in call.apis if each.name == result.api)
+            result.value = Download(result.value, partial(self._following, query, api))
         if not query.stream:
             self._plan = prepare(self.route.name, call, manager.gates, manager.wheel, self._now())
             self._plans_version = manager.plans_version
