@@ -17,7 +17,7 @@ import annotated_types as at
 
 from understudy.core import errors
 from understudy.core.options import FieldSpec, Options, describe
-from understudy.export import process, prometheus
+from understudy.export import kept, process, prometheus
 from understudy.export.prometheus_text import Family
 from understudy.resilience.api import ApiOptions, RouteOptions
 
@@ -122,7 +122,7 @@ def metrics_page() -> str:
     """Every metric family of `/metrics`."""
     found = {
         value.name: value
-        for module in (prometheus, process)
+        for module in (prometheus, kept, process)
         for value in vars(module).values()
         if isinstance(value, Family)
     }

@@ -266,15 +266,9 @@ class Understudy:
         self.monitor.collect_into(collector)
         boot = f"{self._rng.getrandbits(64):016x}"
         self.reporting = Reporting(
-            collector,
-            self.http,
-            self.clock,
-            settings.report_to,
-            settings.report_token,
-            self.instance,
-            boot,
-            __version__,
-        )
+            collector, self.monitor.drain_in_turns, self.http, self.clock, settings.report_to, settings.report_token,
+            self.instance, boot, __version__,
+        )  # fmt: skip
         self._lifecycle.on_stop("reporting", self.reporting.stop)
         self._lifecycle.background("reporting", self.reporting.run)
 

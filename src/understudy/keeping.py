@@ -16,7 +16,6 @@ from .cluster.roles import Roles
 from .core.audit import AuditEntry, AuditLog
 from .core.clock import Clock, pause
 from .core.errors import LeaseLost, StoreUnavailable
-from .core.turn import Turn
 from .lifecycle import Lifecycle
 from .monitor import PerformanceMonitor
 from .monitor.collector import Collector
@@ -42,8 +41,6 @@ _log = logging.getLogger("understudy.keeping")
 UPKEEP, UPKEEP_EVERY = "upkeep", 10.0
 #: Acts that wait to be entered into the audit log; beyond that the oldest is only in the log file.
 MOST_ACTS = 1000
-#: Longest stretch of draining before the event loop gets its turn, s.
-_DRAIN_SLICE = 0.002
 
 
 class Keeping:
@@ -66,7 +63,7 @@ class Keeping:
         self._fallback = fallback
         self.collector = Collector()
         self.collector.price_of = self._price_of
-        self._rollups = Rollups(self.collector, store.rollups, clock, self._drain)
+        self._rollups = Rollups(self.collector, store.rollups, clock, monitor.drain_in_turns)
         self.request_log = RequestLog(store.requests, clock, rng, instance)
         self._kept = Kept(fallback.roster, store.state, clock, fallback.events)
         self.roles = Roles(store.leases, instance, (UPKEEP,), clock, rng)
@@ -118,12 +115,6 @@ class Keeping:
     async def _end_request_log(self) -> None:
         self._monitor.request_log = None
         await self.request_log.stop()
-
-    async def _drain(self) -> None:
-        # Twice: the first round may be the rest of one that the application has begun.
-        for _ in range(2):
-            while not self._monitor.drain_some(_DRAIN_SLICE):
-                await Turn()
 
     async def _upkeep(self) -> None:
         """Close, move, forget, make room, every few seconds."""

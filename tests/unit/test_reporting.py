@@ -58,6 +58,10 @@ class Answered:
         pass
 
 
+async def nothing() -> None:
+    """Nothing waits to be drained: the tests fill the collector themselves."""
+
+
 @pytest.fixture
 def clock():
     return FakeClock()
@@ -75,7 +79,7 @@ def collector():
 
 @pytest.fixture
 def reports(collector, service, clock):
-    return Reporting(collector, service, clock, "http://127.0.0.1:1/", Secret("t0ken"), "worker", "b1", "1")
+    return Reporting(collector, nothing, service, clock, "http://127.0.0.1:1/", Secret("t0ken"), "worker", "b1", "1")
 
 
 def happen(collector, times=1, name="odds"):

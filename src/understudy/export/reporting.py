@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from understudy.core.clock import Clock, pause
@@ -48,11 +48,15 @@ class ReportingState:
 
 
 class Reporting:
-    """Sends what `collector` gathers to `url`, on the loop that owns the application."""
+    """Sends what `collector` gathers to `url`, on the loop that owns the application.
+
+    `drain` settles everything that was recorded, so that a report holds all that happened before it.
+    """
 
     def __init__(
         self,
         collector: Collector,
+        drain: Callable[[], Awaitable[None]],
         http: HttpClient,
         clock: Clock,
         url: str,
@@ -62,6 +66,7 @@ class Reporting:
         version: str,
     ) -> None:
         self._collector = collector
+        self._drain = drain
         self._http = http
         self._clock = clock
         self._url = url.rstrip("/") + "/api/instances/report"
@@ -114,6 +119,7 @@ class Reporting:
                 self._taken_at = self._clock.time()
 
     async def _gather(self) -> None:
+        await self._drain()
         at = int(self._clock.time() // TIERS[0]) * TIERS[0]
         slices = Slices(self._clock.monotonic)
         rows = []

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import AsyncIterator, Collection
 from typing import TYPE_CHECKING
 
+from understudy.export.kept import kept_numbers
 from understudy.export.prometheus import LAG, RELOAD_AT, RELOAD_OK, Exposition, Turn
 from understudy.export.prometheus_text import CONTENT_TYPES, Family, Labels, accepted
 
@@ -77,6 +78,8 @@ class Service:
             (RELOAD_OK, [((), int(app.last_reload_ok))]),
             (RELOAD_AT, [((), app.last_reload_at)]),
         ]
+        if app.keeping is not None:
+            numbers += kept_numbers(app.keeping.as_dict(), app.keeping.roles.wanted)
         lag = app.system.read().loop_lag_p99
         return numbers if lag is None else [(LAG, [((), lag)]), *numbers]
 
