@@ -18,9 +18,10 @@ from understudy.monitor.rollup import TIERS, Bucket, Row, SeriesName
 from .control import Desk
 from .dialect import replace
 from .jobs import Steps, Work
+from .retention import all_series
 from .rollups import SqlRollups
 from .seen import take
-from .tables import meta, series
+from .tables import meta
 
 #: A period is closed this long after its end, s: reports arrive each second.
 _GRACE = 15
@@ -96,7 +97,7 @@ class SqlDeltas:
                 continue
             self._closing[inst, tier] = end
             try:
-                numbers = yield _series_numbers
+                numbers = yield all_series
                 for place in range(0, len(numbers), _TOGETHER):
                     yield self._add_up(inst, finer, tier, (closed, end), numbers[place : place + _TOGETHER])
                 yield _advance(inst, tier, end)
@@ -127,10 +128,6 @@ def _closed(inst: int, tier: int) -> Work[int | None]:
 
 def _advance(inst: int, tier: int, end: int) -> Work[None]:
     return lambda connection: _set_closed(connection, inst, tier, end)
-
-
-def _series_numbers(connection: Connection) -> list[int]:
-    return list(connection.execute(select(series.c.id).order_by(series.c.id)).scalars())
 
 
 def _set_closed(connection: Connection, inst: int, tier: int, end: int) -> None:

@@ -19,6 +19,7 @@ from understudy.monitor.rollup import Row
 
 from .dialect import replace
 from .jobs import Steps, Work
+from .retention import all_series
 from .rollups import NUMBERS, SqlRollups, Wanted
 from .tables import HOT, ROLL, meta, series
 
@@ -166,7 +167,7 @@ class HotRollups(SqlRollups):
         end = start + HOUR
         self._copying[tier] = end
         try:
-            numbers = yield _all_series
+            numbers = yield all_series
             together = max(1, MOVED_TOGETHER * tier // HOUR)
             for place in range(0, len(numbers), together):
                 some = numbers[place : place + together]
@@ -220,10 +221,6 @@ def _starts(begin: int, end: int, tier: int) -> Any:
     """The numbers from `begin` up to `end` in steps of `tier`, as a table."""
     starts = select(literal(begin).label("ts")).where(literal(begin) < end).cte("starts", recursive=True)
     return starts.union_all(select(starts.c.ts + tier).where(starts.c.ts + tier < end))
-
-
-def _all_series(connection: Connection) -> list[int]:
-    return list(connection.execute(select(series.c.id).order_by(series.c.id)).scalars())
 
 
 def _oldest(tier: int, limit: int) -> Work[int | None]:

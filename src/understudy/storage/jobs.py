@@ -14,8 +14,19 @@ from understudy.core.errors import StoreUnavailable
 T = TypeVar("T")
 
 Work = Callable[[Connection], T]
+
+
+class Outside:
+    """A step that cannot be done inside a transaction."""
+
+    __slots__ = ("work",)
+
+    def __init__(self, work: Work[Any]) -> None:
+        self.work = work
+
+
 #: Long work in steps, each a transaction of its own; a step's result is what its `yield` answers.
-Steps = Generator[Work[Any], Any, T]
+Steps = Generator[Work[Any] | Outside, Any, T]
 
 
 class Job(Generic[T]):

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import logging
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
 from understudy.core.clock import Clock
-from understudy.core.errors import StoreUnusable
+from understudy.core.errors import StoreUnavailable, StoreUnusable, UnderstudyError
 
-from . import schema, sqlite
+from . import sqlite
 from .filesystem import Owner, Reserve, check_place, create_private, identity, is_sqlite
 from .health import HealthBoard
-from .tables import APPLICATION_ID, HEAD
+from .salvage import Salvage
+from .sqlite_schema import made_by_us, prepare
 from .trouble import Trouble
 
 _log = logging.getLogger("understudy.storage")
+
+#: Less free room than this makes an error of the disk one of a full disk, bytes.
+_NO_ROOM = 1 << 20
 
 
 class SqliteBackend:
@@ -27,6 +34,8 @@ class SqliteBackend:
     def __init__(self, path: Path, clock: Clock, board: HealthBoard, open_it: sqlite.Open = sqlite.open_file) -> None:
         self.path = path
         self.generation = 0
+        #: Called with what can be read of a damaged file when a new one has taken its place.
+        self.on_replaced: Callable[[Salvage], object] = _nothing
         self._clock = clock
         self._board = board
         self._open = open_it
@@ -34,7 +43,11 @@ class SqliteBackend:
         self.reserve = Reserve(path)
         self._engines: dict[str, Engine] = {}
         self._connections: dict[str, Connection] = {}
-        self.identity: tuple[int, int] | None = None
+        self._wal = path.with_name(path.name + "-wal")
+        #: Which files are in use: the database, and its log once there is one.
+        self._file: tuple[int, int] | None = None
+        self._log_file: tuple[int, int] | None = None
+        self._quarantined: list[str] = []
 
     # -- opening ----------------------------------------------------------------------------------
 
@@ -43,40 +56,41 @@ class SqliteBackend:
 
         Raises:
             StoreUnusable: it cannot be; nothing was touched.
+            StoreUnavailable: it cannot be used now.
         """
         check_place(self.path)
+        known = self._owner.existed()
         self._owner.take()
         try:
-            self._recognise()
-            self._prepare()
-        except BaseException:
-            self._owner.release()
-            raise
-        self.identity = identity(self.path)
-        self.reserve.make()
+            self._open_file(known)
+        except BaseException as error:
+            self.close()
+            trouble = self.trouble(error)
+            if trouble is None:
+                raise
+            raise StoreUnavailable(self.sentence(trouble, error)) from error
+        if not self.reserve.make():
+            _log.warning("%s: there is no room for the reserve of a full disk", self.path)
 
-    def _recognise(self) -> None:
-        """See that an existing file is a database of ours."""
-        if self.path.exists() and not is_sqlite(self.path):
-            raise StoreUnusable(
-                f"{self.path} is not a SQLite database, so it is left alone: set storage.url to another path"
-            )
+    def _open_file(self, known: bool) -> None:
+        try:
+            if self.path.exists() and not is_sqlite(self.path) and not known and not made_by_us(self.path):
+                raise StoreUnusable(
+                    f"{self.path} is not a SQLite database, so it is left alone: set storage.url to another path"
+                )
+            self._prepare()
+        except Exception as error:
+            if self.trouble(error) is not Trouble.CORRUPT:
+                raise
+            _log.error("%s", self.sentence(Trouble.CORRUPT, error))
+            self.drop()
+            self._replace()
 
     def _prepare(self) -> None:
         create_private(self.path)
-        sqlite.new_file(self.path, APPLICATION_ID, self._open)
-        with self._engine("control").connect() as connection, connection.begin():
-            found = schema.revision(connection)
-            if found == HEAD:
-                return
-            if found == "":
-                raise StoreUnusable(
-                    f"{self.path} is a database of another program, so it is left alone: "
-                    "set storage.url to another path"
-                )
-            if found is not None and not schema.is_known(found):
-                raise unknown_revision(str(self.path), found)
-            schema.upgrade(connection)
+        prepare(self.path, self._open)
+        self._file = identity(self.path)
+        self._log_file = None
 
     # -- Backend ----------------------------------------------------------------------------------
 
@@ -89,6 +103,7 @@ class SqliteBackend:
         return engine
 
     def _writing(self, purpose: str) -> Connection:
+        self._watch()
         connection = self._connections.get(purpose)
         if connection is None:
             connection = self._connections[purpose] = self._engine(purpose).connect()
@@ -109,6 +124,7 @@ class SqliteBackend:
     def drop(self) -> None:
         """As `Backend.drop`."""
         connections, self._connections = list(self._connections.values()), {}
+        self._log_file = None
         for connection in connections:
             try:
                 connection.close()
@@ -122,37 +138,107 @@ class SqliteBackend:
 
     def trouble(self, error: BaseException) -> Trouble | None:
         """As `Backend.trouble`."""
-        return sqlite.meaning(error)
+        found = sqlite.meaning(error)
+        if found is Trouble.IO and self._no_room():
+            return Trouble.FULL  # some parts of SQLite say so in other words
+        return found
 
     def sentence(self, trouble: Trouble, error: BaseException) -> str:
         """As `Backend.sentence`."""
+        if isinstance(error, UnderstudyError):
+            return str(error)
         said = {
             Trouble.BUSY: "is locked by another process; what is recorded waits",
             Trouble.FULL: "cannot grow: the disk is full; history and request log pause until there is room",
             Trouble.CORRUPT: "is damaged; it is set aside and a new one begun",
             Trouble.READ_ONLY: "cannot be written any more: give this user the right to",
         }.get(trouble)
-        return f"{self.path} {said}" if said else f"{self.path} cannot be used now: {_cause(error)}"
+        return f"{self.path} {said}" if said else f"{self.path} cannot be used now: {cause(error)}"
 
     def remedy(self, trouble: Trouble, *, control: bool) -> bool:
         """As `Backend.remedy`."""
         if trouble is Trouble.FULL and control:
             return self.reserve.give_up()
+        if trouble is Trouble.CORRUPT:
+            return self._replace()
         return False
 
     def ready(self) -> bool:
         """As `Backend.ready`: the reserve comes first, so that control data finds room the next time too."""
         return self.reserve.make()
 
+    # -- looking after the file -------------------------------------------------------------------
 
-def unknown_revision(where: str, found: str) -> StoreUnusable:
-    """What is said about a store that a newer version has made."""
-    return StoreUnusable(
-        f"{where} has tables of revision {found}, which this version does not know: install the version that made it, "
-        "or restore an older backup with understudy db restore"
-    )
+    def _no_room(self) -> bool:
+        try:
+            return shutil.disk_usage(self.path.parent).free < _NO_ROOM
+        except OSError:
+            return False
+
+    def _watch(self) -> None:
+        """See that the files are still those that were opened: somebody may have deleted or exchanged them."""
+        if identity(self.path) != self._file:
+            _log.error("%s was deleted or exchanged while it was in use: what is at that place is used now", self.path)
+            self._board.say("exchanged", f"{self.path} was deleted or exchanged while it was in use")
+            self.drop()
+            self.generation += 1
+            self._prepare()
+            return
+        wal = identity(self._wal)
+        if self._connections and self._log_file is not None and wal != self._log_file:
+            self._rescue_log()
+        elif self._connections and self._log_file is None:
+            self._log_file = wal
+
+    def _rescue_log(self) -> None:
+        """The log was deleted, but is still open here: bring what it holds into the database, and begin a new one."""
+        _log.error("%s was deleted while it was in use; its content is saved", self._wal)
+        connection = next(iter(self._connections.values()))
+        raw = connection.connection.dbapi_connection
+        if raw is not None:
+            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self.drop()
+        self.generation += 1
+
+    def _replace(self) -> bool:
+        """Set a damaged file aside and begin a new one with what can be read of it."""
+        at = datetime.fromtimestamp(self._clock.time(), UTC)
+        aside = self.path.with_name(f"{self.path.name}.damaged-{at:%Y%m%dT%H%M%SZ}")
+        while aside.exists():
+            aside = aside.with_name(aside.name + "-again")
+        try:
+            self.path.rename(aside)
+            for end in ("-wal", "-shm"):
+                beside = self.path.with_name(self.path.name + end)
+                if beside.exists():
+                    beside.rename(aside.with_name(aside.name + end))
+        except OSError as error:
+            _log.error("%s is damaged and cannot be set aside: %s", self.path, error)
+            return False
+        self.generation += 1
+        self._prepare()
+        salvage = Salvage(aside)
+        connection = self._engine("control").connect()
+        try:
+            with connection.begin():
+                salvage.control(connection)
+        finally:
+            connection.close()
+        self._quarantined.append(str(aside))
+        self._board.set(quarantined=tuple(self._quarantined))
+        self._board.say(
+            "damaged", f"{self.path} was damaged; it was set aside as {aside.name} and a new one begun with what "
+            "could be read of it",
+        )  # fmt: skip
+        self.on_replaced(salvage)
+        return True
 
 
-def _cause(error: BaseException) -> str:
+def _nothing(_: Salvage) -> None:
+    pass
+
+
+def cause(error: BaseException) -> str:
+    """The database's own words."""
     original = getattr(error, "orig", None) or error
     return str(original) or type(original).__name__

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from concurrent.futures import Future
 
 from understudy.core.clock import Clock
 from understudy.core.lease import Lease
@@ -20,7 +21,10 @@ from .leases import SqlLeases
 from .options import StorageOptions
 from .readers import Readers
 from .requests import SqlRequests
+from .retention import forget_history, forget_requests, kept
+from .salvage import Salvage
 from .series import SeriesIds, SeriesNames
+from .space import Space
 from .spool import Spool
 from .sqlite_backend import SqliteBackend
 from .state import SqlState
@@ -37,6 +41,8 @@ class SqliteStore:
         self._clock = clock
         self._board = HealthBoard("sqlite", str(options.path))
         self._backend = SqliteBackend(options.path, clock, self._board, open_it)
+        damaged: list[Salvage] = []
+        self._backend.on_replaced = damaged.append
         self._backend.open()
         boot = secrets.token_hex(8)  # tells this start from every other; nothing is drawn from it
 
@@ -58,8 +64,14 @@ class SqliteStore:
         self.leases = SqlLeases(desk, clock)
         self._writer.write_rows = self.rollups.write_rows
         self._writer.on_failure = self.rollups.forget
+        self._backend.on_replaced = self._salvage
+        self._space = Space(options.path, options.max_bytes, self._board)
+        self._space.look()
+        self._retained_at = -1
         self._readers.start()
         self._writer.start()
+        for each in damaged:
+            self._salvage(each)
 
     def health(self) -> StoreHealth:
         """As `Store.health`."""
@@ -74,6 +86,22 @@ class SqliteStore:
         now = self._clock.time()
         yield from self.deltas.close(self.deltas.inst, now)
         yield from self.rollups.move(now)
+        yield from forget_requests(self._options, now)
+        hour = int(now // 3600)
+        if hour != self._retained_at:
+            for tier, keep in kept(self._options).items():
+                yield from forget_history(tier, int(now - keep))
+            self._retained_at = hour
+        yield from self._space.steps(now)
+
+    def _salvage(self, salvage: Salvage) -> None:
+        def told(future: Future[dict[str, int]]) -> None:
+            if future.exception() is not None:
+                _log.error("not everything could be copied from the damaged file: %s", future.exception())
+            else:
+                _log.warning("copied from the damaged file: %s", salvage.copied)
+
+        self._writer.upkeep(salvage.history()).add_done_callback(told)
 
     async def close(self, timeout: float = 5.0) -> None:
         """As `Store.close`."""

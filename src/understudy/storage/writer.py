@@ -22,7 +22,7 @@ from understudy.monitor.rollup import Row
 
 from .backend import Backend, WriteRows
 from .health import HealthBoard
-from .jobs import Job, Steps, Work, fail, succeed
+from .jobs import Job, Outside, Steps, Work, fail, succeed
 from .spool import Spool
 from .trouble import Trouble
 
@@ -38,7 +38,7 @@ MOST_JOBS = 2000
 LONG = 0.004
 #: After a transaction that failed, the next try waits this long and then twice as long each time, s.
 FIRST_WAIT, LONGEST_WAIT = 0.05, 5.0
-#: Least rest after a transaction of statistics, s; and how many times its own length upkeep rests.
+#: Least rest after a transaction of statistics, s; and how many times its own length upkeep rests: a twentieth.
 REST, UPKEEP_REST = 0.002, 19.0
 
 
@@ -103,6 +103,8 @@ class Writer:
         self.write_rows: WriteRows = _nothing
         #: Called on the thread when a transaction was not committed.
         self.on_failure: Callable[[], object] = _nothing
+        #: How many times its own length a step of upkeep rests.
+        self.upkeep_rest = UPKEEP_REST
         self._thread = threading.Thread(target=self._run, name="understudy-writer", daemon=True)
 
     # -- asked from any thread --------------------------------------------------------------------
@@ -268,7 +270,12 @@ class Writer:
         lane = self._lanes["control" if control else "statistics"]
         began = self._pace.monotonic()
         try:
-            ended = self._attempt(connect(), jobs)
+            connection = connect()
+        except Exception as error:  # noqa: BLE001 - whatever it is, no job is to blame
+            self._failed(self._backend.trouble(error) or Trouble.IO, error, lane, control=control)
+            return False
+        try:
+            ended = self._attempt(connection, jobs)
         except Exception as error:  # noqa: BLE001 - told to whoever waits, or handled as trouble
             trouble = self._backend.trouble(error)
             if trouble is not None:
@@ -360,8 +367,11 @@ class Writer:
         try:
             step = task.steps.send(task.sent)
             connection = self._backend.statistics()
-            with connection.begin():
-                task.sent = step(connection)
+            if isinstance(step, Outside):
+                task.sent = step.work(connection)
+            else:
+                with connection.begin():
+                    task.sent = step(connection)
         except StopIteration as end:
             self._tasks.popleft()
             succeed(task.future, end.value)
@@ -377,7 +387,7 @@ class Writer:
             fail(task.future, error)
             return
         now = self._pace.monotonic()
-        lane.worked(now, UPKEEP_REST * (now - began))
+        lane.worked(now, self.upkeep_rest * (now - began))
 
     def _undone(self) -> None:
         self._backend.drop()

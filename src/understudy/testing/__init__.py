@@ -10,14 +10,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .clock import FakeClock
     from .clock_contract import ClockContract
+    from .control_contract import AuditLogContract, LeaseStoreContract, StateStoreContract
     from .flaky import HANG, ApiDown, FlakyApi
     from .health_contract import HealthViewContract
     from .http_contract import HttpClientContract, WireProbe
     from .memory_health import MemoryHealth
     from .raw_server import RawServer, Reply
+    from .request_contract import RequestStoreContract
+    from .rollup_contract import DeltaStoreContract, RollupStoreContract
     from .scripted_http import Answer, ScriptedHttp, ScriptExhausted
 
 _HOMES = {
+    "AuditLogContract": ".control_contract",
+    "DeltaStoreContract": ".rollup_contract",
+    "LeaseStoreContract": ".control_contract",
+    "RequestStoreContract": ".request_contract",
+    "RollupStoreContract": ".rollup_contract",
+    "StateStoreContract": ".control_contract",
     "FakeClock": ".clock",
     "ClockContract": ".clock_contract",
     "HANG": ".flaky",
@@ -38,16 +47,22 @@ __all__ = [
     "HANG",
     "Answer",
     "ApiDown",
+    "AuditLogContract",
     "ClockContract",
+    "DeltaStoreContract",
     "FakeClock",
     "FlakyApi",
     "HealthViewContract",
     "HttpClientContract",
+    "LeaseStoreContract",
     "MemoryHealth",
     "RawServer",
     "Reply",
+    "RequestStoreContract",
+    "RollupStoreContract",
     "ScriptExhausted",
     "ScriptedHttp",
+    "StateStoreContract",
     "WireProbe",
 ]
 

@@ -1,0 +1,93 @@
+"""Whatever keeps history, requests, state, acts and roles keeps the same promises."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from stores import copied, empty_file, fake_clock, opened, upkeep_of
+
+from understudy.testing import (
+    AuditLogContract,
+    DeltaStoreContract,
+    FakeClock,
+    LeaseStoreContract,
+    RequestStoreContract,
+    RollupStoreContract,
+    StateStoreContract,
+)
+
+KINDS = ["memory", "sqlite"]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return fake_clock()
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    return asyncio.run(empty_file(tmp_path_factory.mktemp("template") / "understudy.db"))
+
+
+@pytest.fixture(params=KINDS)
+async def opened_store(request, clock, template, tmp_path):
+    url = {"memory": lambda: "memory:", "sqlite": lambda: copied(template, tmp_path)}[request.param]()
+    async with opened(url, clock) as store:
+        yield store
+
+
+@pytest.fixture
+def upkeep(opened_store, clock):
+    return upkeep_of(opened_store, clock)
+
+
+class TestRollups(RollupStoreContract):
+    @pytest.fixture
+    def store(self, opened_store):
+        return opened_store.rollups
+
+
+class TestDeltas(DeltaStoreContract):
+    @pytest.fixture
+    def store(self, opened_store):
+        return opened_store.rollups
+
+    @pytest.fixture
+    def deltas(self, opened_store):
+        return opened_store.deltas
+
+
+class TestRequests(RequestStoreContract):
+    @pytest.fixture
+    def requests(self, opened_store):
+        return opened_store.requests
+
+
+class TestState(StateStoreContract):
+    @pytest.fixture
+    def state(self, opened_store):
+        return opened_store.state
+
+
+class TestAudit(AuditLogContract):
+    @pytest.fixture
+    def audit(self, opened_store):
+        return opened_store.audit
+
+
+class TestLeases(LeaseStoreContract):
+    @pytest.fixture
+    def leases(self, opened_store):
+        return opened_store.leases
+
+    @pytest.fixture
+    def now(self, clock):
+        return clock.monotonic
+
+    @pytest.fixture
+    def pass_time(self, clock):
+        async def later(seconds: float) -> None:
+            clock.tick(seconds)
+
+        return later
