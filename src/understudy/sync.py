@@ -117,6 +117,10 @@ class Route:
         """`request("HEAD", …)`."""
         return self.request("HEAD", path, **options)
 
+    def download(self, path: str = "/", **options: Any) -> Response:
+        """A stream that goes on where it broke; see `RouteClient.download`."""
+        return Response(self._portal.call(self._app.route(self._name).download, path, **options), self._portal)
+
 
 class Understudy:
     """The blocking façade of an application; usable from any number of threads."""
