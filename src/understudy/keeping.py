@@ -6,6 +6,7 @@ batches, and whatever the store cannot take now it takes later.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections import deque
@@ -16,6 +17,7 @@ from .cluster.roles import Roles
 from .core.audit import AuditEntry, AuditLog
 from .core.clock import Clock, pause
 from .core.errors import LeaseLost, StoreUnavailable
+from .core.events import Event
 from .lifecycle import Lifecycle
 from .monitor import PerformanceMonitor
 from .monitor.collector import Collector
@@ -39,6 +41,9 @@ _log = logging.getLogger("understudy.keeping")
 
 #: The role under which one of several services does what only one may do, and how often it is done, s.
 UPKEEP, UPKEEP_EVERY = "upkeep", 10.0
+#: Events that go into the audit log, besides breakers that an operator forces.
+_ACTS = frozenset(("fallback.reset", "config.reloaded", "config.refused"))
+_FORCED = frozenset(("forced_open", "forced_closed", "observe"))
 #: Acts that wait to be entered into the audit log; beyond that the oldest is only in the log file.
 MOST_ACTS = 1000
 
@@ -72,6 +77,8 @@ class Keeping:
         self.instances = Instances(clock)
         self.reports = Reports(_Histories(self.history), _Failures(store.requests), _Registered(fallback), clock)
         self._acts: deque[AuditEntry] = deque(maxlen=MOST_ACTS)
+        self._acted = asyncio.Event()
+        self._entering = asyncio.Lock()
 
     @property
     def requests(self) -> RequestStore:
@@ -98,7 +105,10 @@ class Keeping:
         lifecycle.on_stop("roles", self.roles.release)
         lifecycle.background("roles", self.roles.run)
         lifecycle.background("upkeep", self._upkeep)
-        lifecycle.on_stop("acts", self._enter_acts)
+        lifecycle.on_stop("acts", self._last_acts)
+        lifecycle.background("acts", self._follow_acts)
+        self._unsubscribe = self._fallback.events.subscribe(self._heard)
+        self._note(AuditEntry(self._clock.time(), "system", "service.started", self.instance))
         lifecycle.on_stop("kept state", self._kept.stop)
         lifecycle.background("kept state", self._kept.run)
         lifecycle.on_stop("request log", self._end_request_log)
@@ -107,6 +117,10 @@ class Keeping:
         lifecycle.background("history", self._rollups.run)
         self._monitor.collect_into(self.collector)
         self._monitor.request_log = self.request_log
+
+    async def _last_acts(self) -> None:
+        self._unsubscribe()
+        await self.acted(AuditEntry(self._clock.time(), "system", "service.stopped", self.instance))
 
     async def _end_history(self) -> None:
         await self._rollups.stop()
@@ -121,29 +135,52 @@ class Keeping:
         while True:
             await pause(self._clock, UPKEEP_EVERY)
             try:
-                await self._enter_acts()
+                await asyncio.shield(self._enter_acts())
                 await self.store.upkeep(self.roles.held(UPKEEP))
             except (StoreUnavailable, LeaseLost) as problem:
                 _log.info("upkeep of the store stopped half way and goes on later: %s", problem)
 
     # -- the audit log ------------------------------------------------------------------------------
 
-    async def acted(self, entry: AuditEntry) -> None:
-        """Enter an administrative act; when the store cannot be written it is entered as soon as it can be."""
+    def _heard(self, event: Event) -> None:
+        """Events that tell of an act: a reset, a forced breaker, a configuration taken in or refused."""
+        name = event.kind.removeprefix("breaker.")
+        forced = event.kind.startswith("breaker.") and name in _FORCED
+        if event.kind not in _ACTS and not forced:
+            return
+        detail = dict(event.detail)
+        actor = str(detail.pop("actor", "")) or "system"
+        self._note(AuditEntry(event.at, actor, event.kind, event.api or event.route, None, detail))
+
+    def _note(self, entry: AuditEntry) -> None:
         self._acts.append(entry)
+        self._acted.set()
         _log.info("audit: %s %s %s", entry.actor, entry.action, entry.object)
+
+    async def acted(self, entry: AuditEntry | None = None) -> None:
+        """Enter an administrative act, and those that events told of; what cannot be entered now is later."""
+        if entry is not None:
+            self._note(entry)
         await self._enter_acts()
 
+    async def _follow_acts(self) -> None:
+        while True:
+            await self._acted.wait()
+            self._acted.clear()
+            # A cancellation must not fall between the store's commit and our knowing of it.
+            await asyncio.shield(self._enter_acts())
+
     async def _enter_acts(self) -> None:
-        while self._acts:
-            entry = self._acts[0]
-            try:
-                await self.store.audit.append(entry)
-            except StoreUnavailable as problem:
-                _log.warning("%d acts wait to be entered into the audit log: %s", len(self._acts), problem)
-                return
-            if self._acts and self._acts[0] is entry:
-                self._acts.popleft()
+        async with self._entering:  # one after the other: an act must not be entered twice
+            while self._acts:
+                entry = self._acts[0]
+                try:
+                    await self.store.audit.append(entry)
+                except StoreUnavailable as problem:
+                    _log.warning("%d acts wait to be entered into the audit log: %s", len(self._acts), problem)
+                    return
+                if self._acts and self._acts[0] is entry:
+                    self._acts.popleft()
 
     # -- state --------------------------------------------------------------------------------------
 

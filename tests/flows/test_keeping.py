@@ -93,7 +93,10 @@ async def test_acts_are_chained_over_restarts(tmp_path):
         async with build(tmp_path) as app:
             await app.keeping.acted(AuditEntry(1000.0 + number, "ana", "fallback.reset", "lead"))
     async with build(tmp_path) as app:
-        assert [record.seq for record in await app.keeping.audit.read()] == [3, 2, 1]
+        kept = await app.keeping.audit.read()
+        assert [record.seq for record in kept] == list(range(len(kept), 0, -1))
+        acts = [record.entry.action for record in reversed(kept)]
+        assert acts[:6] == ["service.started", "fallback.reset", "service.stopped"] * 2
         assert await app.keeping.audit.verify() == ""
 
 
@@ -106,7 +109,20 @@ async def test_an_act_that_cannot_be_entered_is_told_and_entered_later(tmp_path)
         log.append = real
         await app.keeping.acted(AuditEntry(1001.0, "ana", "fallback.reset", "lead"))
         assert app.keeping.problems() == []
-        assert [record.entry.at for record in await log.read()] == [1001.0, 1000.0]
+        assert [record.entry.at for record in await log.read()][:2] == [1001.0, 1000.0]
+
+
+async def test_resets_reloads_and_forced_breakers_are_entered_by_themselves(tmp_path):
+    async with build(tmp_path) as app:
+        app.fallback.reset("lead", actor="ana", reason="new contract")
+        app.reload(dataclasses.replace(Settings(), storage=app.settings.storage))
+        found = app.fallback.roster.binding(app.fallback.roster.api("lead"), app.fallback.roster.route("odds"))
+        found.breaker.force(BreakerState.FORCED_OPEN, reason="maintenance", actor="ana")
+        await app.keeping.acted()
+        acts = {record.entry.action: record.entry for record in await app.keeping.audit.read()}
+        assert (acts["fallback.reset"].actor, acts["fallback.reset"].object) == ("ana", "lead")
+        assert acts["breaker.forced_open"].after["cause"] == "forced by ana: maintenance"
+        assert "config.reloaded" in acts
 
 
 async def refusing(entry):

@@ -467,7 +467,7 @@ class FallbackManager:
                 binding.follow()
         self.forget_plans()
         names = [entry.name for entry in chosen]
-        self._reporter.emit("fallback.reset", actor=actor, reason=reason, apis=names)
+        self._reporter.emit("fallback.reset", api=api or "", actor=actor, reason=reason, apis=names)
         return names
 
     def tick(self) -> None:

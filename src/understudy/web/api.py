@@ -98,7 +98,9 @@ async def clear(app: Understudy, request: Request) -> Answer:
     if api and api not in names:
         raise Problem(404, "no API of that name has statistics")
     app.monitor.clear(api or None)
-    await _acted(app, request, "performance.clear", api or "everything")
+    if app.keeping is not None:
+        actor = f"http {request.client}"
+        await app.keeping.acted(AuditEntry(app.clock.time(), actor, "performance.clear", api or "everything"))
     return answer({"cleared": [api] if api else names})
 
 
@@ -112,14 +114,9 @@ async def reset(app: Understudy, request: Request) -> Answer:
         names = app.fallback.reset(api or None, actor=f"http {request.client}", reason=reason)
     except UnknownName:
         raise Problem(404, "no API of that name is registered") from None
-    await _acted(app, request, "fallback.reset", api or "everything", {"reset": names, "reason": reason})
-    return answer({"reset": names})
-
-
-async def _acted(app: Understudy, request: Request, action: str, what: str, after: Any = None) -> None:
-    """Enter an act of an operator into the audit log, where one is kept."""
     if app.keeping is not None:
-        await app.keeping.acted(AuditEntry(app.clock.time(), "operator", action, what, None, after, request.client))
+        await app.keeping.acted()  # the event has told of it: answered only when that is safe
+    return answer({"reset": names})
 
 
 def _text(content: Mapping[str, Any], key: str, longest: int) -> str:
