@@ -1,25 +1,31 @@
-"""Both languages are complete: every message of the terminal, every placeholder."""
+"""Both languages are complete: every message of the terminal and of reports, every placeholder."""
 
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from string import Formatter
 
 import pytest
 
 import understudy.cli
+import understudy.reports
+from understudy.cli.commands import _language_option
 from understudy.connectivity import _ADVICE
 from understudy.core.text import known_language, parse, texts
 
 CLI = Path(understudy.cli.__file__).parent
+REPORTS = Path(understudy.reports.__file__).parent
 PO = CLI.parent / "locale" / "pt_BR.po"
 
 
 def messages() -> dict[str, str | None]:
     """Every message in the source, with its plural."""
     found: dict[str, str | None] = dict.fromkeys(_ADVICE.values())
-    for path in CLI.glob("*.py"):
+    for path in (REPORTS / "templates").glob("*.html"):
+        found |= dict.fromkeys(re.findall(r'\b_\("([^"]+)"', path.read_text("utf-8")))
+    for path in (*CLI.glob("*.py"), *REPORTS.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
                 continue
@@ -71,3 +77,22 @@ def test_one_and_many_have_their_own_forms():
     assert _.plural("{count} API", "{count} APIs", 0) == "0 APIs"
     assert texts("pt_BR").plural("{count} route", "{count} routes", 0) == "0 rota"
     assert texts("pt_BR").plural("{count} route", "{count} routes", 2) == "2 rotas"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "rest"),
+    [
+        (["report", "cost", "--lang", "pt"], ["--lang", "pt"], ["report", "cost"]),
+        (["--lang=pt", "report"], ["--lang=pt"], ["report"]),
+        (["report", "--lang"], [], ["report", "--lang"]),
+        (["check", "--", "--lang", "pt"], [], ["check", "--", "--lang", "pt"]),
+        (["--lang", "en", "demo", "--lang", "pt"], ["--lang", "pt"], ["demo"]),
+    ],
+)
+def test_the_language_may_be_said_before_or_behind_the_command(arguments, given, rest):
+    assert _language_option(arguments) == (given, rest)
+
+
+def test_numbers_are_written_as_the_language_writes_them():
+    assert texts("en").number(1234567.891, 2) == "1,234,567.89"
+    assert texts("pt").number(1234567.891, 2) == "1.234.567,89"

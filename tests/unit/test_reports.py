@@ -15,15 +15,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.core.errors import UnknownName
+from understudy.core.errors import StoreUnavailable, UnknownName
+from understudy.core.text import texts
 from understudy.reports import KINDS, Reports
 from understudy.reports.charts import svg
-from understudy.reports.model import Chart, Column, Line, Table
+from understudy.reports.model import READABLE, Chart, Column, Line, Table
 from understudy.reports.months import months, span_of
 from understudy.reports.ports import ApiFacts, QuotaFacts, RouteFacts
 from understudy.reports.render import to_csv, to_csv_files, to_html, to_json
 from understudy.reports.service_level import budget_left
-from understudy.reports.shown import duration, shown
+from understudy.reports.shown import LONGEST, duration, moment, plain, shown
 from understudy.testing import FakeClock
 
 HOSTILE = "<script>alert(1)</script>\"'&=cmd|' /C calc'!A0 {{7*7}} \u202eevil"
@@ -246,7 +247,7 @@ async def test_hostile_names_and_messages_stay_text():
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_a_cell_is_never_a_formula(start):
-    written = to_csv(Table("t", (Column("a", "A"),), ((f"{start}1+1",),)))
+    written = to_csv(Table("t", "T", (Column("a", "A"),), ((f"{start}1+1",),)))
     (_, row) = csv.reader(io.StringIO(written))
     assert row == [f"'{start}1+1"]
 
@@ -291,6 +292,16 @@ def test_a_span_is_cut_into_calendar_months():
         (99.9999999, "percent", "99.999 %"),
         (100.0, "percent", "100 %"),
         (99.5, "percent", "99.5 %"),
+        (97.0004, "percent", "97 %"),
+        (12.3456, "percent", "12.3 %"),
+        (-1234.5678, "percent", "-1,234.6 %"),
+        (-0.04, "percent", "0 %"),
+        (0.0, "percent", "0 %"),
+        (0.04, "percent", "< 0.1 %"),
+        (float("nan"), "percent", "–"),
+        (float("inf"), "money", "–"),
+        (0.0, "money", "0.00"),
+        (1e20, "time", "–"),
         (0.00234, "money", "0.0023"),
         (12.5, "money", "12.50"),
         (0.0, "time", "1970-01-01 00:00:00 UTC"),
@@ -302,7 +313,138 @@ def test_values_are_shown(value, kind, text):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.0012, "1.2 ms"), (0.34, "340 ms"), (2.5, "2.5 s"), (240, "4 min"), (11520, "3.2 h"), (1_036_800, "12 d")],
+    [
+        (0.0, "0 ms"),
+        (1e-7, "0 ms"),
+        (0.0012, "1.2 ms"),
+        (0.34, "340 ms"),
+        (0.99949, "999 ms"),
+        (0.9996, "1 s"),
+        (2.5, "2.5 s"),
+        (119.4, "119 s"),
+        (119.6, "1.99 min"),
+        (240, "4 min"),
+        (11520, "3.2 h"),
+        (1_036_800, "12 d"),
+        (-5, "-5 s"),
+    ],
 )
 def test_durations_are_shown(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "text"),
+    [
+        (1234567, "count", "1.234.567"),
+        (99.9999999, "percent", "99,999 %"),
+        (-203.25, "percent", "-203,2 %"),
+        (0.00234, "money", "0,0023"),
+        (1234.5, "money", "1.234,50"),
+        (0.0, "time", "01/01/1970 00:00:00 UTC"),
+        (2.5, "seconds", "2,5 s"),
+        (0.0012, "seconds", "1,2 ms"),
+        ("1.5", "text", "1.5"),
+    ],
+)
+def test_values_are_shown_as_portuguese_writes_them(value, kind, text):
+    assert shown(value, kind, texts("pt")) == text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_report_in_portuguese_has_the_same_numbers_and_names_as_in_english(kind):
+    english = await make(kind, api="odds" if kind == "incident" else "")
+    portuguese = await make(kind, api="odds" if kind == "incident" else "", language="pt-BR")
+    assert [each.name for each in portuguese.tables] == [each.name for each in english.tables]
+    assert [each.rows for each in portuguese.tables] == [each.rows for each in english.tables]
+    assert '<html lang="pt-BR">' in to_html(portuguese)
+    assert '<html lang="en">' in to_html(english)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_no_sentence_of_a_report_in_portuguese_stays_english(kind):
+    report = await make(kind, api="odds" if kind == "incident" else "", language="pt")
+    said = [report.title, *report.notes]
+    for section in report.sections:
+        said += [section.title, section.text, *(fact.label for fact in section.facts)]
+        said += [chart.title for chart in section.charts]
+        for each in section.tables:
+            said += [each.title, each.note, *(column.title for column in each.columns)]
+    text = " " + " ".join(said) + " "
+    assert not re.findall(r" (?:the|of|by|and|that|with|what|left|failed|calls?|cost|seen|when) ", text, re.IGNORECASE)
+
+
+async def test_names_and_messages_are_never_translated():
+    of = world(groups=(FakeGroup("odds", "timeout", "Failures"),))
+    page = to_html(await make("failures", of, language="pt"))
+    assert "<td>Failures</td>" in page
+    assert "Falhas mais comuns" in page
+
+
+async def test_a_page_of_a_thousand_apis_stays_readable_and_says_what_it_leaves_out():
+    names = [f"api_{number:04d}" for number in range(1000)]
+    pasts = {name: past(1000, number, cost=number / 7) for number, name in enumerate(names)}
+    of = World(tuple(ApiFacts(name, name, 1.0) for name in names), (), pasts)
+    report = await make("summary", of)
+    page = to_html(report)
+    assert len(page) < 300_000
+    assert "60 of 1,000 rows, those with the highest “Failures”; JSON and CSV have all of them." in page
+    assert "api_0999" in page
+    assert "api_0500" not in page
+    assert len(json.loads(to_json(report))["sections"][0]["tables"][0]["rows"]) == 1000
+    assert all(len(chart.lines) <= 6 for section in report.sections for chart in section.charts)
+
+
+def test_the_readable_rows_are_the_weightiest_in_their_order():
+    rows = tuple((name, value) for name, value in zip(range(200), [*range(100), *[None] * 100], strict=True))
+    columns = (Column("a", "A"), Column("b", "B", "count"))
+    most, least = Table("t", "T", columns, rows, most="b"), Table("t", "T", columns, rows, least="b")
+    assert [row[0] for row in most.readable] == list(range(100 - READABLE, 100))
+    assert [row[0] for row in least.readable] == list(range(READABLE))
+    assert [row[0] for row in Table("t", "T", columns, rows).readable] == list(range(READABLE))
+
+
+async def test_no_series_is_read_any_more_once_the_store_is_gone():
+    class Gone(World):
+        asked = 0
+
+        async def api(self, name, start, end, points):
+            self.asked += 1
+            raise StoreUnavailable("gone")
+
+    of = Gone(tuple(ApiFacts(f"a{number}", "h", 1.0) for number in range(100)))
+    with pytest.raises(StoreUnavailable):
+        await make("cost", of)
+    assert of.asked <= 4
+
+
+async def test_a_page_can_be_written_whatever_numbers_and_names_it_has():
+    of = world(
+        apis=(ApiFacts("half\ud800", "\x00\x1b[31m", 1.0),),
+        routes=(),
+        pasts={"half\ud800": past(cost=float("inf"))},
+    )
+    report = await make("summary", of)
+    for written in (to_html(report), to_json(report)):
+        written.encode()
+    assert "\x1b" not in to_html(report)
+    assert to_csv_files(report)
+
+
+def test_foreign_text_is_one_short_line_that_turns_nothing():
+    assert plain("a\nb\u202ec\x07") == "a b·c·"
+    assert len(plain("x" * 10_000)) == LONGEST
+
+
+def test_a_chart_of_counts_has_whole_ticks_and_one_of_shares_ends_at_all():
+    counts = svg(Chart("c", "count", (Line("l", ((0, 0.0), (1, 1.0))),)))
+    assert re.findall(r">(\d+)</text>", counts) == ["0", "1"]
+    shares = svg(Chart("s", "percent", (Line("l", ((0, 100.0), (1, 100.0))),), low=None))
+    assert re.findall(r">([\d.]+) %</text>", shares)[-1] == "100.0"
+
+
+def test_a_chart_is_labelled_in_the_language_of_its_report():
+    drawn = svg(Chart("Custo", "money", (Line("odds", ((0.0, 0.5), (3600.0, 1234.5))),)), texts("pt"))
+    assert 'aria-label="Custo: odds; de 0,5000 a 1.234,50"' in drawn
+    assert ">01/01 00:30<" in drawn
+    assert moment(1800.0, texts("pt")) == "01/01/1970 00:30:00 UTC"

@@ -21,9 +21,10 @@ _LANGUAGE_VARIABLES = ["UNDERSTUDY_LANG", "LC_ALL", "LC_MESSAGES", "LANG"]
 
 def run(arguments: list[str]) -> int:
     """Run the command line; the exit code. A user's mistake ends in one clear line, never in a traceback."""
-    text = texts(language(arguments))
+    given, rest = _language_option(arguments)
+    text = texts(language(given))
     try:
-        code = build(text)(args=arguments, prog_name="understudy", standalone_mode=False)
+        code = build(text)(args=rest, prog_name="understudy", standalone_mode=False)
     except Stop as stop:
         if stop.message:
             complain(stop.message)
@@ -55,8 +56,8 @@ def run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else OK
 
 
-def language(arguments: list[str]) -> str:
-    """The language: `--lang`, else that of the environment."""
+def language(given: list[str]) -> str:
+    """The language: that of the `--lang` option as it was given, else that of the environment."""
     found: list[str] = []
     probe = typer.Typer(add_completion=False)
 
@@ -64,14 +65,29 @@ def language(arguments: list[str]) -> str:
         found.append(lang)
 
     probe.command(context_settings={"help_option_names": []})(take)
-    given: list[str] = []
-    for place, argument in enumerate(arguments):
-        if argument == "--lang" and place + 1 < len(arguments):
-            given = ["--lang", arguments[place + 1]]
-        elif argument.startswith("--lang="):
-            given = [argument]
     probe(args=given, standalone_mode=False)
     return known_language(found[0])
+
+
+def _language_option(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """`--lang` with its value, and the other arguments: it may stand before or behind the command."""
+    given: list[str] = []
+    rest: list[str] = []
+    left = iter(arguments)
+    for argument in left:
+        if argument == "--":
+            rest += [argument, *left]
+        elif argument == "--lang":
+            value = next(left, None)
+            if value is None:
+                rest.append(argument)  # the parser says what is missing
+            else:
+                given = [argument, value]
+        elif argument.startswith("--lang="):
+            given = [argument]
+        else:
+            rest.append(argument)
+    return given, rest
 
 
 def build(text: Texts) -> typer.Typer:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from understudy.reports import KINDS
+from understudy.reports.folder import put
 
 from .client import ServiceClient
 from .exits import FAILED, OK, USAGE, Stop
@@ -48,25 +48,16 @@ def write_report(screen: Screen, url: str, options: ReportOptions) -> int:
         raise Stop(USAGE, _("csv is a ZIP of files: say where it goes with --output"))
     span = {"last": options.last, "month": options.month, "from": options.start, "to": options.end}
     content = ServiceClient(url, _).fetch(
-        "/api/reports", kind=options.kind, api=options.api, target=options.target, format=options.style, **span
-    )
+        "/api/reports",
+        kind=options.kind, api=options.api, target=options.target, format=options.style, lang=_.tag, **span,
+    )  # fmt: skip
     if options.output is None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
         return OK
     try:
-        _put(options.output, content)
+        put(options.output, content)
     except OSError as error:
         raise Stop(FAILED, f"{options.output}: {error.strerror}") from None
     screen.line(_("written to {path}", path=safe(options.output)))
     return OK
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Write beside the file, then put it in its place: a full disk leaves the old one whole."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -75,8 +75,7 @@ class Screen:
 
     def number(self, value: float, digits: int = 0) -> str:
         """A number as the language writes it."""
-        shown = f"{value:,.{digits}f}"
-        return shown.translate(str.maketrans(",.", ".,")) if self.text.language == "pt_BR" else shown
+        return self.text.number(value, digits)
 
     def seconds(self, value: float | None) -> str:
         """A duration; a dash when it is not known."""

@@ -10,6 +10,8 @@ from functools import cache
 from importlib.resources import files
 
 LANGUAGES = ("en", "pt_BR")
+#: Points and commas change places in Portuguese of Brazil.
+_SWAPPED = str.maketrans(",.", ".,")
 
 
 class Texts:
@@ -33,6 +35,19 @@ class Texts:
         single = count < 2 if self.language == "pt_BR" else count == 1
         found = (forms[0 if single else 1] if len(forms) == 2 else "") or (one if count == 1 else many)
         return found.format(count=count, **values)
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """A number as the language writes it: 1,234.5 or 1.234,5."""
+        return self.written(f"{value:,.{digits}f}")
+
+    def written(self, number: str) -> str:
+        """A number in English notation, as the language writes it."""
+        return number.translate(_SWAPPED) if self.language == "pt_BR" else number
+
+    @property
+    def tag(self) -> str:
+        """The language as HTML names it."""
+        return self.language.replace("_", "-")
 
 
 @cache

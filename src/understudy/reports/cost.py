@@ -4,32 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from understudy.core.text import Texts
+
+from .charts import LINES
 from .model import Chart, Column, Fact, Line, Section, Table, Value
 from .ports import ApiFacts, Past
 
-_COSTS = (
-    Column("api", "API"),
-    Column("hub", "Hub"),
-    Column("price", "Price of 1,000", "money"),
-    Column("attempts", "Attempts", "count"),
-    Column("cost", "Cost", "money"),
-    Column("per_good", "Per 1,000 good answers", "money"),
-    Column("retries", "Retries", "count"),
-)
-_QUOTAS = (
-    Column("api", "API"),
-    Column("key", "Key"),
-    Column("quota", "Limit of"),
-    Column("limit", "Limit", "count"),
-    Column("remaining", "Left", "count"),
-    Column("left", "Left", "percent"),
-    Column("reset", "Until reset", "seconds"),
-    Column("lasts", "Lasts at this pace", "seconds"),
-)
+
+def _costs(_: Texts) -> tuple[Column, ...]:
+    return (
+        Column("api", _("API")),
+        Column("hub", _("Hub")),
+        Column("price", _("Price of 1,000"), "money"),
+        Column("attempts", _("Attempts"), "count"),
+        Column("cost", _("Cost"), "money"),
+        Column("per_good", _("Per 1,000 good answers"), "money"),
+        Column("retries", _("Retries"), "count"),
+    )
 
 
-def cost(apis: Sequence[ApiFacts], pasts: Mapping[str, Past], seconds: float) -> Section:
-    """The section; `seconds` is the length of the span, for the pace at which quotas are used."""
+def _quotas(_: Texts) -> tuple[Column, ...]:
+    return (
+        Column("api", _("API")),
+        Column("key", _("Key")),
+        Column("quota", _("Limit of")),
+        Column("limit", _("Limit"), "count"),
+        Column("remaining", _("Left"), "count"),
+        Column("left", _("Left, %"), "percent"),
+        Column("reset", _("Until reset"), "seconds"),
+        Column("lasts", _("Lasts at this pace"), "seconds"),
+    )
+
+
+def drawn(pasts: Mapping[str, Past]) -> list[str]:
+    """The APIs of the chart: those that cost most."""
+    dear = sorted(pasts, key=lambda name: -pasts[name].whole.cost)
+    return [name for name in dear if pasts[name].whole.cost > 0][:LINES]
+
+
+def cost(
+    _: Texts, apis: Sequence[ApiFacts], pasts: Mapping[str, Past], lines: Mapping[str, Past], seconds: float
+) -> Section:
+    """The section.
+
+    `lines` are the APIs of the chart, with their points; `seconds` is the length of the span, for the
+    pace at which quotas are used.
+    """
     rows: list[tuple[Value, ...]] = []
     quotas: list[tuple[Value, ...]] = []
     total, good = 0.0, 0
@@ -45,18 +65,25 @@ def cost(apis: Sequence[ApiFacts], pasts: Mapping[str, Past], seconds: float) ->
             quotas.append(
                 (api.name, quota.key, quota.name, quota.limit, quota.remaining, share, quota.reset_after, lasts)
             )
-    lines = tuple(
-        Line(api.name, tuple((float(p.at), p.cost) for p in pasts[api.name].points))
-        for api in sorted(apis, key=lambda api: -pasts[api.name].whole.cost)[:6]
-        if pasts[api.name].whole.cost
-    )
+    costly = sum(past.whole.cost > 0 for past in pasts.values())
+    title = _("Cost") if costly <= LINES else _("Cost of the {count} dearest", count=LINES)
     return Section(
-        "Quota and cost",
-        "Attempts that the API never executed (refused connections, 401, 402, 403, 429) are not counted as billed.",
-        (
-            Fact("Cost", total, "money"),
-            Fact("Per 1,000 good answers", 1000.0 * total / good if good else None, "money"),
+        _("Quota and cost"),
+        _(
+            "Attempts that the API never executed (refused connections, 401, 402, 403, 429) are not counted as billed. "
+            "Money is in the currency of your prices."
         ),
-        (Chart("Cost", "money", lines),) if lines else (),
-        (Table("By API", _COSTS, tuple(rows)), Table("Quotas as they stand", _QUOTAS, tuple(quotas))),
+        (
+            Fact(_("Cost"), total, "money"),
+            Fact(_("Per 1,000 good answers"), 1000.0 * total / good if good else None, "money"),
+        ),
+        (Chart(title, "money", tuple(_line(name, past) for name, past in lines.items())),) if lines else (),
+        (
+            Table("cost-by-api", _("By API"), _costs(_), tuple(rows), most="cost"),
+            Table("quotas", _("Quotas as they stand"), _quotas(_), tuple(quotas), least="left"),
+        ),
     )
+
+
+def _line(name: str, past: Past) -> Line:
+    return Line(name, tuple((float(point.at), point.cost) for point in past.points))

@@ -7,72 +7,90 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from understudy.core.text import Texts
+
 from .model import Chart, Column, Fact, Line, Section, Table, Value
 from .ports import Entry, Group, Past
-
-_TIMELINE = (
-    Column("at", "From", "time"),
-    Column("requests", "Requests", "count"),
-    Column("failures", "Failures", "count"),
-    Column("success_rate", "Success", "percent"),
-    Column("p95", "95 % took up to", "seconds"),
-)
-_GROUPS = (
-    Column("class", "Class"),
-    Column("message", "What was seen"),
-    Column("count", "Times", "count"),
-    Column("first", "First", "time"),
-    Column("last", "Last", "time"),
-)
-_SAMPLES = (
-    Column("at", "Sent", "time"),
-    Column("request", "Request"),
-    Column("status", "Status", "count"),
-    Column("after", "Ended after", "seconds"),
-    Column("seen", "What was seen"),
-    Column("id", "Our reference"),
-)
-#: Stretches of the timeline that are listed, those with most failures first.
-_STRETCHES = 40
+from .shown import duration
 
 
-def incident(api: str, past: Past, groups: Sequence[Group], entries: Sequence[Entry]) -> Section:
+def _timeline(_: Texts) -> tuple[Column, ...]:
+    return (
+        Column("at", _("From"), "time"),
+        Column("requests", _("Requests"), "count"),
+        Column("failures", _("Failures"), "count"),
+        Column("success_rate", _("Success"), "percent"),
+        Column("p95", _("95 % took up to"), "seconds"),
+    )
+
+
+def _groups(_: Texts) -> tuple[Column, ...]:
+    return (
+        Column("class", _("Class")),
+        Column("message", _("What was seen")),
+        Column("count", _("Times"), "count"),
+        Column("first", _("First seen"), "time"),
+        Column("last", _("Last seen"), "time"),
+    )
+
+
+def _taken(_: Texts) -> tuple[Column, ...]:
+    return (
+        Column("at", _("Sent"), "time"),
+        Column("request", _("Request")),
+        Column("status", _("Status"), "count"),
+        Column("after", _("Ended after"), "seconds"),
+        Column("seen", _("What was seen")),
+        Column("id", _("Our reference")),
+    )
+
+
+def incident(_: Texts, api: str, past: Past, groups: Sequence[Group], entries: Sequence[Entry]) -> Section:
     """The section."""
     bad = [point for point in past.points if point.err]
-    listed = sorted(sorted(bad, key=lambda point: -point.err)[:_STRETCHES], key=lambda point: point.at)
-    whole = past.whole
     return Section(
-        f"Failures of {api}",
-        "Times are UTC. A failure is a request that got no valid answer: no connection, no answer in time, "
-        "an answer with a server error, or one that was cut or invalid.",
-        (
-            Fact("First failing stretch", float(bad[0].at) if bad else None, "time"),
-            Fact("End of the last", float(bad[-1].at + past.step) if bad else None, "time"),
-            Fact("Requests", whole.n, "count"),
-            Fact("Failures", whole.err, "count"),
-            Fact("Success", whole.success_rate, "percent"),
+        _("Failures of {api}", api=api),
+        _(
+            "Times are UTC. A failure is a request that got no valid answer: no connection, no answer in time, "
+            "an answer with a server error, or one that was cut or invalid."
         ),
+        _facts(_, past),
         (
             Chart(
-                "Failures",
+                _("Failures"),
                 "count",
-                (Line("failures", tuple((float(point.at), float(point.err)) for point in past.points)),),
+                (Line(_("failures"), tuple((float(point.at), float(point.err)) for point in past.points)),),
             ),
         ),
         (
             Table(
-                "Timeline",
-                _TIMELINE,
-                tuple((float(p.at), p.n, p.err, p.success_rate, p.p95) for p in listed),
-                f"stretches of {past.step} s with failures",
+                "timeline",
+                _("Timeline"),
+                _timeline(_),
+                tuple((float(p.at), p.n, p.err, p.success_rate, p.p95) for p in bad),
+                _("stretches of {length} with failures", length=duration(past.step, _)),
+                most="failures",
             ),
             Table(
-                "Kinds of failures",
-                _GROUPS,
+                "failures",
+                _("Kinds of failures"),
+                _groups(_),
                 tuple((g.error_class, g.message, g.count, g.first_at, g.last_at) for g in groups),
             ),
-            Table("Samples", _SAMPLES, tuple(row for entry in entries for row in _samples(api, entry))),
+            Table("samples", _("Samples"), _taken(_), tuple(row for entry in entries for row in _samples(api, entry))),
         ),
+    )
+
+
+def _facts(_: Texts, past: Past) -> tuple[Fact, ...]:
+    bad = [point for point in past.points if point.err]
+    whole = past.whole
+    return (
+        Fact(_("First failing stretch"), float(bad[0].at) if bad else None, "time"),
+        Fact(_("End of the last"), float(bad[-1].at + past.step) if bad else None, "time"),
+        Fact(_("Requests"), whole.n, "count"),
+        Fact(_("Failures"), whole.err, "count"),
+        Fact(_("Success"), whole.success_rate, "percent"),
     )
 
 

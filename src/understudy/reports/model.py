@@ -1,7 +1,7 @@
 """What a report is, whatever it is about: facts, tables and charts, in sections. Rendering is `render`'s.
 
-Texts in here are plain: names of APIs, error messages and everything else that came from elsewhere is
-escaped where it is written out, and nowhere before.
+Titles, headings and sentences are in the language of the report, and plain text: names of APIs, error
+messages and everything else that came from elsewhere is escaped where it is written out, and nowhere before.
 """
 
 from __future__ import annotations
@@ -24,14 +24,46 @@ class Column:
     kind: Kind = "text"
 
 
+#: Most rows of a table that people are asked to read.
+READABLE = 60
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of values, one for each column; None is shown as a dash."""
+    """Rows of values, one for each column; None is shown as a dash.
 
+    `name` is the same in every language. A page shows at most READABLE rows: those with the highest value
+    in the column `most` (the lowest with `least`), the first ones when neither is given. JSON and CSV
+    have all of them.
+    """
+
+    name: str
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Value, ...], ...]
     note: str = ""
+    most: str = ""
+    least: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The heading of the column that chooses the rows of a page; empty when it shows the first ones."""
+        return next((column.title for column in self.columns if column.key in (self.most, self.least)), "")
+
+    @property
+    def readable(self) -> Sequence[tuple[Value, ...]]:
+        """The rows of a page, in their order."""
+        if len(self.rows) <= READABLE:
+            return self.rows
+        chosen = list(range(len(self.rows)))
+        if self.heading:
+            keys = [column.key for column in self.columns]
+            place, sign = keys.index(self.most or self.least), -1 if self.most else 1
+            numbers = [row[place] for row in self.rows]
+            # What is not known comes last, whichever end is wanted.
+            weights = [sign * each if isinstance(each, int | float) else float("inf") for each in numbers]
+            chosen.sort(key=lambda row: weights[row])
+        return [self.rows[row] for row in sorted(chosen[:READABLE])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +107,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A finished report. Times are epoch seconds; `notes` says what the numbers do not cover."""
+    """A finished report. Times are epoch seconds; `notes` says what the numbers do not cover.
+
+    `language` is one of `core.text.LANGUAGES`.
+    """
 
     kind: str
     title: str
@@ -84,6 +119,7 @@ class Report:
     made_at: float
     sections: tuple[Section, ...]
     notes: tuple[str, ...] = ()
+    language: str = "en"
 
     @property
     def tables(self) -> Sequence[Table]:

@@ -12,22 +12,26 @@ from math import isfinite
 from typing import Any
 
 from understudy.core.errors import NotInstalled
+from understudy.core.text import Texts, texts
 
 from .charts import legend, svg
 from .model import Report, Table, Value
-from .shown import moment, shown
+from .shown import moment, plain, shown
 
 #: First characters that a spreadsheet would take for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def to_html(report: Report) -> str:
-    """The report as one page that can be mailed or printed.
+    """The report as one page that can be mailed or printed, in the language of the report.
 
     Raises:
         NotInstalled: the template engine is missing; the text names the extra.
     """
-    page: str = _template().render(report=report, svg=svg, legend=legend, shown=shown, moment=moment)
+    page: str = _template().render(
+        report=report, _=texts(report.language), svg=svg, legend=legend, shown=shown, moment=moment, plain=plain,
+        left_out=_left_out,
+    )  # fmt: skip
     return page
 
 
@@ -44,10 +48,32 @@ def _template() -> Any:
     return environment.from_string(files(__package__).joinpath("templates/report.html").read_text("utf-8"))
 
 
+def _left_out(table: Table, _: Texts) -> str:
+    """Which rows a page shows of a table that has more."""
+    shown_rows, total = _.number(len(table.readable)), _.number(len(table.rows))
+    if not table.heading:
+        said = _("The first {shown} of {total} rows; JSON and CSV have all of them.", shown=shown_rows, total=total)
+    elif table.most:
+        said = _(
+            "{shown} of {total} rows, those with the highest “{column}”; JSON and CSV have all of them.",
+            shown=shown_rows, total=total, column=table.heading,
+        )  # fmt: skip
+    else:
+        said = _(
+            "{shown} of {total} rows, those with the lowest “{column}”; JSON and CSV have all of them.",
+            shown=shown_rows, total=total, column=table.heading,
+        )  # fmt: skip
+    return said
+
+
 def to_json(report: Report) -> str:
-    """The report as JSON: each table as a list of objects, each chart as its points."""
+    """The report as JSON: each table as a list of objects, each chart as its points.
+
+    Keys, kinds and names of tables are the same in every language.
+    """
     content = {
         "kind": report.kind,
+        "language": texts(report.language).tag,
         "title": report.title,
         "start": report.start,
         "end": report.end,
@@ -68,13 +94,15 @@ def to_json(report: Report) -> str:
                     }
                     for chart in section.charts
                 ],
-                "tables": [{"title": table.title, "rows": _objects(table)} for table in section.tables],
+                "tables": [
+                    {"name": table.name, "title": table.title, "rows": _objects(table)} for table in section.tables
+                ],
             }
             for section in report.sections
         ],
         "notes": list(report.notes),
     }
-    return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1)
+    return _writable(json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1))
 
 
 def _objects(table: Table) -> list[dict[str, Value]]:
@@ -97,7 +125,7 @@ def to_csv(table: Table) -> str:
     writer.writerow([column.key for column in table.columns])
     for row in table.rows:
         writer.writerow([_cell(_finite(value)) for value in row])
-    return out.getvalue()
+    return _writable(out.getvalue())
 
 
 def to_csv_files(report: Report) -> bytes:
@@ -105,9 +133,13 @@ def to_csv_files(report: Report) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, table in enumerate(report.tables, 1):
-            name = "".join(letter if letter.isalnum() else "-" for letter in table.title.lower()).strip("-")
-            archive.writestr(zipfile.ZipInfo(f"{number:02d}-{name}.csv"), to_csv(table))
+            archive.writestr(zipfile.ZipInfo(f"{number:02d}-{table.name}.csv"), to_csv(table), zipfile.ZIP_DEFLATED)
     return out.getvalue()
+
+
+def _writable(text: str) -> str:
+    """The text without halves of characters, which a name made in code may hold, and no file can."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _cell(value: Value) -> Value:

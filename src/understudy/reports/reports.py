@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from understudy.core.clock import Clock
 from understudy.core.errors import UnknownName
+from understudy.core.text import Texts, texts
 
-from .cost import cost
+from . import cost, savings, service_level
 from .failures import failures
 from .incident import incident
 from .model import Report, Section
 from .months import months
-from .ports import ApiFacts, Failures, Histories, Past, Point, Registered
-from .savings import savings
-from .service_level import service_level
+from .ports import ApiFacts, Failures, Histories, Past, Point, Registered, RouteFacts
 
 #: What can be asked for, and what it is about.
 KINDS: Mapping[str, str] = {
@@ -31,6 +32,24 @@ TARGET = 99.9
 _POINTS, _KEPT = 300, 50
 #: Longest span of a report, s: five years.
 LONGEST = 5 * 366 * 86400
+#: Series that are read at a time: a thousand must not stand in line before everybody else's questions.
+_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one report is about."""
+
+    kind: str
+    start: float
+    end: float
+    target: float
+    apis: Sequence[ApiFacts]
+    #: The only API, when one was named.
+    only: str
+
+    def holds(self, *kinds: str) -> bool:
+        return self.kind in kinds
 
 
 class Reports:
@@ -42,8 +61,12 @@ class Reports:
         self._registered = registered
         self._clock = clock
 
-    async def make(self, kind: str, start: float, end: float, *, api: str = "", target: float = TARGET) -> Report:
+    async def make(
+        self, kind: str, start: float, end: float, *, api: str = "", target: float = TARGET, language: str = "en"
+    ) -> Report:
         """One report; `api` limits it to one, and is needed for an incident. `target` is the promise, percent.
+
+        `language` is a tag such as en or pt-BR. Names and error messages are as they are in all of them.
 
         Raises:
             ValueError: an unknown kind, an empty or endless span, a target that is none.
@@ -57,13 +80,13 @@ class Reports:
             raise ValueError("the span of a report begins before its end and before now, and lasts at most five years")
         if not 0.0 < target <= 100.0:
             raise ValueError(f"target: expected a percentage above 0, at most 100, found {target:g}")
-        apis = self._chosen(api)
-        if kind == "incident":
-            sections = [await self._incident(api, start, end)]
-        else:
-            sections = await self._sections(kind, apis, start, end, target, single=bool(api))
-        title = f"{kind.replace('-', ' ').capitalize()}{f' of {api}' if api else ''}"
-        return Report(kind, title, start, end, self._clock.time(), tuple(sections), _notes(kind))
+        if kind == "incident" and not api:
+            raise ValueError("an incident report is about one API: say which")
+        _ = texts(language)
+        asked = _Asked(kind, start, end, target, self._chosen(api), api)
+        sections = [await self._incident(_, asked)] if kind == "incident" else await self._sections(_, asked)
+        title = _("{report} of {api}", report=_title(_, kind), api=api) if api else _title(_, kind)
+        return Report(kind, title, start, end, self._clock.time(), tuple(sections), _notes(_, kind), _.language)
 
     def _chosen(self, api: str) -> Sequence[ApiFacts]:
         apis = self._registered.apis()
@@ -74,65 +97,89 @@ class Reports:
             raise UnknownName("API", api)
         return found
 
-    async def _sections(
-        self, kind: str, apis: Sequence[ApiFacts], start: float, end: float, target: float, *, single: bool
-    ) -> list[Section]:
-        pasts = await self._pasts(apis, start, end)
+    async def _sections(self, _: Texts, asked: _Asked) -> list[Section]:
+        pasts = await self._wholes(self._histories.api, [api.name for api in asked.apis], asked)
         sections = []
-        if kind in ("summary", "service-level"):
-            sections.append(service_level(await self._monthly(apis, pasts, start, end), pasts, target))
-        if kind in ("summary", "savings") and not (single and kind == "summary"):
-            routes = [
-                route
-                for route in self._registered.routes()
-                if not single or any(each.name in route.apis for each in apis)
-            ]
-            calls = {route.name: await self._histories.route(route.name, start, end, _POINTS) for route in routes}
-            sections.append(savings(routes, calls, pasts))
-        if kind in ("summary", "cost"):
-            sections.append(cost(apis, pasts, end - start))
-        if kind in ("summary", "failures"):
-            only = apis[0].name if single else ""
-            groups = await self._failures.groups(start, end, only, _KEPT)
-            slowest = await self._failures.slowest(start, end, _KEPT)
-            chosen = [entry for entry in slowest if not only or entry.api == only]
-            sections.append(failures(groups, chosen, pasts))
+        if asked.holds("summary", "service-level"):
+            monthly = await self._monthly(pasts, asked)
+            lines = await self._lines(self._histories.api, service_level.drawn(pasts), asked)
+            sections.append(service_level.service_level(_, monthly, lines, asked.target))
+        if asked.holds("savings") or (asked.holds("summary") and not asked.only):
+            sections.append(await self._savings(_, pasts, asked))
+        if asked.holds("summary", "cost"):
+            lines = await self._lines(self._histories.api, cost.drawn(pasts), asked)
+            sections.append(cost.cost(_, asked.apis, pasts, lines, asked.end - asked.start))
+        if asked.holds("summary", "failures"):
+            groups = await self._failures.groups(asked.start, asked.end, asked.only, _KEPT)
+            slowest = await self._failures.slowest(asked.start, asked.end, _KEPT)
+            chosen = [entry for entry in slowest if not asked.only or entry.api == asked.only]
+            sections.append(failures(_, groups, chosen, pasts))
         return sections
 
-    async def _pasts(self, apis: Sequence[ApiFacts], start: float, end: float) -> dict[str, Past]:
-        # A few at a time: a thousand APIs must not stand in line before everybody else's questions.
-        gate = asyncio.Semaphore(4)
-
-        async def one(name: str) -> Past:
-            async with gate:
-                return await self._histories.api(name, start, end, _POINTS)
-
-        found = await asyncio.gather(*(one(each.name) for each in apis))
-        return {each.name: past for each, past in zip(apis, found, strict=True)}
-
-    async def _monthly(
-        self, apis: Sequence[ApiFacts], pasts: Mapping[str, Past], start: float, end: float
-    ) -> list[tuple[str, ApiFacts, Point]]:
-        spans = months(start, end)
-        if len(spans) == 1:
-            return [(spans[0][0], each, pasts[each.name].whole) for each in apis]
-        return [
-            (month, each, (await self._histories.api(each.name, first, last, 1)).whole)
-            for month, first, last in spans
-            for each in apis
+    async def _savings(self, _: Texts, pasts: Mapping[str, Past], asked: _Asked) -> Section:
+        routes: list[RouteFacts] = [
+            route for route in self._registered.routes() if not asked.only or asked.only in route.apis
         ]
+        calls = await self._wholes(self._histories.route, [route.name for route in routes], asked)
+        lines = await self._lines(self._histories.route, savings.drawn(calls), asked)
+        return savings.savings(_, routes, calls, pasts, lines)
 
-    async def _incident(self, api: str, start: float, end: float) -> Section:
-        if not api:
-            raise ValueError("an incident report is about one API: say which")
-        past = await self._histories.api(api, start, end, _POINTS)
-        groups = await self._failures.groups(start, end, api, _KEPT)
-        entries = await self._failures.failed(api, start, end, _KEPT)
-        return incident(api, past, groups, entries)
+    async def _incident(self, _: Texts, asked: _Asked) -> Section:
+        past = await self._histories.api(asked.only, asked.start, asked.end, _POINTS)
+        groups = await self._failures.groups(asked.start, asked.end, asked.only, _KEPT)
+        entries = await self._failures.failed(asked.only, asked.start, asked.end, _KEPT)
+        return incident(_, asked.only, past, groups, entries)
+
+    async def _wholes(self, read: _Read, names: Sequence[str], asked: _Asked) -> dict[str, Past]:
+        """Each series as one number: what tables show. Points are read for the few that are drawn."""
+        found = await _few(read, [(name, asked.start, asked.end, 1) for name in names])
+        return dict(zip(names, found, strict=True))
+
+    async def _lines(self, read: _Read, names: Sequence[str], asked: _Asked) -> dict[str, Past]:
+        found = await _few(read, [(name, asked.start, asked.end, _POINTS) for name in names])
+        return dict(zip(names, found, strict=True))
+
+    async def _monthly(self, pasts: Mapping[str, Past], asked: _Asked) -> list[tuple[str, ApiFacts, Point]]:
+        spans = months(asked.start, asked.end)
+        if len(spans) == 1:
+            return [(spans[0][0], api, pasts[api.name].whole) for api in asked.apis]
+        rows = [(month, api, first, last) for month, first, last in spans for api in asked.apis]
+        read = await _few(self._histories.api, [(api.name, first, last, 1) for _month, api, first, last in rows])
+        return [(month, api, past.whole) for (month, api, _first, _last), past in zip(rows, read, strict=True)]
 
 
-def _notes(kind: str) -> tuple[str, ...]:
-    notes = ["Percentiles are read from stored histograms: each within 3.2 % of the exact value. Counts are exact."]
+_Read = Callable[[str, float, float, int], Awaitable[Past]]
+
+
+async def _few(read: _Read, wanted: Sequence[tuple[str, float, float, int]]) -> list[Past]:
+    """What is read of each, in order; a few are under way at a time."""
+    found: dict[int, Past] = {}
+    places = iter(range(len(wanted)))
+
+    async def some() -> None:
+        for place in places:
+            found[place] = await read(*wanted[place])
+
+    try:
+        await asyncio.gather(*(some() for _reader in range(_AT_ONCE)))
+    finally:
+        deque(places, maxlen=0)  # after a failure nobody begins another one
+    return [found[place] for place in range(len(wanted))]
+
+
+def _title(_: Texts, kind: str) -> str:
+    return {
+        "summary": _("Summary"),
+        "service-level": _("Service level"),
+        "savings": _("Saved by standbys"),
+        "cost": _("Quota and cost"),
+        "failures": _("Failures and slow calls"),
+        "incident": _("Incident report"),
+    }[kind]
+
+
+def _notes(_: Texts, kind: str) -> tuple[str, ...]:
+    notes = [_("Percentiles are read from stored histograms: each within 3.2 % of the exact value. Counts are exact.")]
     if kind in ("summary", "failures", "incident"):
-        notes.append("Of many equal failures the first of each minute are kept as samples; all are counted.")
+        notes.append(_("Of many equal failures the first of each minute are kept as samples; all are counted."))
     return tuple(notes)

@@ -4,32 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from understudy.core.text import Texts
+
+from .charts import LINES
 from .model import Chart, Column, Fact, Line, Section, Table, Value
 from .ports import ApiFacts, Past, Point
 
 #: Month, API, its numbers.
 Monthly = Sequence[tuple[str, ApiFacts, Point]]
 
-_MONTHLY = (
-    Column("month", "Month"),
-    Column("api", "API"),
-    Column("hub", "Hub"),
-    Column("attempts", "Attempts", "count"),
-    Column("failures", "Failures", "count"),
-    Column("success_rate", "Success", "percent"),
-    Column("p50", "Median", "seconds"),
-    Column("p95", "95 %", "seconds"),
-    Column("p99", "99 %", "seconds"),
-    Column("budget_left", "Budget left", "percent"),
-)
-_HUBS = (
-    Column("hub", "Hub"),
-    Column("apis", "APIs", "count"),
-    Column("attempts", "Attempts", "count"),
-    Column("failures", "Failures", "count"),
-    Column("success_rate", "Success", "percent"),
-    Column("budget_left", "Budget left", "percent"),
-)
+
+def _monthly(_: Texts) -> tuple[Column, ...]:
+    return (
+        Column("month", _("Month")),
+        Column("api", _("API")),
+        Column("hub", _("Hub")),
+        Column("attempts", _("Attempts"), "count"),
+        Column("failures", _("Failures"), "count"),
+        Column("success_rate", _("Success"), "percent"),
+        Column("p50", _("Median"), "seconds"),
+        Column("p95", _("95 % within"), "seconds"),
+        Column("p99", _("99 % within"), "seconds"),
+        Column("budget_left", _("Budget left"), "percent"),
+    )
+
+
+def _by_hub(_: Texts) -> tuple[Column, ...]:
+    return (
+        Column("hub", _("Hub")),
+        Column("apis", _("APIs"), "count"),
+        Column("attempts", _("Attempts"), "count"),
+        Column("failures", _("Failures"), "count"),
+        Column("success_rate", _("Success"), "percent"),
+        Column("budget_left", _("Budget left"), "percent"),
+    )
 
 
 def budget_left(ok: int, err: int, target: float) -> float | None:
@@ -46,8 +54,14 @@ def budget_left(ok: int, err: int, target: float) -> float | None:
     return 100.0 * (1.0 - err / allowed)
 
 
-def service_level(monthly: Monthly, pasts: Mapping[str, Past], target: float) -> Section:
-    """The section; `pasts` are the same APIs over the whole span, for the chart."""
+def drawn(pasts: Mapping[str, Past]) -> list[str]:
+    """The APIs of the chart: those with the lowest success rate."""
+    used = [name for name, past in pasts.items() if past.whole.success_rate is not None]
+    return sorted(used, key=lambda name: pasts[name].whole.success_rate or 0.0)[:LINES]
+
+
+def service_level(_: Texts, monthly: Monthly, lines: Mapping[str, Past], target: float) -> Section:
+    """The section; `lines` are the APIs of the chart with their points."""
     rows: list[tuple[Value, ...]] = [
         (
             month, api.name, api.hub, point.n, point.err, point.success_rate, point.p50, point.p95, point.p99,
@@ -55,32 +69,38 @@ def service_level(monthly: Monthly, pasts: Mapping[str, Past], target: float) ->
         )
         for month, api, point in monthly
     ]  # fmt: skip
-    ok = sum(point.ok for _, _, point in monthly)
-    err = sum(point.err for _, _, point in monthly)
+    ok = sum(point.ok for _month, _api, point in monthly)
+    err = sum(point.err for _month, _api, point in monthly)
     rated = ok + err
-    worst = sorted(pasts.items(), key=lambda entry: entry[1].whole.success_rate or 100.0)[:6]
-    chart = Chart(
-        "Success rate",
-        "percent",
-        tuple(Line(name, tuple((float(p.at), p.success_rate) for p in past.points)) for name, past in worst),
-        low=None,
-    )
+    used = len({api.name for _month, api, point in monthly if point.success_rate is not None})
+    title = _("Success rate") if used <= LINES else _("Success rate of the {count} lowest", count=LINES)
+    chart = Chart(title, "percent", tuple(_line(name, past) for name, past in lines.items()), low=None)
     return Section(
-        "Service level",
-        f"Promise: {target:g} % of attempts succeed. The budget is the number of attempts that may fail.",
-        (
-            Fact("Attempts", sum(point.n for _, _, point in monthly), "count"),
-            Fact("Success", 100.0 * ok / rated if rated else None, "percent"),
-            Fact("Budget left", budget_left(ok, err, target), "percent"),
+        _("Service level"),
+        _(
+            "Promise: {target} % of attempts succeed. The budget is the number of attempts that may fail.",
+            target=_.written(f"{target:g}"),
         ),
-        (chart,) if worst else (),
-        (Table("By month and API", _MONTHLY, tuple(rows)), Table("By hub", _HUBS, _hubs(monthly, target))),
+        (
+            Fact(_("Attempts"), sum(point.n for _month, _api, point in monthly), "count"),
+            Fact(_("Success"), 100.0 * ok / rated if rated else None, "percent"),
+            Fact(_("Budget left"), budget_left(ok, err, target), "percent"),
+        ),
+        (chart,) if lines else (),
+        (
+            Table("service-level-by-month", _("By month and API"), _monthly(_), tuple(rows), most="failures"),
+            Table("service-level-by-hub", _("By hub"), _by_hub(_), _hubs(monthly, target), most="failures"),
+        ),
     )
+
+
+def _line(name: str, past: Past) -> Line:
+    return Line(name, tuple((float(point.at), point.success_rate) for point in past.points))
 
 
 def _hubs(monthly: Monthly, target: float) -> tuple[tuple[Value, ...], ...]:
     found: dict[str, tuple[set[str], list[Point]]] = {}
-    for _, api, point in monthly:
+    for _month, api, point in monthly:
         names, points = found.setdefault(api.hub, (set(), []))
         names.add(api.name)
         points.append(point)

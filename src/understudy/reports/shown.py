@@ -36,9 +36,9 @@ def shown(value: Value, kind: Kind, text: Texts = ENGLISH) -> str:
     return str(value)
 
 
-def plain(value: str) -> str:
+def plain(value: str, longest: int = LONGEST) -> str:
     """Foreign text fit for a page: one line, nothing that turns what stands around it, not endless."""
-    cut = value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…"
+    cut = value if len(value) <= longest else f"{value[: longest - 1]}…"
     return "".join(" " if sign.isspace() else "·" if sign in _TURNING or _unseen(sign) else sign for sign in cut)
 
 

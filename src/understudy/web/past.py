@@ -143,16 +143,21 @@ async def errors(app: Understudy, keeping: Keeping, request: Request) -> Answer:
 @_kept
 async def report(app: Understudy, keeping: Keeping, request: Request) -> Answer:
     """A report as JSON, HTML or CSV; what there is without `kind`."""
-    query = request.query("kind", "api", "target", "format", *SPAN)
+    query = request.query("kind", "api", "target", "format", "lang", *SPAN)
     if "kind" not in query:
-        return _answer({"kinds": dict(KINDS), "formats": list(_FORMATS)})
+        return _answer({"kinds": dict(KINDS), "formats": list(_FORMATS), "languages": list(_LANGUAGES)})
     style = query.get("format", "json")
     if style not in _FORMATS:
         raise Problem(400, f"format is one of {', '.join(_FORMATS)}")
+    lang = query.get("lang", "en")
+    if lang not in _LANGUAGES:
+        raise Problem(400, f"lang is one of {', '.join(_LANGUAGES)}")
     start, end = span(query, app.clock.time(), 30 * 86400.0)
     try:
         target = float(query.get("target", TARGET))
-        made = await keeping.reports.make(query["kind"], start, end, api=query.get("api", ""), target=target)
+        made = await keeping.reports.make(
+            query["kind"], start, end, api=query.get("api", ""), target=target, language=lang
+        )
     except UnknownName as error:
         raise Problem(404, str(error)) from None
     except ValueError as error:
@@ -172,6 +177,7 @@ async def report(app: Understudy, keeping: Keeping, request: Request) -> Answer:
 
 
 _FORMATS = ("json", "html", "csv")
+_LANGUAGES = ("en", "pt", "pt-BR")
 
 
 @_kept
