@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from understudy.core.audit import AuditEntry, AuditRecord, canonical, first_fault, follow, milliseconds
+from understudy.core.audit import AuditEntry, AuditRecord, canonical, chain_hash, first_fault, follow, milliseconds
 
 from .control import Desk
 from .dialect import is_sqlite
@@ -17,6 +17,8 @@ from .tables import audit
 
 #: Rows that are read at once while the chain is verified.
 _PAGE = 1000
+#: Acts of which is remembered what they were called.
+_MOST_UNCERTAIN = 1000
 
 
 class SqlAudit:
@@ -26,11 +28,14 @@ class SqlAudit:
         self._desk = desk
         self._source = source
         self._count = count(1)
+        #: What acts were called whose end we were not told, by what they say: they may be there already.
+        self._uncertain: dict[str, str] = {}
 
     async def append(self, entry: AuditEntry) -> AuditRecord:
         """As `core.audit.AuditLog.append`."""
-        canonical([entry.before, entry.after])  # what cannot be kept is told to the caller, before anything is begun
-        ref = f"{self._source}:{next(self._count)}"
+        # What cannot be kept is told to the caller here, before anything is begun.
+        said = chain_hash(0, entry, "")
+        ref = self._uncertain.pop(said, None) or f"{self._source}:{next(self._count)}"
 
         def work(connection: Connection) -> AuditRecord:
             if not is_sqlite(connection):
@@ -45,7 +50,12 @@ class SqlAudit:
             connection.execute(insert(audit).values(_columns(record, ref)))
             return record
 
-        return await self._desk.write(work)
+        try:
+            return await self._desk.write(work)
+        except BaseException:
+            if len(self._uncertain) < _MOST_UNCERTAIN:
+                self._uncertain[said] = ref
+            raise
 
     async def read(self, limit: int = 100, before: int | None = None) -> list[AuditRecord]:
         """As `core.audit.AuditLog.read`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +16,55 @@ from .tables import HEAD, metadata
 if TYPE_CHECKING:
     from alembic.config import Config
 
-_FOLDER = Path(__file__).parent / "migrations"
 #: The name of a part of a partitioned table ends so.
 _PART = re.compile(r"_p\d+$")
 
 
-def _config(**attributes: Any) -> Config:
-    # Imported late: most starts need no revision at all.
-    from alembic.config import Config
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """A folder of revisions, and the newest of them."""
 
-    config = Config(stdout=attributes.pop("stdout", io.StringIO()))
-    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
-    config.attributes.update(attributes)
-    return config
+    folder: Path
+    head: str
+
+    def known(self) -> list[str]:
+        """Every revision of this version, oldest first."""
+        from alembic.script import ScriptDirectory
+
+        script = ScriptDirectory.from_config(self._config())
+        return [each.revision for each in reversed(list(script.walk_revisions()))]
+
+    def knows(self, found: str) -> bool:
+        """Whether this version can use or upgrade a database of that revision."""
+        return found == self.head or found in self.known()
+
+    def upgrade(self, connection: Connection) -> None:
+        """Bring the tables to the newest revision, in the transaction that the connection is in."""
+        from alembic import command
+
+        command.upgrade(self._config(connection=connection), "head")
+
+    def upgrade_sql(self, dialect: str, since: str | None) -> str:
+        """What `upgrade` would do, as SQL for people to run."""
+        from alembic import command
+
+        out = io.StringIO()
+        config = self._config(dialect=dialect)
+        config.output_buffer = out
+        command.upgrade(config, f"{since}:head" if since else "head", sql=True)
+        return out.getvalue()
+
+    def _config(self, **attributes: Any) -> Config:
+        # Imported late: most starts need no revision at all.
+        from alembic.config import Config
+
+        config = Config(stdout=io.StringIO())
+        config.set_main_option("script_location", str(self.folder).replace("%", "%%"))
+        config.attributes.update(attributes)
+        return config
+
+
+REVISIONS = Revisions(Path(__file__).parent / "migrations", HEAD)
 
 
 def revision(connection: Connection) -> str | None:
@@ -38,32 +75,6 @@ def revision(connection: Connection) -> str | None:
         if found is not None:
             return str(found)
     return "" if tables - {"alembic_version"} else None
-
-
-def known() -> list[str]:
-    """Every revision of this version, oldest first."""
-    from alembic.script import ScriptDirectory
-
-    script = ScriptDirectory.from_config(_config())
-    return [each.revision for each in reversed(list(script.walk_revisions()))]
-
-
-def upgrade(connection: Connection) -> None:
-    """Bring the tables to the newest revision, in the transaction that the connection is in."""
-    from alembic import command
-
-    command.upgrade(_config(connection=connection), "head")
-
-
-def upgrade_sql(dialect: str, since: str | None) -> str:
-    """What `upgrade` would do, as SQL for people to run."""
-    from alembic import command
-
-    out = io.StringIO()
-    config = _config(dialect=dialect, stdout=out)
-    config.output_buffer = out
-    command.upgrade(config, f"{since}:head" if since else "head", sql=True)
-    return out.getvalue()
 
 
 def drift(connection: Connection) -> list[str]:
@@ -86,8 +97,3 @@ def ours(dialect: str) -> Callable[..., bool]:
         return not (kind == "index" and on_sqlite and name is not None and name.startswith("ix_roll_"))
 
     return wanted
-
-
-def is_known(found: str) -> bool:
-    """Whether this version can use or upgrade a database of that revision."""
-    return found == HEAD or found in known()

@@ -17,6 +17,7 @@ from . import sqlite
 from .filesystem import Owner, Reserve, check_place, create_private, identity, is_sqlite
 from .health import HealthBoard
 from .salvage import Salvage
+from .schema import REVISIONS, Revisions
 from .sqlite_schema import made_by_us, prepare
 from .trouble import Trouble
 
@@ -31,7 +32,14 @@ class SqliteBackend:
 
     sizes = sqlite.sizes(500, 100)
 
-    def __init__(self, path: Path, clock: Clock, board: HealthBoard, open_it: sqlite.Open = sqlite.open_file) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        board: HealthBoard,
+        open_it: sqlite.Open = sqlite.open_file,
+        revisions: Revisions = REVISIONS,
+    ) -> None:
         self.path = path
         self.generation = 0
         #: Called with what can be read of a damaged file when a new one has taken its place.
@@ -39,6 +47,7 @@ class SqliteBackend:
         self._clock = clock
         self._board = board
         self._open = open_it
+        self._revisions = revisions
         self._owner = Owner(path)
         self.reserve = Reserve(path)
         self._engines: dict[str, Engine] = {}
@@ -88,7 +97,7 @@ class SqliteBackend:
 
     def _prepare(self) -> None:
         create_private(self.path)
-        prepare(self.path, self._open)
+        prepare(self.path, self._revisions, self._open)
         self._file = identity(self.path)
         self._log_file = None
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from understudy.core.errors import StoreUnusable
 
-from . import schema, sqlite
-from .tables import APPLICATION_ID, HEAD
+from . import sqlite
+from .schema import REVISIONS, Revisions, revision
+from .tables import APPLICATION_ID
 
 _log = logging.getLogger("understudy.storage")
 
@@ -25,7 +26,7 @@ def made_by_us(path: Path) -> bool:
         return head[68:72] == APPLICATION_ID.to_bytes(4, "big") or b"CREATE TABLE roll_10s" in file.read(1 << 16)
 
 
-def prepare(path: Path, open_it: sqlite.Open = sqlite.open_file) -> None:
+def prepare(path: Path, revisions: Revisions = REVISIONS, open_it: sqlite.Open = sqlite.open_file) -> None:
     """Bring an empty or older file to the newest tables.
 
     Raises:
@@ -35,41 +36,42 @@ def prepare(path: Path, open_it: sqlite.Open = sqlite.open_file) -> None:
     engine = sqlite.engine(path, sqlite.CONTROL, open_it)
     with engine.connect() as connection:
         with connection.begin():
-            found = schema.revision(connection)
+            found = revision(connection)
             if found is None:
-                schema.upgrade(connection)
+                revisions.upgrade(connection)
                 return
-        _refuse_foreign(path, found)
-        if found == HEAD:
+        _refuse_foreign(path, found, revisions)
+        if found == revisions.head:
             return
-    upgrade(path, found, open_it)
+    upgrade(path, found, revisions, open_it)
 
 
-def _refuse_foreign(path: Path, found: str) -> None:
+def _refuse_foreign(path: Path, found: str, revisions: Revisions) -> None:
     if found == "":
         raise StoreUnusable(
             f"{path} is a database of another program, so it is left alone: set storage.url to another path"
         )
-    if not schema.is_known(found):
+    if not revisions.knows(found):
         raise unknown_revision(str(path), found)
 
 
-def upgrade(path: Path, found: str, open_it: sqlite.Open = sqlite.open_file) -> Path:
+def upgrade(path: Path, found: str, revisions: Revisions = REVISIONS, open_it: sqlite.Open = sqlite.open_file) -> Path:
     """Bring a file of an older revision to the newest one; the copy that was made before.
 
     Raises:
         StoreUnusable: it did not work; the file is as it was.
     """
-    copy = path.with_name(f"{path.name}.before-{HEAD}")
+    head = revisions.head
+    copy = path.with_name(f"{path.name}.before-{head}")
     _log.warning(
-        "%s has tables of revision %s: copying it to %s before the upgrade to %s", path, found, copy.name, HEAD
+        "%s has tables of revision %s: copying it to %s before the upgrade to %s", path, found, copy.name, head
     )
     back_up(path, copy)
     engine = sqlite.engine(path, sqlite.CONTROL, open_it)
     try:
-        with engine.connect() as connection:
-            with connection.begin():
-                schema.upgrade(connection)
+        with engine.connect() as connection, connection.begin():
+            revisions.upgrade(connection)
+        with engine.connect() as connection:  # a new one: it believes nothing that it has not read
             fault = integrity_fault(connection.connection.dbapi_connection)
     except Exception as error:
         put_back(copy, path)
@@ -77,7 +79,7 @@ def upgrade(path: Path, found: str, open_it: sqlite.Open = sqlite.open_file) -> 
     if fault:
         put_back(copy, path)
         raise StoreUnusable(f"{path} was not sound after its upgrade and is as it was before: {fault}")
-    _log.warning("%s was upgraded to revision %s", path, HEAD)
+    _log.warning("%s was upgraded to revision %s", path, head)
     return copy
 
 

@@ -23,6 +23,7 @@ from .readers import Readers
 from .requests import SqlRequests
 from .retention import forget_history, forget_requests, kept
 from .salvage import Salvage
+from .schema import REVISIONS, Revisions
 from .series import SeriesIds, SeriesNames
 from .space import Space
 from .spool import Spool
@@ -36,11 +37,17 @@ _log = logging.getLogger("understudy.storage")
 class SqliteStore:
     """Opens the file when it is made; a `Store`."""
 
-    def __init__(self, options: StorageOptions, clock: Clock, open_it: sqlite.Open = sqlite.open_file) -> None:
+    def __init__(
+        self,
+        options: StorageOptions,
+        clock: Clock,
+        open_it: sqlite.Open = sqlite.open_file,
+        revisions: Revisions = REVISIONS,
+    ) -> None:
         self._options = options
         self._clock = clock
         self._board = HealthBoard("sqlite", str(options.path))
-        self._backend = SqliteBackend(options.path, clock, self._board, open_it)
+        self._backend = SqliteBackend(options.path, clock, self._board, open_it, revisions)
         damaged: list[Salvage] = []
         self._backend.on_replaced = damaged.append
         self._backend.open()
