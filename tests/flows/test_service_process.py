@@ -2,78 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import re
-import select
 import signal
 import socket
 import subprocess
 import sys
-import urllib.request
-from pathlib import Path
 
 import pytest
-
-import understudy
-
-SOURCES = str(Path(understudy.__file__).parents[1])
-COMMAND = [sys.executable, "-c", "from understudy.cli import main; main()"]
-PATIENCE = 30
-
-
-def environment() -> dict[str, str]:
-    return {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": SOURCES, "PYTHONUNBUFFERED": "1", "COLUMNS": "160"}
-
-
-@contextlib.contextmanager
-def service(folder: Path, *arguments: str):
-    """A running service and its URL."""
-    process = subprocess.Popen(
-        [*COMMAND, "run", "--port", "0", *arguments],
-        cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip  # the streams in one line
-    try:
-        yield process, found_url(process)
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def found_url(process: subprocess.Popen) -> str:
-    seen = ""
-    while select.select([process.stdout], [], [], PATIENCE)[0] and (line := process.stdout.readline()):
-        seen += line
-        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-            return found[0]
-    pytest.fail(f"the service did not start: {seen}")
-
-
-def until(process: subprocess.Popen, words: str) -> None:
-    seen = ""
-    while select.select([process.stdout], [], [], PATIENCE)[0] and (line := process.stdout.readline()):
-        seen += line
-        if words in line:
-            return
-    pytest.fail(f"{words!r} was never said: {seen}")
-
-
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        check=False,
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-
-
-def get(url: str):
-    with urllib.request.urlopen(url, timeout=PATIENCE) as response:
-        return response.read()
+from processes import PATIENCE, environment, free_port, get, run, service, until
 
 
 def test_the_sample_serves_and_the_commands_see_it(tmp_path):
@@ -138,8 +74,7 @@ def test_a_taken_port_is_told(tmp_path):
 
 
 def test_check_says_what_it_found_and_fails_when_an_api_does(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     (tmp_path / "understudy.toml").write_text(f'[apis.gone]\nbase_url = "http://127.0.0.1:{port}"\n')
     ended = run(tmp_path, "check")
     assert ended.returncode == 1

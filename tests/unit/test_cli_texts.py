@@ -11,7 +11,8 @@ import pytest
 
 import understudy.cli
 import understudy.reports
-from understudy.cli.commands import _language_option
+from understudy.cli.commands import language
+from understudy.cli.usage import LIBRARY
 from understudy.connectivity import _ADVICE
 from understudy.core.text import known_language, parse, texts
 
@@ -22,7 +23,7 @@ PO = CLI.parent / "locale" / "pt_BR.po"
 
 def messages() -> dict[str, str | None]:
     """Every message in the source, with its plural."""
-    found: dict[str, str | None] = dict.fromkeys(_ADVICE.values())
+    found: dict[str, str | None] = dict.fromkeys((*_ADVICE.values(), *LIBRARY))
     for path in (REPORTS / "templates").glob("*.html"):
         found |= dict.fromkeys(re.findall(r'\b_\("([^"]+)"', path.read_text("utf-8")))
     for path in (*CLI.glob("*.py"), *REPORTS.glob("*.py")):
@@ -82,15 +83,16 @@ def test_one_and_many_have_their_own_forms():
 @pytest.mark.parametrize(
     ("arguments", "given", "rest"),
     [
-        (["report", "cost", "--lang", "pt"], ["--lang", "pt"], ["report", "cost"]),
-        (["--lang=pt", "report"], ["--lang=pt"], ["report"]),
-        (["report", "--lang"], [], ["report", "--lang"]),
-        (["check", "--", "--lang", "pt"], [], ["check", "--", "--lang", "pt"]),
-        (["--lang", "en", "demo", "--lang", "pt"], ["--lang", "pt"], ["demo"]),
+        (["report", "cost", "--lang", "pt"], "pt_BR", ["report", "cost"]),
+        (["--lang=pt", "report"], "pt_BR", ["report"]),
+        (["report", "--lang"], None, ["report"]),
+        (["report", "--lang", "de"], None, ["report"]),
+        (["check", "--", "--lang", "pt"], "C", ["check", "--", "--lang", "pt"]),
+        (["--lang", "en", "demo", "--lang", "pt"], "pt_BR", ["demo"]),
     ],
 )
 def test_the_language_may_be_said_before_or_behind_the_command(arguments, given, rest):
-    assert _language_option(arguments) == (given, rest)
+    assert language(arguments, {"LANG": "C"}) == (given, rest)
 
 
 def test_numbers_are_written_as_the_language_writes_them():

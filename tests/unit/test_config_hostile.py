@@ -50,7 +50,7 @@ def faults(folder: Path, text: str | bytes | None = None, env=None, overrides=()
         (API + 'auth = {kind = "bearer", keys = ["env:"]}', "understudy.toml:3: apis.a.auth.keys[0].value: expected env: and the name of a variable"),  # noqa: E501 - the same
         (API + 'auth = {kind = "bearer", keys = ["file:no/such"]}', "understudy.toml:3: apis.a.auth.keys[0].value: the secret's file no/such cannot be read: no such file or directory"),  # noqa: E501 - the same
         (API + 'auth = {kind = "bearer", keys = [2]}', "understudy.toml:3: apis.a.auth.keys[0]: expected a table, found a value that is not shown"),  # noqa: E501 - the same
-        ('[apis.a]\nbase_url = "http://x/v1?key=hunter2"', "understudy.toml:2: apis.a.base_url: must end with its path: a query or a fragment cannot stand before paths"),  # noqa: E501 - the same
+        ('[apis.a]\nbase_url = "http://x/v1?key=hunter2"', "understudy.toml:2: apis.a.base_url: must hold no query and no fragment, as paths are appended to it"),  # noqa: E501 - the same
         ('log.file = "a\\u0000b"', "understudy.toml:1: log.file: must not hold control characters, found 'a\\x00b'"),
         ('service.host = "::1\\n"', "understudy.toml:1: service.host: must not hold control characters, found '::1\\n'"),  # noqa: E501 - the same
         ("[storage.db]\nurl = 1", "understudy.toml:1: storage.db: unknown key"),

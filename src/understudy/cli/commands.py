@@ -2,29 +2,63 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
+from typer.core import TyperCommand
 
 from understudy import __version__
+from understudy.config.sources import real_environment
 from understudy.core.errors import ConfigError, NotInstalled, UnderstudyError
 from understudy.core.text import Texts, known_language, texts
 
-from .config import config_app
+from .config import config_commands
 from .exits import FAILED, INTERRUPTED, OK, UNAVAILABLE, USAGE, Stop
+from .options import (
+    HELP,
+    config_option,
+    environment_option,
+    examples,
+    json_option,
+    override_option,
+    url_option,
+)
 from .screen import Screen, complain, safe
+from .usage import explained, spoken
 
 #: Where the language is looked for when `--lang` does not say it, in the order of the C library.
-_LANGUAGE_VARIABLES = ["UNDERSTUDY_LANG", "LC_ALL", "LC_MESSAGES", "LANG"]
+_LANGUAGE_VARIABLES = ("UNDERSTUDY_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 
 
 def run(arguments: list[str]) -> int:
     """Run the command line; the exit code. A user's mistake ends in one clear line, never in a traceback."""
-    given, rest = _language_option(arguments)
-    text = texts(language(given))
+    tag, rest = language(arguments, real_environment())
+    text = texts(tag or "en")
+    if tag is None:
+        complain(text("{option} takes {values}", option="--lang", values="en, pt"))
+        return USAGE
     try:
-        code = build(text)(args=rest, prog_name="understudy", standalone_mode=False)
+        code = _run(rest, text)
+        if sys.stdout is not None:  # it is None in a process that was started without one
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_output()  # the reader of our output has gone: nobody to complain to
+        return FAILED
+    except OSError as error:
+        _forget_output()
+        reason = (error.strerror or type(error).__name__).lower()
+        complain(text("standard output: {reason}", reason=reason))
+        return FAILED
+    return code
+
+
+def _run(arguments: list[str], text: Texts) -> int:
+    try:
+        code = build(text)(args=arguments, prog_name="understudy", standalone_mode=False)
     except Stop as stop:
         if stop.message:
             complain(stop.message)
@@ -32,7 +66,7 @@ def run(arguments: list[str]) -> int:
     except ConfigError as error:
         for fault in error.faults:
             complain(str(fault))
-        complain(text("the configuration has faults; understudy config check shows them"))
+        complain(text("the configuration has faults, so nothing was done"))
         return USAGE
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
@@ -44,62 +78,59 @@ def run(arguments: list[str]) -> int:
         return FAILED
     except typer.Exit as end:
         return int(end.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone: nobody to complain to
-        return FAILED
     except Exception as error:
         show = getattr(error, "show", None)  # a usage error of the command-line library
         if show is None:
             raise
-        show()
-        return int(getattr(error, "exit_code", USAGE))
+        if type(error).__name__ == "NoArgsIsHelpError":
+            show()
+        else:
+            complain(explained(error, text))
+        return USAGE
     return code if isinstance(code, int) else OK
 
 
-def language(given: list[str]) -> str:
-    """The language: that of the `--lang` option as it was given, else that of the environment."""
-    found: list[str] = []
-    probe = typer.Typer(add_completion=False)
-
-    def take(lang: str = typer.Option("", "--lang", envvar=_LANGUAGE_VARIABLES)) -> None:
-        found.append(lang)
-
-    probe.command(context_settings={"help_option_names": []})(take)
-    probe(args=given, standalone_mode=False)
-    return known_language(found[0])
+def _forget_output() -> None:
+    """What is still to be written goes nowhere, so that the interpreter does not complain at its end."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _language_option(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """`--lang` with its value, and the other arguments: it may stand before or behind the command."""
-    given: list[str] = []
+def language(arguments: list[str], env: Mapping[str, str]) -> tuple[str | None, list[str]]:
+    """The language that `--lang` asks for, else that of the environment, and the other arguments.
+
+    The option may stand anywhere. None: it asks for a language that there is not.
+    """
+    given: str | None = next((env[name] for name in _LANGUAGE_VARIABLES if env.get(name)), "")
     rest: list[str] = []
+    pending = False
     left = iter(arguments)
     for argument in left:
         if argument == "--":
             rest += [argument, *left]
+        elif pending or argument.startswith("--lang="):
+            tag = argument.removeprefix("--lang=") if not pending else argument
+            given = known_language(tag) if tag.lower().startswith(("en", "pt")) else None
+            pending = False
         elif argument == "--lang":
-            value = next(left, None)
-            if value is None:
-                rest.append(argument)  # the parser says what is missing
-            else:
-                given = [argument, value]
-        elif argument.startswith("--lang="):
-            given = [argument]
+            pending = True
         else:
             rest.append(argument)
-    return given, rest
+    return None if pending else given, rest
 
 
 def build(text: Texts) -> typer.Typer:
     """The command line in one language."""
     _ = text
+    command, group = spoken(text)
     app = typer.Typer(
         name="understudy",
+        cls=group,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings=HELP,
     )
 
     def version(wanted: bool) -> None:
@@ -120,40 +151,10 @@ def build(text: Texts) -> typer.Typer:
             "69 port taken or service not there · 77 port not allowed · 78 refused for safety · 130 Ctrl-C"
         ),
     )(root)
-    for add in (_run, _status, _explain, _check, _report, _demo):
-        add(app, text)
-    app.add_typer(config_app, name="config", help=_("Check and explain the configuration."))
+    for add in (_serve, _status, _explain, _check, _report, _demo):
+        add(app, text, command)
+    app.add_typer(config_commands(text, command, group), name="config")
     return app
-
-
-def _examples(_: Texts, *lines: str) -> str:
-    """The examples under a command's help, one a line."""
-    return "\n\n".join([f"[bold]{_('Examples')}[/bold]", *(f"  {line}" for line in lines)])
-
-
-def _config(_: Texts) -> Path | None:
-    option: Path | None = typer.Option(None, "--config", "-c", help=_("The configuration file."))
-    return option
-
-
-def _overrides(_: Texts) -> list[str]:
-    option: list[str] = typer.Option([], "--set", help=_("Override one value: apis.x.timeout=3"))
-    return option
-
-
-def _environment(_: Texts) -> str | None:
-    option: str | None = typer.Option(None, "--environment", "-e", help="development, staging, production")
-    return option
-
-
-def _as_json(_: Texts) -> bool:
-    option: bool = typer.Option(False, "--json", help=_("JSON instead of a table."))
-    return option
-
-
-def _url(_: Texts) -> str:
-    option: str = typer.Option("", "--url", "-u", help=_("The running service; by default as configured."))
-    return option
 
 
 def service_url(url: str, config: Path | None) -> str:
@@ -167,21 +168,21 @@ def service_url(url: str, config: Path | None) -> str:
     return f"http://{host}:{service.port}"
 
 
-def _run(app: typer.Typer, _: Texts) -> None:
-    examples = _examples(
+def _serve(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(
         _,
         "understudy run --config understudy.toml",
         "understudy run --simulator --traffic 5",
         "understudy run --port 9000 --set apis.fixtures.timeout=3",
     )
 
-    @app.command("run", help=_("Run the service: health, metrics and JSON over HTTP."), epilog=examples)
+    @app.command("run", help=_("Run the service: health, metrics and JSON over HTTP."), epilog=shown, cls=kind)
     def command(
-        config: Path | None = _config(_),
+        config: Path | None = config_option(_),
         host: str | None = typer.Option(None, "--host", help=_("Address to listen on; this machine only, for now.")),
         port: int | None = typer.Option(None, "--port", "-p", min=0, max=65535, help=_("Port; 0 takes a free one.")),
-        override: list[str] = _overrides(_),
-        environment: str | None = _environment(_),
+        override: list[str] = override_option(_),
+        environment: str | None = environment_option(_),
         simulator: bool = typer.Option(
             False, "--simulator", "--sample", help=_("With seven simulated APIs and the sample configuration.")
         ),
@@ -201,34 +202,36 @@ def _run(app: typer.Typer, _: Texts) -> None:
         raise typer.Exit(run_service(Screen(_), options))
 
 
-def _status(app: typer.Typer, _: Texts) -> None:
-    examples = _examples(_, "understudy status", "understudy status --url http://127.0.0.1:9000 --json")
+def _status(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(_, "understudy status", "understudy status --url http://127.0.0.1:9000 --json")
 
-    @app.command("status", help=_("What serves what right now, asked of a running service."), epilog=examples)
-    def command(url: str = _url(_), config: Path | None = _config(_), as_json: bool = _as_json(_)) -> None:
+    @app.command("status", help=_("What serves what right now, asked of a running service."), epilog=shown, cls=kind)
+    def command(
+        url: str = url_option(_), config: Path | None = config_option(_), as_json: bool = json_option(_)
+    ) -> None:
         from .status import show_status
 
         raise typer.Exit(show_status(Screen(_), service_url(url, config), as_json=as_json))
 
 
-def _explain(app: typer.Typer, _: Texts) -> None:
-    examples = _examples(
+def _explain(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(
         _,
         "understudy explain --last",
         "understudy explain --route fixtures --outcome fallback",
         "understudy explain 9f3c21ab-1f",
     )
 
-    @app.command("explain", help=_("Why a call was served by whom: decision records."), epilog=examples)
+    @app.command("explain", help=_("Why a call was served by whom: decision records."), epilog=shown, cls=kind)
     def command(
         call: str | None = typer.Argument(None, help=_("The call's id; without it, the last records.")),
         last: bool = typer.Option(False, "--last", help=_("The newest record in full.")),
         route: str | None = typer.Option(None, "--route", help=_("Only calls of this route.")),
         outcome: str | None = typer.Option(None, "--outcome", help="success, fallback, failed, deadline, cancelled"),
         limit: int = typer.Option(20, "--limit", min=1, max=1000, help=_("How many records.")),
-        url: str = _url(_),
-        config: Path | None = _config(_),
-        as_json: bool = _as_json(_),
+        url: str = url_option(_),
+        config: Path | None = config_option(_),
+        as_json: bool = json_option(_),
     ) -> None:
         from .explain import show_decisions
 
@@ -239,16 +242,16 @@ def _explain(app: typer.Typer, _: Texts) -> None:
         raise typer.Exit(code)
 
 
-def _check(app: typer.Typer, _: Texts) -> None:
-    examples = _examples(_, "understudy check", "understudy check fixtures_pro --config understudy.toml --json")
+def _check(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(_, "understudy check", "understudy check fixtures_pro --config understudy.toml --json")
 
-    @app.command("check", help=_("Test the connectivity of every API of the configuration."), epilog=examples)
+    @app.command("check", help=_("Test the connectivity of every API of the configuration."), epilog=shown, cls=kind)
     def command(
         apis: list[str] = typer.Argument(None, help=_("Names of APIs; all by default.")),
-        config: Path | None = _config(_),
-        override: list[str] = _overrides(_),
-        environment: str | None = _environment(_),
-        as_json: bool = _as_json(_),
+        config: Path | None = config_option(_),
+        override: list[str] = override_option(_),
+        environment: str | None = environment_option(_),
+        as_json: bool = json_option(_),
     ) -> None:
         from understudy.config import load
 
@@ -258,8 +261,8 @@ def _check(app: typer.Typer, _: Texts) -> None:
         raise typer.Exit(check(Screen(_), settings, list(apis or ()), as_json=as_json))
 
 
-def _report(app: typer.Typer, _: Texts) -> None:
-    examples = _examples(
+def _report(app: typer.Typer, _: Texts, cls: type[TyperCommand]) -> None:
+    shown = examples(
         _,
         "understudy report --month 2026-11 --output november.html",
         "understudy report cost --last 7d --format json",
@@ -267,7 +270,7 @@ def _report(app: typer.Typer, _: Texts) -> None:
     )
 
     @app.command(
-        "report", help=_("Write down what happened: service levels, savings, cost, failures."), epilog=examples
+        "report", help=_("Write down what happened: service levels, savings, cost, failures."), epilog=shown, cls=cls
     )
     def command(
         kind: str = typer.Argument("summary", help="summary, service-level, savings, cost, failures, incident"),
@@ -279,8 +282,8 @@ def _report(app: typer.Typer, _: Texts) -> None:
         target: float | None = typer.Option(None, "--target", help=_("The promise, percent; 99.9 by default.")),
         style: str = typer.Option("html", "--format", "-f", help="html, json, csv"),
         output: Path | None = typer.Option(None, "--output", "-o", help=_("The file; standard output by default.")),
-        url: str = _url(_),
-        config: Path | None = _config(_),
+        url: str = url_option(_),
+        config: Path | None = config_option(_),
     ) -> None:
         from .report import ReportOptions, write_report
 
@@ -288,11 +291,14 @@ def _report(app: typer.Typer, _: Texts) -> None:
         raise typer.Exit(write_report(Screen(_), service_url(url, config), options))
 
 
-def _demo(app: typer.Typer, _: Texts) -> None:
-    examples = _examples(_, "understudy demo", "understudy demo --seconds 60 --seed 3 --lang pt")
+def _demo(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(_, "understudy demo", "understudy demo --seconds 60 --seed 3 --lang pt")
 
     @app.command(
-        "demo", help=_("Watch calls survive while simulated APIs fail, one fault after another."), epilog=examples
+        "demo",
+        help=_("Watch calls survive while simulated APIs fail, one fault after another."),
+        epilog=shown,
+        cls=kind,
     )
     def command(
         seconds: float = typer.Option(40.0, "--seconds", min=10, max=3600, help=_("How long the whole story takes.")),

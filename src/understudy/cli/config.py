@@ -4,76 +4,88 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
+from typer.core import TyperCommand, TyperGroup
 
 from understudy.config.explain import rows
 from understudy.config.faults import printable
-from understudy.config.loader import Loaded, load
+from understudy.config.loader import load
 from understudy.config.schema import schema
 from understudy.config.templates import env_template, toml_template
-from understudy.core.errors import ConfigError
+from understudy.core.text import Texts
 
-config_app = typer.Typer(help="Check and explain the configuration.", no_args_is_help=True)
-
-FileOption = Annotated[Path | None, typer.Option("--config", "-c", help="The configuration file.")]
-SetOption = Annotated[list[str] | None, typer.Option("--set", help="Override one value: apis.x.timeout=3")]
-EnvironmentOption = Annotated[str | None, typer.Option("--environment", "-e", help="development, staging, production")]
+from .exits import USAGE, Stop
+from .options import HELP, config_option, environment_option, examples, json_option, override_option
+from .screen import Screen, complain
 
 
-def load_or_exit(file: Path | None, overrides: list[str] | None, environment: str | None = None) -> Loaded:
-    """The configuration; its faults go to standard error, and the program ends with 2."""
-    try:
-        return load(file, overrides=overrides or (), environment=environment)
-    except ConfigError as error:
-        for fault in error.faults:
-            typer.echo(str(fault), err=True)
-        raise typer.Exit(2) from None
+def config_commands(_: Texts, kind: type[TyperCommand], group: type[TyperGroup]) -> typer.Typer:
+    """The commands about the configuration, in one language."""
+    app = typer.Typer(
+        cls=group, no_args_is_help=True, context_settings=HELP, help=_("Check and explain the configuration.")
+    )
+    for add in (_check, _explain, _schema, _template):
+        add(app, _, kind)
+    return app
 
 
-@config_app.command("check")
-def check_command(file: FileOption = None, override: SetOption = None, environment: EnvironmentOption = None) -> None:
-    """Say every fault at once; exit code 2 if there is one."""
-    loaded = load_or_exit(file, override, environment)
-    for warning in loaded.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    tree = loaded.settings
-    typer.echo(f"OK: {len(tree.apis)} APIs, {len(tree.routes)} routes, environment {tree.environment}")
+def _check(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(_, "understudy config check", "understudy config check --config understudy.toml -e production")
+
+    @app.command("check", help=_("Say every fault at once; exit code 2 if there is one."), epilog=shown, cls=kind)
+    def command(
+        file: Path | None = config_option(_),
+        override: list[str] = override_option(_),
+        environment: str | None = environment_option(_),
+    ) -> None:
+        loaded = load(file, overrides=override, environment=environment)
+        if file is None and not loaded.files[0].exists():
+            complain(_("there is no {file} here: only defaults and variables apply", file=loaded.files[0].name))
+        for warning in loaded.warnings:
+            complain(_("warning: {text}", text=warning))
+        tree = loaded.settings
+        apis = _.plural("{count} API", "{count} APIs", len(tree.apis))
+        routes = _.plural("{count} route", "{count} routes", len(tree.routes))
+        Screen(_).line(f"OK: {apis}, {routes}, {tree.environment}")
 
 
-@config_app.command("explain")
-def explain_command(
-    path: Annotated[str, typer.Argument(help="Only what is at or below this, as in apis.x")] = "",
-    file: FileOption = None,
-    override: SetOption = None,
-    environment: EnvironmentOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
-) -> None:
-    """Show each effective value and where it came from."""
-    found = rows(load_or_exit(file, override, environment), path)
-    if not found:
-        typer.echo(f"no value at {printable(path)}", err=True)
-        raise typer.Exit(2)
-    if as_json:
-        typer.echo(json.dumps(found, indent=2))
-        return
-    table = Table("path", "value", "origin")
-    for row in found:
-        table.add_row(*(Text(printable(str(row[name]))) for name in ("path", "value", "origin")))
-    Console().print(table)
+def _explain(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(_, "understudy config explain apis.fixtures", "understudy config explain --json")
+
+    @app.command("explain", help=_("Show each effective value and where it came from."), epilog=shown, cls=kind)
+    def command(
+        path: str = typer.Argument("", help=_("Only what is at or below this, as in apis.x")),
+        file: Path | None = config_option(_),
+        override: list[str] = override_option(_),
+        environment: str | None = environment_option(_),
+        as_json: bool = json_option(_),
+    ) -> None:
+        found = rows(load(file, overrides=override, environment=environment), path)
+        if not found:
+            raise Stop(USAGE, _("there is no value at {path}", path=printable(path)))
+        screen = Screen(_)
+        if as_json:
+            screen.console.print(json.dumps(found, indent=2), soft_wrap=True)
+            return
+        table = screen.table(_("Key"), _("Value"), _("From"))
+        for row in found:
+            table.add_row(*(Text(printable(str(row[name]))) for name in ("path", "value", "origin")))
+        screen.console.print(table)
 
 
-@config_app.command("schema")
-def schema_command() -> None:
-    """Print the JSON Schema of the file, for editors."""
-    typer.echo(json.dumps(schema(), indent=2))
+def _schema(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(_, "understudy config schema > understudy.schema.json")
+
+    @app.command("schema", help=_("Print the JSON Schema of the file, for editors."), epilog=shown, cls=kind)
+    def command() -> None:
+        typer.echo(json.dumps(schema(), indent=2))
 
 
-@config_app.command("template")
-def template_command(env: Annotated[bool, typer.Option("--env", help="The .env file instead.")] = False) -> None:
-    """Print a commented file to begin with."""
-    typer.echo(env_template() if env else toml_template())
+def _template(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(_, "understudy config template > understudy.toml", "understudy config template --env > .env")
+
+    @app.command("template", help=_("Print a commented file to begin with."), epilog=shown, cls=kind)
+    def command(env: bool = typer.Option(False, "--env", help=_("The .env file instead."))) -> None:
+        typer.echo(env_template() if env else toml_template())

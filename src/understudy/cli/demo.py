@@ -42,12 +42,20 @@ async def _demo(screen: Screen, seconds: float, seed: int, rate: float) -> int:
         async with Understudy.build(settings, clock=clock, seed=seed) as app:
             story = Story(app, simulator, parts(_), clock)
             _introduce(screen, seconds, seed, rate)
-            telling = asyncio.ensure_future(_tell(screen, story, app, seconds))
+            # The telling ends first only when nobody can read it any more.
+            both = [
+                asyncio.ensure_future(story.play(seconds, rate)),
+                asyncio.ensure_future(_tell(screen, story, app, seconds)),
+            ]
             try:
-                await story.play(seconds, rate)
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                telling.cancel()
-                await asyncio.wait([telling])
+                for task in both:
+                    task.cancel()
+                await asyncio.wait(both)
+            for task in both:
+                if not task.cancelled():
+                    task.result()
             return _verdict(screen, story)
 
 

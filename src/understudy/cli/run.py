@@ -16,13 +16,15 @@ from rich.text import Text
 from understudy import __version__
 from understudy.app import Understudy
 from understudy.config import Loaded, load
+from understudy.config.faults import Fault, shown
+from understudy.config.loader import DEFAULT_FILE
 from understudy.config.reload import Reloader, Watcher, on_hangup
 from understudy.core.clock import SYSTEM_CLOCK
 from understudy.core.errors import ConfigError
 from understudy.export.logs import configure_logging
 from understudy.simulator import SimulatorThread
 
-from .exits import FAILED, INTERRUPTED, OK, USAGE, Stop
+from .exits import FAILED, INTERRUPTED, OK
 from .screen import Screen, complain
 from .serve import Ended, open_socket, refuse_exposure, serve
 from .simulated import load_sample, traffic
@@ -57,11 +59,18 @@ class RunOptions:
 def run_service(screen: Screen, options: RunOptions) -> int:
     """Serve until a signal ends it; the exit code."""
     with SimulatorThread(options.seed) if options.simulator else _Nothing() as simulator:
+        # A file that was there at the start must be there later: one that is gone for a moment, while an editor
+        # replaces it, would otherwise be taken for an empty configuration.
+        config = options.config or (Path(DEFAULT_FILE) if Path(DEFAULT_FILE).exists() else None)
 
         def read() -> Loaded:
             if isinstance(simulator, SimulatorThread) and options.config is None:
-                return load_sample(simulator, options.all_overrides(), options.environment)
-            return load(options.config, overrides=options.all_overrides(), environment=options.environment)
+                loaded = load_sample(simulator, options.all_overrides(), options.environment)
+            else:
+                loaded = load(config, overrides=options.all_overrides(), environment=options.environment)
+            # Built once for nothing: what cannot be built is found before anything is replaced.
+            Understudy.build(loaded.settings)
+            return loaded
 
         loaded = read()
         service = loaded.settings.service
@@ -99,20 +108,17 @@ class _Running:
             task.add_done_callback(_tell)
         on_hangup(asyncio.get_running_loop(), self._reloader)
         drain = self._reloader.current.settings.service.shutdown_timeout
-
-        def stopping() -> None:
-            for task in tasks:
-                task.cancel()
-
-        return await serve(self._app, opened, drain, ready=lambda: self._ready(opened), stopping=stopping)
+        return await serve(self._app, opened, drain, ready=lambda: self._ready(opened), background=tasks)
 
     async def _watched(self) -> None:
-        await Watcher(self._reloader.current.files, self._clock, self._reloader).run()
+        await Watcher(lambda: self._reloader.current.files, self._clock, self._reloader).run()
 
     def _take_in(self, loaded: Loaded) -> None:
         before = self._reloader.current.settings.service
+        _log_to(loaded)  # the only step that can fail comes first
         changes = self._app.reload(loaded.settings)
-        _log_to(loaded)
+        for warning in loaded.warnings:
+            _log.warning("%s", warning)
         _log.info("configuration taken in: %s", ", ".join(f"{key} {value}" for key, value in changes.items() if value))
         if loaded.settings.service != before:
             _log.warning("the address of the service changes at its next start only")
@@ -123,7 +129,13 @@ class _Running:
             _log.error("configuration refused, the old one stays: %s", fault)
 
     def _ready(self, opened: socket.socket) -> None:
-        """Say where it is, and honestly what is simulated."""
+        """Say where it is, and honestly what is simulated; a service goes on when nobody reads that."""
+        try:
+            self._introduce(opened)
+        except OSError:
+            _log.warning("standard output is closed")
+
+    def _introduce(self, opened: socket.socket) -> None:
         _ = self._screen.text
         host, port = opened.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -134,7 +146,7 @@ class _Running:
         self._screen.line(f"  {apis}, {routes}, {settings.environment}")
         if self._options.simulator:
             self._screen.line("  " + _("the APIs are simulated: servers on this machine, made-up football"), "degraded")
-        if self._options.traffic > 0:
+        if self._options.traffic > 0 and settings.routes:
             rate = self._screen.number(self._options.traffic, 1)
             self._screen.line("  " + _("with traffic of our own: {rate} calls a second", rate=rate), "degraded")
         self._screen.line("  " + _("health, metrics, JSON: {paths}", paths="/health /metrics /api/status"), "quiet")
@@ -162,7 +174,9 @@ def _log_to(loaded: Loaded) -> None:
     try:
         configure_logging(settings.log, secrets=loaded.secrets(), version=__version__, environment=settings.environment)
     except OSError as error:
-        raise Stop(USAGE, f"log.file {settings.log.file}: {error.strerror}") from None
+        path = ("log", "file")
+        reason = f"the log's file cannot be written: {(error.strerror or str(error)).lower()}"
+        raise ConfigError((Fault(path, loaded.origin(path), reason, shown(path, settings.log.file)),)) from None
 
 
 class _Nothing:

@@ -33,6 +33,14 @@ _THEME = Theme(
 )
 
 
+class _Console(Console):
+    """Rich ends the program when nobody reads its output; whether that is right, the command knows."""
+
+    def on_broken_pipe(self) -> None:
+        """The reader of standard output has gone."""
+        raise BrokenPipeError
+
+
 class Screen:
     """Standard output for results, standard error for what went wrong, in one language."""
 
@@ -40,7 +48,7 @@ class Screen:
         self, text: Texts, *, plain: bool = False, out: IO[str] | None = None, width: int | None = None
     ) -> None:
         self.text = text
-        self.console = Console(
+        self.console = _Console(
             file=out, theme=_THEME, highlight=False, markup=False, emoji=False, width=width,
             no_color=plain or None, force_terminal=False if plain else None,
         )  # fmt: skip  # one line of switches reads better than ten
@@ -90,7 +98,10 @@ class Screen:
 
 def complain(message: str) -> None:
     """One line on standard error."""
-    sys.stderr.write(f"understudy: {message}\n")
+    try:
+        sys.stderr.write(f"understudy: {safe(message, 2000)}\n")
+    except (AttributeError, OSError, ValueError):
+        pass  # it is closed: the exit code tells
 
 
 def safe(text: Any, longest: int = 200) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import logging
 import signal
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from types import FrameType
 
 import uvicorn
 
@@ -19,6 +21,7 @@ from understudy.web.asgi import Service
 from understudy.web.middleware import LOOPBACK_NAMES, is_loopback
 
 from .exits import FAILED, NO_PERMISSION, REFUSED, UNAVAILABLE, Stop
+from .protocol import BoundedProtocol
 
 _log = logging.getLogger("understudy.service")
 
@@ -61,7 +64,7 @@ def open_socket(host: str, port: int, text: Texts) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """Uvicorn with our signals: the first drains, the second ends at once."""
+    """Uvicorn with our signals: the first asks it to stop, a second not to wait."""
 
     def __init__(self, config: uvicorn.Config, clock: Clock, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -70,6 +73,8 @@ class Server(uvicorn.Server):
         self.stopping_at = clock.monotonic()
         #: The signal that ended it; 0 when none did.
         self.stopped_by = 0
+        #: Set by the second signal.
+        self.cut_short = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
@@ -78,28 +83,43 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Take SIGINT and SIGTERM while serving."""
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        """Uvicorn's own handling, which would end before the application does; ours is `signals`."""
+        yield
+
+    @contextlib.contextmanager
+    def signals(self) -> Generator[None, None, None]:
+        """Take SIGINT and SIGTERM until everything has ended."""
+        loop = asyncio.get_running_loop()
+
+        def taken(number: int, frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(self.handle_exit, number, frame)
+
+        before = {number: signal.signal(number, taken) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def handle_exit(self, sig: int, frame: object) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal came."""
         if self.should_exit:
             self.force_exit = True
-        else:
-            self.stopping_at = self._clock.monotonic()
+            self.cut_short.set()
+            return
+        self.stopping_at = self._clock.monotonic()
         self.should_exit = True
-        self.stopped_by = self.stopped_by or sig
+        self.stopped_by = sig
+        drain = self.config.timeout_graceful_shutdown
+        _log.info("%s: what runs may end within %s s; a second signal cuts it off", signal.Signals(sig).name, drain)
 
 
 def configured(service: Service, drain: float) -> uvicorn.Config:
     """Uvicorn's settings for our service; logging is ours."""
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     return uvicorn.Config(
         service,
+        http=BoundedProtocol,
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -109,7 +129,6 @@ def configured(service: Service, drain: float) -> uvicorn.Config:
         ws="none",
         timeout_keep_alive=30,
         timeout_graceful_shutdown=max(1, round(drain)),
-        h11_max_incomplete_event_size=64 * 1024,
     )
 
 
@@ -127,19 +146,40 @@ async def serve(
     drain: float,
     *,
     ready: Callable[[], None],
-    stopping: Callable[[], None] = lambda: None,
+    background: Sequence[asyncio.Task[None]] = (),
 ) -> Ended:
     """Serve `app` until a signal.
 
-    The first signal stops new connections, lets what runs finish for at most `drain` seconds, then
-    ends the application; a second one ends everything at once. `stopping` is called in between.
+    The first signal stops new connections and asks `background` to end, lets what runs finish for at most
+    `drain` seconds in all, then ends the application; a second one ends everything at once.
     """
     host = opened.getsockname()[0]
     server = Server(configured(Service(app, hosts={*LOOPBACK_NAMES, host}), drain), app.clock, ready)
-    await server.serve(sockets=[opened])
-    stopping()
-    if not server.started:
-        raise Stop(FAILED, "the HTTP server did not start; the log says why")
-    left = drain - (app.clock.monotonic() - server.stopping_at)
-    await app.stop(0.0 if server.force_exit else max(0.0, left))
+    with server.signals():
+        await server.serve(sockets=[opened])
+        if not server.started:
+            raise Stop(FAILED, "the HTTP server did not start; the log says why")
+        ending = asyncio.ensure_future(_end(app, background, server.stopping_at + drain))
+        cut = asyncio.ensure_future(server.cut_short.wait())
+        await asyncio.wait([ending, cut], return_when=asyncio.FIRST_COMPLETED)
+        cut.cancel()
+        if not ending.done():
+            ending.cancel()
+            await asyncio.wait([ending])
+            await _end(app, background, app.clock.monotonic())
+        elif not ending.cancelled():
+            ending.result()  # raises what went wrong
     return Ended(server.stopped_by, server.force_exit)
+
+
+async def _end(app: Understudy, background: Sequence[asyncio.Task[None]], until: float) -> None:
+    """End the background work, then the application; both have until then for what they are in the middle of."""
+    for task in background:
+        task.cancel()
+    if background:
+        _, late = await asyncio.wait(background, timeout=max(0.0, until - app.clock.monotonic()))
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+    await app.stop(max(0.0, until - app.clock.monotonic()))

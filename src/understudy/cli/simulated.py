@@ -23,7 +23,10 @@ def load_sample(simulator: Simulator | SimulatorThread, overrides: list[str], en
 
 
 async def traffic(app: Understudy, clock: Clock, rate: float) -> None:
-    """Call the routes in turn, `rate` times a second, until cancelled; what fails is in the statistics."""
+    """Call the routes in turn, `rate` times a second, until cancelled; what fails is in the statistics.
+
+    Calls that run then may end in their own time; a second cancelling cuts them off.
+    """
     running: set[asyncio.Task[None]] = set()
     routes = [name for name in PATHS if name in app.fallback.roster.routes] or list(app.fallback.roster.routes)
     started = clock.monotonic()
@@ -34,8 +37,12 @@ async def traffic(app: Understudy, clock: Clock, rate: float) -> None:
             running.add(task)
             task.add_done_callback(running.discard)
     finally:
-        for task in tuple(running):
-            task.cancel()
+        try:
+            if running:
+                await asyncio.wait(running)
+        finally:
+            for task in tuple(running):
+                task.cancel()
 
 
 async def _call(app: Understudy, route: str) -> None:

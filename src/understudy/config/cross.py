@@ -65,8 +65,6 @@ class CrossCheck:
 
     def _api(self, at: Path, api: ApiOptions) -> None:
         self._address((*at, "base_url"), api.base_url)
-        if api.base_url.rstrip("/") != api.base_url.split("?")[0].split("#")[0].rstrip("/"):
-            self._add((*at, "base_url"), "must end with its path: a query or a fragment cannot stand before paths")
         path = api.health_check.path
         if path and (not path.startswith("/") or _BREAKS.search(path)):
             self._add((*at, "health_check", "path"), "expected a path that begins with /", shown((), path))

@@ -40,7 +40,7 @@ class Loaded:
     settings: Settings
     origins: dict[Path, Origin]
     warnings: tuple[str, ...]
-    #: The files that were looked at, there or not: what a `Watcher` watches.
+    #: The files and the folder that were looked at, there or not: what a `Watcher` watches.
     files: tuple[FilePath, ...]
 
     def origin(self, path: Path) -> Origin:
@@ -127,7 +127,7 @@ class _Loading:
             if api.auth.keys and api.auth.kind == "none"
         ]
         settings = dataclasses.replace(settings, channels=channels)
-        files = (self._file, self._folder, self._dotenv, *self._files())
+        files = (self._file, self._folder, self._dotenv, *self._variables.read)
         return Loaded(settings, merged.origins, (*self.warnings, *reader.warnings), tuple(dict.fromkeys(files)))
 
     def _name(self, file: FilePath) -> str:

@@ -145,6 +145,8 @@ class Variables:
     ) -> None:
         self._plain = {**dotenv, **{name: (value, Origin("env", name)) for name, value in env.items()}}
         self._cwd, self._faults = cwd, faults
+        #: The files of secrets that were asked for.
+        self.read: list[FilePath] = []
         self._files: dict[str, FilePath] = {}
         dirs = secret_dirs + ((FilePath(env["CREDENTIALS_DIRECTORY"]),) if env.get("CREDENTIALS_DIRECTORY") else ())
         for folder in dirs:
@@ -176,6 +178,7 @@ class Variables:
 
     def _read(self, file: FilePath, shown: str, pointer: Origin | None, path: Path = ()) -> tuple[str, Origin] | None:
         faults: list[Fault] = []
+        self.read.append(file)
         text = read_text(file, shown, faults)
         if text is None:
             self._faults.extend(

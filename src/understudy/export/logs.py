@@ -6,8 +6,10 @@ lengths are capped, and known secrets and what looks like one are masked.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -123,6 +125,75 @@ class JsonFormatter(_Formatter):
         return _capped(self._redactor.redact(str(value)), MAX_MESSAGE)
 
 
+class Losses:
+    """Events that could not be written, since start: a full disk must be seen, and must not stop anything."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._telling = True
+
+    def lost(self, where: str) -> None:
+        """One event is lost; the first of a spell is told on standard error, in one line."""
+        self.count += 1
+        if not self._telling:
+            return
+        self._telling = False
+        error = sys.exc_info()[1]
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        try:
+            sys.stderr.write(f"understudy: the log {where} cannot be written: {reason}; events are lost until it can\n")
+        except (AttributeError, OSError, ValueError):
+            pass  # standard error is closed too: the count is all that is left
+
+    def written(self) -> None:
+        """An event was written: the spell, if there was one, is over."""
+        self._telling = True
+
+
+LOSSES = Losses()
+
+
+class _StreamHandler(logging.StreamHandler[Any]):
+    def emit(self, record: logging.LogRecord) -> None:
+        before = LOSSES.count
+        super().emit(record)
+        if LOSSES.count == before:
+            LOSSES.written()
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
+        LOSSES.lost("on standard error")
+
+
+class _FileHandler(logging.FileHandler):
+    """Appends to a file, and goes on with a new one when a rotation has taken the old away."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        before = LOSSES.count
+        try:
+            self._follow()
+        except OSError:
+            self.handleError(record)
+            return
+        super().emit(record)
+        if LOSSES.count == before:
+            LOSSES.written()
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
+        LOSSES.lost(self.baseFilename)
+
+    def _follow(self) -> None:
+        if self.stream is None:
+            self.stream = self._open()
+        mine = os.fstat(self.stream.fileno())
+        try:
+            there = Path(self.baseFilename).stat()
+        except FileNotFoundError:
+            there = None
+        if there is None or (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino):
+            old, self.stream = self.stream, self._open()
+            old.close()
+
+
 def configure_logging(
     settings: LogSettings, *, secrets: tuple[Secret, ...] = (), version: str = "", environment: str = "development"
 ) -> logging.Handler:
@@ -135,9 +206,9 @@ def configure_logging(
     handler: logging.Handler
     if settings.file:
         Path(settings.file).parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(settings.file, encoding="utf-8", errors="backslashreplace")
+        handler = _FileHandler(settings.file, encoding="utf-8", errors="backslashreplace")
     else:
-        handler = logging.StreamHandler(sys.stderr)
+        handler = _StreamHandler(sys.stderr)
     handler.setFormatter(
         JsonFormatter(REDACTOR, version=version, environment=environment)
         if settings.format == "json"
@@ -147,7 +218,8 @@ def configure_logging(
     root = logging.getLogger()
     for old in [handler for handler in root.handlers if handler.get_name() == "understudy"]:
         root.removeHandler(old)
-        old.close()
+        with contextlib.suppress(OSError):  # what a full disk kept back is lost, and was counted
+            old.close()
     root.addHandler(handler)
     root.setLevel(settings.level)
     return handler

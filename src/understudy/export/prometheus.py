@@ -60,6 +60,9 @@ RELOAD_OK = Family(_P + "config_last_reload_successful", "gauge", "1 when the la
 RELOAD_AT = Family(
     _P + "config_last_reload_timestamp_seconds", "gauge", "When a configuration was last taken in, epoch seconds."
 )
+DROPPED = Family(
+    _P + "dropped_records", "counter", "Records that could not be kept, by their kind: `log` for lines of the log."
+)
 LISTENER_ERRORS = Family(_P + "event_listener_errors", "counter", "Event listeners that raised.")
 OVERFLOWED = Family(_P + "overflowed_names", "counter", "Events counted under `other`: too many API names.")
 SELF_FAILURES = Family(_P + "self_failures", "counter", "Calls that went through although our own code failed.")

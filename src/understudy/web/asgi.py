@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Collection
 from typing import TYPE_CHECKING
 
 from understudy.export.kept import kept_numbers
-from understudy.export.prometheus import LAG, RELOAD_AT, RELOAD_OK, Exposition, Turn
+from understudy.export.logs import LOSSES
+from understudy.export.prometheus import DROPPED, LAG, RELOAD_AT, RELOAD_OK, Exposition, Turn
 from understudy.export.prometheus_text import CONTENT_TYPES, Family, Labels, accepted
 
 from .api import ROUTES
@@ -77,6 +78,7 @@ class Service:
         numbers: list[tuple[Family, list[tuple[Labels, float]]]] = [
             (RELOAD_OK, [((), int(app.last_reload_ok))]),
             (RELOAD_AT, [((), app.last_reload_at)]),
+            (DROPPED, [((("kind", "log"),), LOSSES.count)]),
         ]
         if app.keeping is not None:
             numbers += kept_numbers(app.keeping.as_dict(), app.keeping.roles.wanted)

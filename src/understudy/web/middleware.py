@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import Collection, MutableMapping
 from math import ceil
 from typing import Any
-from urllib.parse import urlsplit
 
 from understudy.core.clock import Clock
 
@@ -105,8 +104,8 @@ class Guard:
         origin = header(scope, b"origin")
         if origin is not None:
             host = (header(scope, b"host") or "").lower()
-            parts = urlsplit(origin.lower()) if len(origin) < 300 else urlsplit("")
-            if parts.netloc != host or parts.scheme not in ("http", "https"):
+            scheme, slashes, name = origin.lower().partition("://")
+            if not slashes or name != host or scheme not in ("http", "https"):
                 raise Problem(403, "requests from other origins are refused")
 
 

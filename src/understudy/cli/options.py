@@ -1,0 +1,48 @@
+"""What several commands have in common: their options, and how examples stand under their help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from understudy.core.text import Texts
+
+#: Both spellings of the question for help, for every command.
+HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+
+
+def examples(_: Texts, *lines: str) -> str:
+    """The examples under a command's help, one a line."""
+    return "\n\n".join([f"[bold]{_('Examples')}[/bold]", *(f"  {line}" for line in lines)])
+
+
+def config_option(_: Texts) -> Path | None:
+    """`--config`."""
+    option: Path | None = typer.Option(None, "--config", "-c", help=_("The configuration file."))
+    return option
+
+
+def override_option(_: Texts) -> list[str]:
+    """`--set`, as often as wanted."""
+    option: list[str] = typer.Option([], "--set", help=_("Override one value: apis.x.timeout=3"))
+    return option
+
+
+def environment_option(_: Texts) -> str | None:
+    """`--environment`."""
+    option: str | None = typer.Option(None, "--environment", "-e", help="development, staging, production")
+    return option
+
+
+def json_option(_: Texts) -> bool:
+    """`--json`."""
+    option: bool = typer.Option(False, "--json", help=_("JSON instead of a table."))
+    return option
+
+
+def url_option(_: Texts) -> str:
+    """`--url`."""
+    option: str = typer.Option("", "--url", "-u", help=_("The running service; by default as configured."))
+    return option
