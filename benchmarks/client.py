@@ -184,9 +184,9 @@ def timings_on(
 
     clients = loop.run_until_complete(opened())
     operations: dict[str, Any] = {label: shared(loop, once) for label, once in clients.operations().items()}
-    slower = {HTTPX: 5, HTTPX_STOCK: 5, HTTPX_USUAL: 5, HTTPX_OURS: 2}
+    share = {HTTPX: 0.2, HTTPX_STOCK: 0.2, HTTPX_USUAL: 0.2, HTTPX_OURS: 0.5}
     candidates = {label: operations[label] for label in wanted}
-    timings = measure(candidates, REQUESTS, rounds, cpu=True, warm=2 * CALLERS, slower=slower)
+    timings = measure(candidates, REQUESTS, rounds, cpu=True, warm=2 * CALLERS, share=share)
     clients.check()
     loop.run_until_complete(clients.close())
     loop.close()

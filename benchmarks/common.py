@@ -63,13 +63,13 @@ def measure(
     *,
     cpu: bool = False,
     warm: int = 0,
-    slower: Mapping[str, int] | None = None,
+    share: Mapping[str, float] | None = None,
 ) -> dict[str, Timing]:
     """Run every candidate `n` times in each of `rounds` interleaved rounds.
 
     `cpu=True` counts the processor time of this process (all threads) in place of elapsed time. `warm`
-    operations run before each timed stretch. `slower` names candidates that do only one `n`-th of that
-    number, because they take that much longer.
+    operations run before each timed stretch. `share` names candidates that do more or fewer than `n`, as
+    a multiple of it, so that all stretches take about as long: what disturbs a short one hits it harder.
 
     What exists after the warm-up is frozen for the garbage collector. It works during the stretches, as
     it does in programs: who leaves garbage behind pays for it, and nobody pays for that of another.
@@ -77,7 +77,7 @@ def measure(
     clock = time.process_time if cpu else time.perf_counter
     if QUICK:
         n, rounds = max(1, n // 10), min(rounds, 3)
-    times = {label: max(1, n // (slower or {}).get(label, 1)) for label in candidates}
+    times = {label: max(1, round(n * (share or {}).get(label, 1.0))) for label in candidates}
     seconds: dict[str, list[float]] = {label: [] for label in candidates}
     for label, candidate in candidates.items():
         candidate(max(1, times[label] // 20))
@@ -99,15 +99,19 @@ def measure(
     return {label: Timing(label, times[label], tuple(values)) for label, values in seconds.items()}
 
 
-def ratios(timings: Mapping[str, Timing], label: str, baseline: str) -> list[float]:
-    """`label`'s time divided by `baseline`'s time in the same round, for each round, sorted."""
-    pairs = zip(timings[label].seconds, timings[baseline].seconds, strict=True)
-    return sorted(ours / theirs for ours, theirs in pairs)
+def ratios(timings: Mapping[str, Timing], label: str, baseline: str, less: str = "") -> list[float]:
+    """`label`'s time divided by `baseline`'s time in the same round, for each round, sorted.
+
+    `less` names a candidate whose time is taken off both: the loop around them.
+    """
+    off = timings[less].seconds if less else (0.0,) * len(timings[label].seconds)
+    rounds = zip(timings[label].seconds, timings[baseline].seconds, off, strict=True)
+    return sorted((ours - loop) / (theirs - loop) for ours, theirs, loop in rounds)
 
 
-def ratio(timings: Mapping[str, Timing], label: str, baseline: str) -> float:
-    """Median over the rounds of `label`'s time divided by `baseline`'s time in the same round."""
-    return median(ratios(timings, label, baseline))
+def ratio(timings: Mapping[str, Timing], label: str, baseline: str, less: str = "") -> float:
+    """Median over the rounds of `label`'s time divided by `baseline`'s time in the same round; see `ratios`."""
+    return median(ratios(timings, label, baseline, less))
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def change(app: Understudy, count: int) -> None:
 
 
 async def scrape(page: Exposition) -> tuple[float, float]:
-    """Seconds that one scrape takes, and the longest that anything else had to wait for its turn."""
+    """Processor time of one scrape, and the longest that anything else had to wait for its turn, s."""
     longest = 0.0
     ended = False
 
@@ -71,10 +71,10 @@ async def scrape(page: Exposition) -> tuple[float, float]:
             longest, before = max(longest, now - before), now
 
     gc.collect()
-    began = time.perf_counter()
+    began = time.process_time()
     async for _ in page.page():
         pass
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     watching = asyncio.ensure_future(watch())
     await asyncio.sleep(0)
     async for _ in page.page():
@@ -98,16 +98,16 @@ async def main() -> bool:
             taken, waited = await scrape(page)
             seconds[label].append(taken)
             longest.append(waited)
-        began = time.perf_counter()
+        began = time.process_time()
         prometheus_client.generate_latest(registry)
-        seconds["prometheus_client"].append(time.perf_counter() - began)
+        seconds["prometheus_client"].append(time.process_time() - began)
     timings = {label: Timing(label, 1, tuple(values)) for label, values in seconds.items()}
     table = Table("metrics", "One scrape of 1,000 APIs", libraries=("prometheus_client",), unit="ms")
     table.add(timings, baseline="prometheus_client")
     table.figure("some_ms", timings["5 % changed"].median * 1000)
     table.figure("some", ratio(timings, "5 % changed", "prometheus_client"))
-    table.goal("5 % changed, ms", timings["5 % changed"].median * 1000, 15)
-    table.goal("all changed, ms", timings["all changed"].median * 1000, 80)
+    table.goal("5 % changed, ms of processor time", timings["5 % changed"].median * 1000, 15)
+    table.goal("all changed, ms of processor time", timings["all changed"].median * 1000, 80)
     table.goal("longest slice of the event loop (median of scrapes), ms", sorted(longest)[len(longest) // 2] * 1000, 5)
     table.note(
         f"Our page also holds states, breakers, budgets and attempts of each API, which the other lacks. "
