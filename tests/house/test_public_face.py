@@ -20,13 +20,15 @@ from house import PACKAGE, ROOT, dotted, name_of, python_files, report, tree
 
 REQUIRED = {"aiohttp", "annotated_types", "jmespath", "pydantic"}
 #: What each extra brings, by the name it is imported under.
-OPTIONAL = {"alembic", "httpx", "httpx2", "psutil", "psycopg", "requests", "rich", "sqlalchemy", "typer", "uvicorn"}
-#: Arrives with another declared package and is part of its promise (uvicorn[standard], aiohttp, typer, pydantic).
-CARRIED = {"click", "pydantic_core", "urllib3", "uvloop", "yarl", "multidict"}
+OPTIONAL = {
+    "alembic", "httpx", "httpx2", "jinja2", "psutil", "psycopg", "requests", "rich", "sqlalchemy", "typer", "uvicorn",
+}  # fmt: skip
+#: Arrives with another declared package and is part of its promise (uvicorn[standard], aiohttp, typer, pydantic, jinja2).
+CARRIED = {"click", "markupsafe", "pydantic_core", "urllib3", "uvloop", "yarl", "multidict"}
 #: Packages whose names users may import.
 HOUSES = (understudy, understudy.testing)
 HEAVY = {
-    "aiohttp", "alembic", "httpx", "psycopg", "pydantic", "requests", "rich", "sqlalchemy", "sqlite3", "starlette",
+    "aiohttp", "alembic", "httpx", "jinja2", "psycopg", "pydantic", "requests", "rich", "sqlalchemy", "sqlite3", "starlette",
     "typer", "uvicorn", "yarl",
 }  # fmt: skip
 
