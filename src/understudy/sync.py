@@ -64,7 +64,8 @@ class Response:
             while (chunk := self._portal.call(next_piece, iterator)) is not None:
                 yield chunk
         finally:
-            self.close()
+            # Not waited for: an iterator that is collected may be so on the loop's own thread.
+            self._portal.send(self._response.close)
 
     def close(self) -> None:
         """Give the connection of a stream back."""

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from understudy import Understudy
-from understudy.core.errors import BadResponse, CallError, InvalidRequest
+from understudy.clients.aiohttp import AiohttpClient
+from understudy.core.errors import BadResponse, CallError, InvalidRequest, TransportError, TruncatedResponse
+from understudy.core.http import HttpRequest
 from understudy.core.portal import Portal
 from understudy.core.secrets import Secret
 from understudy.resilience.keys import AuthOptions, KeyOptions
@@ -259,3 +261,37 @@ async def test_a_call_whose_loop_ends_under_it_says_so_and_the_next_one_is_serve
     task = asyncio.current_task()
     assert task is not None
     assert not task.cancelling()
+
+
+async def test_a_stream_is_read_once() -> None:
+    async with RawServer(ok(b"abc")) as server, route_to(server) as app:
+        response = await app.route("r").get("/", stream=True)
+        assert [piece async for piece in response.chunks()] == [b"abc"]
+        with pytest.raises(RuntimeError, match="once only"):
+            await anext(response.chunks())
+
+
+@pytest.mark.parametrize("reply", [Reply(CHUNKED + b"3\r\nabc\r\n", "stall"), STALL], ids=["body", "head"])
+async def test_a_client_that_is_closed_under_a_request_ends_it(reply: Reply) -> None:
+    async with RawServer(reply) as server:
+        client = AiohttpClient()
+        asking = asyncio.create_task(client.send(HttpRequest("GET", server.url, {})))
+        while not server.requests or (reply is not STALL and not server.sent):
+            await asyncio.sleep(0.01)
+        await client.close()
+        async with asyncio.timeout(1):
+            with pytest.raises(TransportError, match="closed"):
+                await asking
+
+
+async def test_an_application_that_stops_under_a_stream_ends_it() -> None:
+    async with RawServer(Reply(CHUNKED + b"3\r\nabc\r\n", "stall")) as server, route_to(server) as app:
+        response = await app.route("r").get("/", stream=True)
+        pieces = response.chunks()
+        assert await anext(pieces) == b"abc"
+        waiting = asyncio.ensure_future(anext(pieces))
+        await asyncio.sleep(0)
+        await app.stop()
+        async with asyncio.timeout(1):
+            with pytest.raises(TruncatedResponse):
+                await waiting

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import subprocess
 import sys
 import textwrap
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -22,6 +24,7 @@ from understudy.core.errors import (
     TransportError,
 )
 from understudy.core.http import HttpRequest
+from understudy.simulator.certificates import CA_FILE, server_context
 from understudy.testing.raw_server import CLOSE, RESET, STALL, RawServer, Reply, ok
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -435,3 +438,63 @@ def test_a_program_that_ends_its_loops_and_not_the_application_hears_nothing_of_
     command = [sys.executable, "-W", "always", "-c", textwrap.dedent(WITHOUT_AN_END)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert (done.stdout, done.stderr) == ("here here\n", "")
+
+
+# -- the way there ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("certificate", ["expired", "self_signed", "wrong_host"])
+async def test_a_certificate_that_is_not_to_be_trusted_gets_no_request(certificate: str) -> None:
+    seen: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.read(1))
+
+    def on_fault(_: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        assert isinstance(context.get("exception"), OSError), "the server's side of the handshake that broke off"
+
+    asyncio.get_running_loop().set_exception_handler(on_fault)
+    client = AiohttpClient(ssl=ssl.create_default_context(cafile=CA_FILE))
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server_context(certificate)) as listener:
+        url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}/?key=hidden"
+        fault = await fault_of(client, HttpRequest("GET", url, {"X-Key": "hidden"}))
+    await client.close()
+    assert isinstance(fault, ConnectFailed)
+    assert (fault.stage, fault.sent, seen) == ("tls", False, [])
+    assert "hidden" not in str(fault)
+
+
+async def test_of_several_addresses_one_that_answers_nothing_costs_a_moment_only(
+    client: AiohttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with RawServer() as server:
+        with socket.socket() as deaf, socket.socket() as first, socket.socket() as second:
+            deaf.bind(("127.0.0.2", server.port))
+            deaf.listen(0)
+            for filler in (first, second):
+                filler.setblocking(False)
+                filler.connect_ex(("127.0.0.2", server.port))
+            found = [
+                (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, server.port))
+                for address in ("127.0.0.2", "127.0.0.1")
+            ]
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+            began = asyncio.get_running_loop().time()
+            response = await client.send(HttpRequest("GET", f"http://two.test:{server.port}/", {}))
+            assert (response.body, server.requests) == (b"ok", 1)
+            assert asyncio.get_running_loop().time() - began < 1.0
+
+
+async def test_the_environment_names_no_proxy_and_no_password(
+    client: AiohttpClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    passwords = tmp_path / "netrc"
+    passwords.write_text("machine 127.0.0.1 login me password hidden\n")
+    passwords.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(passwords))
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    async with RawServer() as server:
+        await client.send(request(server))
+        assert server.seen[0].line == "GET /x HTTP/1.1"
+        assert server.seen[0].header("authorization") == ""

@@ -11,7 +11,7 @@ import aiohttp
 from aiohttp import hdrs
 from multidict import CIMultiDict
 
-from understudy.core.errors import AttemptTimeout, BodyBroken, TransportError
+from understudy.core.errors import AttemptTimeout, BodyBroken, ConnectionLost, TransportError
 from understudy.core.http import BodyFactory, Headers, HttpRequest
 
 from .aiohttp_faults import body_fault
@@ -101,6 +101,16 @@ class Flight:
         elif self.task is not None:
             self.fired = True
             self.task.cancel()
+
+    def abandoned(self) -> None:
+        """The client is closed under it; closing a connection wakes no reader of its body."""
+        if self._content is not None:
+            received = self._content.total_bytes
+            self._content.set_exception(BodyBroken("the client was closed while the body came", received=received))
+        elif self._protocol is not None:
+            self._protocol.set_exception(ConnectionLost("the client was closed before the response", sent=True))
+        elif self.task is not None:
+            self.expired()
 
     def look(self) -> None:
         """A bad chunk size in a later segment ends the connection, but aiohttp wakes no reader of the body."""

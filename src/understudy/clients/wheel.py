@@ -30,6 +30,9 @@ class Watched(Protocol):
     def look(self) -> None:
         """Called at every look before that, to notice what the transport does not report."""
 
+    def abandoned(self) -> None:
+        """The wheel stops, as its connections are about to be closed; the watch is over."""
+
 
 class Wheel:
     """Calls `expired` on what is overdue; its timer runs only while something is watched."""
@@ -64,8 +67,10 @@ class Wheel:
         return self._timer is not None
 
     def stop(self) -> None:
-        """Forget everything watched and call the timer off."""
-        self._watched.clear()
+        """Tell everything watched that nothing will come any more, and call the timer off."""
+        watched, self._watched = list(self._watched.values()), {}
+        for item in watched:
+            item.abandoned()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

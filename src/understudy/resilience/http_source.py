@@ -241,6 +241,7 @@ class HeldStream:
         self._held = held
         self._rest = rest
         self._loop = asyncio.get_running_loop()
+        self._read = False
         self.status = response.status
         self.headers = response.headers
         self.received = 0
@@ -282,6 +283,9 @@ class HeldStream:
 
     async def chunks(self) -> Any:
         """The body as it comes; breaks after this point reach the caller as `TruncatedResponse`."""
+        if self._read:
+            raise RuntimeError("the body of a stream can be read once only")
+        self._read = True
         whole = False
         try:
             for chunk in self._held:
