@@ -23,13 +23,13 @@ REQUIRED = {"aiohttp", "annotated_types", "jmespath", "pydantic"}
 OPTIONAL = {
     "alembic", "httpx", "httpx2", "jinja2", "psutil", "psycopg", "requests", "rich", "sqlalchemy", "typer", "uvicorn",
 }  # fmt: skip
-#: Arrives with another declared package and is part of its promise (uvicorn[standard], aiohttp, typer, pydantic, jinja2).
+#: Arrives with another declared package, of whose promise it is a part.
 CARRIED = {"click", "markupsafe", "pydantic_core", "urllib3", "uvloop", "yarl", "multidict"}
 #: Packages whose names users may import.
 HOUSES = (understudy, understudy.testing)
 HEAVY = {
-    "aiohttp", "alembic", "httpx", "jinja2", "psycopg", "pydantic", "requests", "rich", "sqlalchemy", "sqlite3", "starlette",
-    "typer", "uvicorn", "yarl",
+    "aiohttp", "alembic", "httpx", "jinja2", "psycopg", "pydantic", "requests", "rich", "sqlalchemy", "sqlite3",
+    "starlette", "typer", "uvicorn", "yarl",
 }  # fmt: skip
 
 
