@@ -177,3 +177,18 @@ async def test_fifty_callers_at_an_http_api_on_trial_send_exactly_one():
         await clock.advance(3.0)
         await asyncio.gather(*callers, return_exceptions=True)
         assert app.fallback.roster.api("a").bulkhead.active == 0
+
+
+@pytest.mark.parametrize("whose", ["api", "hub"])
+async def test_a_forced_breaker_says_who_forced_it_and_why(whose):
+    async with served({"a": 200}, {"a": {}}) as (app, _, clock):
+        await app.route("r").get("/")
+        forced = breaker(app, "a") if whose == "api" else app.fallback.roster.api("a").hub.breaker
+        forced.force(BreakerState.FORCED_OPEN, reason="maintenance", actor="ana", expires_in=60.0)
+        with pytest.raises(BreakerOpen, match=r"forced open: maintenance \(ana\)") as caught:
+            await app.route("r").get("/")
+        assert caught.value.state == "forced_open"
+        assert caught.value.retry_after == pytest.approx(60.0)
+        assert gates(app.fallback.decisions(1)[0]) == {"a": "forced_open"}
+        await clock.advance(61)
+        assert (await app.route("r").get("/")).status == 200

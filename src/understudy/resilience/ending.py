@@ -50,12 +50,15 @@ def _nothing_eligible(call: Call, gates: Gatekeeper) -> BaseException:
     for candidate in call.candidates:
         if candidate.gate in ("breaker_open", "hub_open", "forced_open"):
             binding = gates.among(call, candidate.api)
-            view = (binding.api.hub.breaker if candidate.gate == "hub_open" else binding.breaker).view()
+            breaker = binding.breaker if binding.breaker.blocked() else binding.api.hub.breaker
+            view = breaker.view()
+            whose = "circuit breaker" if breaker is binding.breaker else f"circuit breaker of {binding.api.hub.name}"
+            why = f"{view.reason} ({view.actor})" if view.reason else view.last_cause
             call.causes[candidate.api] = BreakerOpen(
-                f"{candidate.api}: the circuit breaker is {view.state.value}: {view.last_cause or view.reason}",
+                f"{candidate.api}: the {whose} is {view.state.value.replace('_', ' ')}: {why}",
                 view.retry_after,
                 view.state.value,
-                view.last_cause,
+                why,
             )
     if len(call.apis) == 1 and len(call.causes) == 1:
         return next(iter(call.causes.values()))
