@@ -14,7 +14,6 @@ WRITABLE = Family(_P + "db_writable", "gauge", "1 while what is recorded reaches
 STATISTICS = Family(_P + "db_statistics_written", "gauge", "1 while history is written; 0 when the disk is full.")
 WAITING = Family(_P + "db_waiting_rows", "gauge", "Rows of history that wait in memory for the store.")
 COMMITTED = Family(_P + "db_last_commit_timestamp_seconds", "gauge", "When the store last committed, epoch seconds.")
-DROPPED = Family(_P + "dropped_records", "counter", "Records given up, by kind, to keep memory bounded.")
 LEADER = Family(_P + "leader", "gauge", "1 while this instance holds the role.")
 REPORTING = Family(_P + "reporting_instances", "gauge", "Processes that report their numbers here and are not away.")
 
@@ -26,22 +25,28 @@ def kept_numbers(
     store, held, instances = state["store"], state["roles"], state["instances"]
     if not isinstance(store, Mapping) or not isinstance(held, Mapping) or not isinstance(instances, list):
         return []
-    dropped: list[tuple[Labels, float]] = [
-        ((("kind", "history"),), float(store["dropped"])),
-        ((("kind", "request"),), _number(state["requests_dropped"])),
-    ]
     numbers: list[Numbers] = [
         (BYTES, [((), float(store["bytes"]))]),
         (WRITABLE, [((), float(store["writable"]))]),
         (STATISTICS, [((), float(store["statistics"]))]),
         (WAITING, [((), float(store["waiting"]))]),
-        (DROPPED, dropped),
         (LEADER, [((("role", role),), float(role in held)) for role in roles]),
         (REPORTING, [((), float(sum(not each["away"] for each in instances)))]),
     ]
     if store["last_commit_at"] is not None:
         numbers.append((COMMITTED, [((), float(store["last_commit_at"]))]))
     return numbers
+
+
+def kept_dropped(state: Mapping[str, object]) -> list[tuple[Labels, float]]:
+    """What the store gave up to keep memory bounded: rows of `understudy_dropped_records_total`."""
+    store = state["store"]
+    if not isinstance(store, Mapping):
+        return []
+    return [
+        ((("kind", "history"),), float(store["dropped"])),
+        ((("kind", "request"),), _number(state["requests_dropped"])),
+    ]
 
 
 def _number(value: object) -> float:

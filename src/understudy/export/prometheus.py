@@ -61,7 +61,7 @@ RELOAD_AT = Family(
     _P + "config_last_reload_timestamp_seconds", "gauge", "When a configuration was last taken in, epoch seconds."
 )
 DROPPED = Family(
-    _P + "dropped_records", "counter", "Records that could not be kept, by their kind: `log` for lines of the log."
+    _P + "dropped_records", "counter", "Records that could not be kept, by kind: lines of the log, rows of the store."
 )
 LISTENER_ERRORS = Family(_P + "event_listener_errors", "counter", "Event listeners that raised.")
 OVERFLOWED = Family(_P + "overflowed_names", "counter", "Events counted under `other`: too many API names.")

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import AsyncIterator, Collection
 from typing import TYPE_CHECKING
 
-from understudy.export.kept import kept_numbers
+from understudy.export.kept import kept_dropped, kept_numbers
 from understudy.export.logs import LOSSES
 from understudy.export.prometheus import DROPPED, LAG, RELOAD_AT, RELOAD_OK, Exposition, Turn
 from understudy.export.prometheus_text import CONTENT_TYPES, Family, Labels, accepted
@@ -78,10 +78,13 @@ class Service:
         numbers: list[tuple[Family, list[tuple[Labels, float]]]] = [
             (RELOAD_OK, [((), int(app.last_reload_ok))]),
             (RELOAD_AT, [((), app.last_reload_at)]),
-            (DROPPED, [((("kind", "log"),), LOSSES.count)]),
         ]
+        dropped: list[tuple[Labels, float]] = [((("kind", "log"),), LOSSES.count)]
         if app.keeping is not None:
-            numbers += kept_numbers(app.keeping.as_dict(), app.keeping.roles.wanted)
+            kept = app.keeping.as_dict()
+            numbers += kept_numbers(kept, app.keeping.roles.wanted)
+            dropped += kept_dropped(kept)
+        numbers.append((DROPPED, dropped))
         lag = app.system.read().loop_lag_p99
         return numbers if lag is None else [(LAG, [((), lag)]), *numbers]
 
