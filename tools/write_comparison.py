@@ -124,7 +124,7 @@ LINES: Final = (
             "after {ours} ms; {stamina} ms with stamina, {purgatory} ms with purgatory, each then the standby by hand",
         ),
         (
-            "A líder trava, uma tentativa pode levar {limit} ms: a primeira resposta",
+            "A titular trava, uma tentativa pode levar {limit} ms: a primeira resposta",
             "em {ours} ms; {stamina} ms com stamina, {purgatory} ms com purgatory, ambos com a reserva chamada à mão",
         ),
     ),
