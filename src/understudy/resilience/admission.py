@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from understudy.core.clock import Clock
+from understudy.core.errors import RateLimited
 from understudy.core.types import Attribution, Verdict
 
 from .breaker import Breaker, Permit
@@ -42,6 +43,8 @@ class Admission:
             bulkhead = api.bulkhead
             if bulkhead is not None and not bulkhead.try_acquire():
                 await self._queue(call)
+                self._held = True
+                self._look_again(call)
             self._held = bulkhead is not None
             self._hub_permit = _permit(api.hub.breaker, panic=panic)
             self._permit = _permit(self._binding.breaker, panic=panic)
@@ -56,6 +59,17 @@ class Admission:
         remaining = call.deadline_at - self._clock.monotonic()
         longest = bulkhead.options.max_wait
         await bulkhead.acquire(remaining if longest is None else min(longest, remaining))
+
+    def _look_again(self, call: Call) -> None:
+        """What may have changed while the call stood in the line: a hold of the API, or of the key it was given."""
+        api = self._binding.api
+        left = api.hold_until - self._clock.monotonic()
+        if left > 0:
+            raise RateLimited(f"{api.name}: asked to be left alone for {left:.1f} s: {api.hold_reason}", left)
+        if self.key is not None:
+            key, self.key = self.key, None
+            api.keys.give_back(key)
+            self.key = api.keys.pick(call.critical)
 
     def hand_over(self) -> Callable[[], None] | None:
         """Mark the attempt as sent; for a wrapped operation, pass its place to whoever learns of its return.

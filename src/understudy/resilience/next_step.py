@@ -144,8 +144,8 @@ class NextStep:
         return wait
 
     def _told(self, call: Call, api: Api, outcome: Outcome) -> float:
-        """How long the API, or the hold that its answer left on the keys, asks to wait; infinite: nobody knows."""
-        said = outcome.retry_after or 0.0
+        """How long this answer, or another that came meanwhile, asks to wait; infinite: nobody knows."""
+        said = max(outcome.retry_after or 0.0, api.hold_until - self._now())
         if outcome.kind is not OutcomeClass.RATE or not api.uses_keys:
             return said
         held = api.keys.release_after(call.critical)

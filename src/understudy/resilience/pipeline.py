@@ -148,8 +148,7 @@ class Pipeline:
                 wait, call.waited = call.waited, 0.0
                 await self._pause(call, wait)
                 if self._gates.barred(binding.api, self._now()):
-                    call.spent[binding.api.name] = "tried"  # taken out of service, or asked to rest, meanwhile
-                    step = "next"
+                    step = "next"  # taken out of service, or asked to rest, meanwhile: another, or the end of the hold
 
     def _adopt(self, call: Call, first: First) -> tuple[Any, Outcome]:
         """Book an attempt of the prepared path as the call's first."""
