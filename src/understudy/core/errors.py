@@ -37,7 +37,21 @@ if TYPE_CHECKING:
 
 
 class UnderstudyError(Exception):
-    """Root of all errors of this package."""
+    """Root of all errors of this package; each can be pickled, to reach the other side of a process pool."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, self._state())
+
+    def _state(self) -> dict[str, Any]:
+        return dict(self.__dict__)
+
+
+def _restored(kind: type[UnderstudyError], args: tuple[Any, ...], state: dict[str, Any]) -> UnderstudyError:
+    """An unpickled error: as it was, without running its constructor, which wants other arguments."""
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class OptionError(UnderstudyError, ValueError):
@@ -234,6 +248,10 @@ class BadResponse(TransportError):
         self.headers: Mapping[str, str] = headers or {}
         self.body = body
         self.response = response
+
+    def _state(self) -> dict[str, Any]:
+        # A response belongs to a connection and an event loop, and stays where they are.
+        return {**self.__dict__, "headers": dict(self.headers), "response": None}
 
 
 class StoreUnavailable(UnderstudyError):
