@@ -12,7 +12,7 @@ from understudy.core.errors import OptionError, UnknownName
 from understudy.simulator import CATALOGUE, SCENARIOS, Fault
 from understudy.simulator.faults import ActiveFaults
 from understudy.simulator.meter import Meter, Standing, quota_headers, wait_headers
-from understudy.simulator.scenarios import each_api_in_turn
+from understudy.simulator.scenarios import TURNS, each_api_in_turn, scenario, storm
 from understudy.simulator.season import Season
 from understudy.testing.clock import FakeClock
 
@@ -98,13 +98,15 @@ def test_a_fault_can_spare_probes_and_strike_one_key_only() -> None:
     assert active.plan(probe=True, key="key1").answer is None
 
 
-def test_a_replaced_fault_does_not_end_its_successor() -> None:
+def test_a_replaced_fault_does_not_end_its_successor_even_when_both_are_the_very_same() -> None:
     active = ActiveFaults(random.Random(1))
-    first, second = Fault("status"), Fault("status", status=500)
-    active.add(first)
-    active.add(second)
-    active.remove(first)
-    assert active.all() == (second,)
+    fault = Fault("status")
+    first = active.add(fault)
+    second = active.add(fault)
+    assert not active.remove(first)
+    assert active.all() == (fault,)
+    assert active.remove(second)
+    assert active.all() == ()
 
 
 def test_each_family_of_headers_tells_the_same_standing() -> None:
@@ -134,6 +136,21 @@ def test_in_each_api_in_turn_no_two_faults_overlap_and_all_apis_have_a_turn() ->
         ends = event.at + event.duration
     assert scenario.seconds <= 60
     assert {event.api for event in scenario.events} == set(CATALOGUE)
+
+
+def test_one_seed_brings_one_storm_and_never_takes_two_apis_of_a_family_at_once() -> None:
+    for seed in range(20):
+        told = storm(300, seed)
+        assert told == scenario("storm", 300, seed)
+        assert told != storm(300, seed + 1)
+        assert {event.fault.kind for event in storm(3_000, seed).events} == {fault.kind for fault in TURNS}
+        for family in ("fixtures", "odds", "predictions"):
+            free = 0.0
+            for event in told.events:
+                if CATALOGUE[event.api].family == family:
+                    assert event.at >= free
+                    free = event.at + event.duration
+            assert 0 < free <= 300
 
 
 def test_every_ready_scenario_keeps_to_its_length() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import selectors
 import signal
 import sys
@@ -14,7 +15,7 @@ from understudy.core.clock import SYSTEM_CLOCK, Clock
 
 from .catalogue import CATALOGUE
 from .front import Simulator
-from .scenarios import SCENARIOS
+from .scenarios import SCENARIOS, scenario
 
 _EXAMPLES = """examples:
   python -m understudy.simulator
@@ -36,22 +37,27 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=7, help="facts, keys, latencies and chances (default 7)")
     parser.add_argument("--port-base", type=_port, default=0, help="first port, control 20 above (default: free)")
-    parser.add_argument("--scenario", choices=sorted(SCENARIOS), default="calm", help="what fails (default calm)")
+    parser.add_argument(
+        "--scenario", choices=sorted(SCENARIOS), default="calm",
+        help="what fails, within the first minute or within --duration (default calm: nothing)",
+    )  # fmt: skip
     parser.add_argument("--duration", type=_seconds, help="seconds until it ends (default: until Ctrl-C)")
     return parser.parse_args(argv)
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 1024 <= port <= 65_500:
-        raise argparse.ArgumentTypeError("expected a port from 1024 to 65500")
-    return port
+    if not (text.isascii() and text.isdigit() and 1024 <= int(text[:6]) <= 65_500):
+        raise argparse.ArgumentTypeError(f"expected a port from 1024 to 65500, found {text!r:.40}")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not 0 < seconds <= 86_400:
-        raise argparse.ArgumentTypeError("expected seconds, more than 0, at most 86400")
+        raise argparse.ArgumentTypeError(f"expected seconds, more than 0, at most 86400, found {text!r:.40}")
     return seconds
 
 
@@ -66,8 +72,12 @@ def _table(sim: Simulator) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read has left (`| head`): the servers go on all the same, and nobody is told any more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 async def run(arguments: argparse.Namespace, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -81,8 +91,7 @@ async def run(arguments: argparse.Namespace, clock: Clock = SYSTEM_CLOCK) -> Non
                 loop.add_signal_handler(number, done.set)
     async with Simulator(arguments.seed, clock=clock, port_base=arguments.port_base) as sim:
         _say(_table(sim))
-        make = SCENARIOS[arguments.scenario]
-        sim.play(make(arguments.duration) if arguments.duration else make())
+        sim.play(scenario(arguments.scenario, arguments.duration or 60.0, arguments.seed))
         timer = clock.call_later(arguments.duration, done.set) if arguments.duration else None
         await done.wait()
         if timer is not None:

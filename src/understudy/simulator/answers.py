@@ -20,6 +20,8 @@ HUB_VERSION = ("X-RapidAPI-Version", "1.2.8")
 #: Set by the hub on answers of its own, never on those that it passes on.
 HUB_MARKER = ("X-RapidAPI-Proxy-Response", "true")
 _METHODS = ("GET", "HEAD", "POST")
+#: Longest path that is kept in the log, characters.
+MAX_SHOWN = 500
 _JSON = ("Content-Type", "application/json; charset=utf-8")
 
 
@@ -60,10 +62,13 @@ class Answerer:
         return self._aliases.get(sent, "unknown") if sent else ""
 
     def shown_path(self, request: Request) -> str:
-        """Path and query for the log, without the key."""
+        """Path and query for the log, cut, and without the key, wherever it was put."""
         hidden = self._spec.auth_name if self._spec.auth == "query" else ""
         query = "&".join(f"{name}={value}" for name, value in request.query.items() if name != hidden)
-        return request.path + ("?" + query if query else "")
+        shown = request.path + ("?" + query if query else "")
+        for key in self._aliases:
+            shown = shown.replace(key, "***")
+        return shown[:MAX_SHOWN]
 
     def answer(self, request: Request, key: str, fault: Fault | None) -> Response:
         """The response to a request that carries the key of this alias."""

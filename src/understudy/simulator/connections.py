@@ -8,6 +8,8 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 
+from understudy.core.clock import Clock
+
 from .connection import Connection
 
 Serve = Callable[[Connection], Awaitable[None]]
@@ -16,8 +18,9 @@ Serve = Callable[[Connection], Awaitable[None]]
 class Connections:
     """Runs `serve` for each accepted socket, and closes it afterwards."""
 
-    def __init__(self, serve: Serve, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, serve: Serve, clock: Clock, context: ssl.SSLContext | None = None) -> None:
         self._serve = serve
+        self._clock = clock
         self._context = context
         self._tasks: set[asyncio.Task[None]] = set()
         self._open: set[Connection] = set()
@@ -52,7 +55,7 @@ class Connections:
 
     async def _run(self, sock: socket.socket) -> None:
         try:
-            conn = await Connection.over(asyncio.get_running_loop(), sock, self._context)
+            conn = await Connection.over(asyncio.get_running_loop(), sock, self._clock, self._context)
         except OSError:
             return  # a handshake that fails is what a TLS fault is for
         self._open.add(conn)

@@ -12,13 +12,18 @@ import asyncio
 import json
 from typing import Any, Protocol
 
+from understudy.core.clock import Clock
 from understudy.core.errors import UnderstudyError
 
 from .connection import Connection
 from .connections import Connections
 from .faults import Fault
 from .listener import Listener
-from .wire import BadRequest, Request, Response, read_request
+from .wire import BadRequest, Request, Response
+
+#: Most bytes of a wish; what is longer is none.
+MAX_WISH = 64 * 1024
+_KNOWN = ("api", "fault", "params", "share", "probes", "for")
 
 
 class Controlled(Protocol):
@@ -32,15 +37,16 @@ class Controlled(Protocol):
 class ControlServer:
     """Serves the control port from `start` to `stop`."""
 
-    def __init__(self, simulator: Controlled, host: str) -> None:
+    def __init__(self, simulator: Controlled, host: str, clock: Clock) -> None:
         self._simulator = simulator
         self._host = host
-        self._connections = Connections(self._serve)
+        self._clock = clock
+        self._connections = Connections(self._serve, clock)
         self._port: Listener | None = None
 
     def start(self, port: int = 0) -> None:
         """Listen. Raises OSError when the port is taken."""
-        listener = Listener(asyncio.get_running_loop(), self._host, self._connections.accepted)
+        listener = Listener(asyncio.get_running_loop(), self._host, self._connections.accepted, self._clock)
         listener.open(port)
         self._port = listener
 
@@ -52,22 +58,24 @@ class ControlServer:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
-        return f"http://{self._host}:{self._port.port if self._port else 0}"
+        """Where it listens. Raises RuntimeError before the start."""
+        if self._port is None:
+            raise RuntimeError("the simulator has not been started: use `async with`, or `await start()`")
+        return f"http://{self._host}:{self._port.port}"
 
     async def _serve(self, conn: Connection) -> None:
         keep = True
         while keep:
             try:
-                request = await read_request(conn.reader)
-                if request is None:
-                    return
-                keep = request.keep_alive
-                status, answer = self._answer(request)
+                request = await conn.request()
             except BadRequest as error:
-                status, answer, keep = error.status, {"error": str(error)}, False
-            response = Response(status, [("Content-Type", "application/json")], json.dumps(answer).encode())
-            await conn.send(response.head(response.length(), keep) + response.body)
+                await conn.refuse(_whole(error.status, {"error": str(error)}, keep=False))
+                return
+            if request is None:
+                return
+            keep = request.keep_alive
+            status, answer = self._answer(request)
+            await conn.send(_whole(status, answer, keep=keep))
 
     def _answer(self, request: Request) -> tuple[int, dict[str, Any]]:
         # A page in a browser reaches loopback too: a name that was rebound to it shows in Host.
@@ -75,8 +83,10 @@ class ControlServer:
             return 403, {"error": "the Host header does not name this port"}
         try:
             return self._act(request)
+        except BadRequest as error:
+            return error.status, {"error": str(error)}
         except (UnderstudyError, ValueError) as error:
-            return 400, {"error": str(error)}
+            return 400, {"error": str(error)[:500]}
 
     def _act(self, request: Request) -> tuple[int, dict[str, Any]]:
         match request.method, request.path:
@@ -86,6 +96,8 @@ class ControlServer:
                 self._inject(request)
                 return 201, self._simulator.state()
             case "DELETE", "/control/faults":
+                if request.query.keys() - {"api"}:  # a misspelt name must not end the faults of all
+                    raise BadRequest(400, "the only parameter is api")
                 self._simulator.clear(request.query.get("api", "*"))
                 return 200, self._simulator.state()
         return 404, {"error": "GET /control/state, POST or DELETE /control/faults"}
@@ -93,15 +105,29 @@ class ControlServer:
     def _inject(self, request: Request) -> None:
         if not request.headers.get("content-type", "").startswith("application/json"):
             raise BadRequest(400, "send application/json")  # also keeps out forms of foreign pages
-        wish = json.loads(request.body)
+        if len(request.body) > MAX_WISH:
+            raise BadRequest(413, f"a wish has at most {MAX_WISH} bytes")
+        try:
+            wish = json.loads(request.body)
+        except RecursionError:
+            raise BadRequest(400, "nested too deeply") from None
+        except ValueError as error:
+            raise BadRequest(400, f"no JSON: {error}") from None
         if not isinstance(wish, dict) or not isinstance(wish.get("fault"), str):
             raise BadRequest(400, 'expected an object: "api", "fault", perhaps "params", "share", "probes", "for"')
+        if unknown := ", ".join(sorted(wish.keys() - set(_KNOWN))):
+            raise BadRequest(400, f"unknown: {unknown[:100]}; known are {', '.join(_KNOWN)}")
         api, for_seconds, params = wish.get("api", "*"), wish.get("for"), wish.get("params", {})
         if not isinstance(api, str) or not isinstance(params, dict):
             raise BadRequest(400, '"api" is a name, "params" an object')
         if for_seconds is not None and (isinstance(for_seconds, bool) or not isinstance(for_seconds, int | float)):
             raise BadRequest(400, '"for" is a number of seconds')
         extra = {name: wish[name] for name in ("share", "probes") if name in wish}
-        if extra.keys() & params.keys() or "kind" in params:
-            raise BadRequest(400, '"share" and "probes" belong beside "params", "kind" nowhere')
+        if params.keys() & {"share", "probes", "kind", "self"}:
+            raise BadRequest(400, '"share" and "probes" belong beside "params", "kind" and "self" nowhere')
         self._simulator.inject(api, Fault(wish["fault"], **extra, **params), for_seconds)
+
+
+def _whole(status: int, answer: dict[str, Any], *, keep: bool) -> bytes:
+    response = Response(status, [("Content-Type", "application/json")], json.dumps(answer).encode())
+    return response.head(response.length(), keep) + response.body

@@ -22,12 +22,13 @@ _BLOCK = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be delivered where, and how it must go wrong."""
+    """What is to be delivered where, and how it must go wrong; `keep` says that the client may ask again."""
 
     conn: Connection
     response: Response
     fault: Fault
     clock: Clock
+    keep: bool
 
 
 Way = Callable[[Job], Awaitable[bool]]
@@ -37,13 +38,13 @@ async def deliver(
     conn: Connection, response: Response, fault: Fault | None, clock: Clock, *, keep: bool, bodiless: bool
 ) -> bool:
     """Send the response, honestly or as the fault says; `bodiless` for the answer to a HEAD."""
-    if fault is None or (fault.kind == "close_idle" and conn.served == 0):
+    if fault is None or (fault.kind == "close_idle" and fault.text("when") == "reuse" and conn.served == 0):
         conn.told = True
         await conn.send(response.head(response.length(), keep) + (b"" if bodiless else response.body))
         return keep
     if bodiless:
         response.body = b""
-    return await _WAYS[fault.kind](Job(conn, response, fault, clock))
+    return await _WAYS[fault.kind](Job(conn, response, fault, clock, keep))
 
 
 async def _tell(conn: Connection, response: Response, framing: tuple[str, str] | None, body: bytes = b"") -> None:
@@ -81,6 +82,10 @@ async def _half_close(job: Job) -> bool:
 
 
 async def _close_idle(job: Job) -> bool:
+    if job.fault.text("when") == "rest":
+        # Nothing in the answer says so: the client learns of it from its pool, or from its next request.
+        await _tell(job.conn, job.response, job.response.length(), job.response.body)
+        await job.clock.sleep(_APART)
     if job.fault.text("how") == "reset":
         job.conn.reset()
     return False
@@ -101,14 +106,14 @@ async def _no_length(job: Job) -> bool:
 
 
 async def _sliced(job: Job) -> bool:
-    data = job.response.head(job.response.length(), keep=True) + job.response.body
+    data = job.response.head(job.response.length(), job.keep) + job.response.body
     for index in range(len(data)):
         await job.conn.send(data[index : index + 1])
         if index % 64 == 0:
             # The peer, often on the same loop, gets a turn to read: else its kernel joins the packets.
             await job.clock.sleep(0.000_1)
     job.conn.told = True
-    return True
+    return job.keep
 
 
 async def _truncated(job: Job) -> bool:
@@ -133,15 +138,16 @@ async def _bad_chunk(job: Job) -> bool:
 
 
 async def _drip(job: Job) -> bool:
-    await _tell(job.conn, job.response, job.response.length())
+    job.conn.told = True
+    await job.conn.send(job.response.head(job.response.length(), job.keep))
     for index in range(len(job.response.body)):
-        await job.clock.sleep(job.fault.number("interval"))
+        await job.conn.wait(job.fault.number("interval"))
         await job.conn.send(job.response.body[index : index + 1])
-    return True
+    return job.keep
 
 
 async def _bandwidth(job: Job) -> bool:
-    data = job.response.head(job.response.length(), keep=True) + job.response.body
+    data = job.response.head(job.response.length(), job.keep) + job.response.body
     rate = max(1.0, job.fault.number("bytes_per_second"))
     step = max(1, int(rate / 20))
     for start in range(0, len(data), step):
@@ -149,7 +155,7 @@ async def _bandwidth(job: Job) -> bool:
         await job.conn.send(piece)
         await job.clock.sleep(len(piece) / rate)
     job.conn.told = True
-    return True
+    return job.keep
 
 
 async def _endless_headers(job: Job) -> bool:
@@ -168,7 +174,7 @@ async def _huge_body(job: Job) -> bool:
 async def _gzip_bomb(job: Job) -> bool:
     job.conn.told = True
     zipped = Response(job.response.status, [*job.response.headers, ("Content-Encoding", "gzip")])
-    await job.conn.send(zipped.head(("Transfer-Encoding", "chunked"), keep=True))
+    await job.conn.send(zipped.head(("Transfer-Encoding", "chunked"), job.keep))
     packer = zlib.compressobj(9, wbits=31)
     left = int(job.fault.number("bytes"))
     zeros = bytes(1024 * 1024)
@@ -179,7 +185,7 @@ async def _gzip_bomb(job: Job) -> bool:
         await job.clock.sleep(0.000_1)
     await _chunk(job.conn, packer.flush())
     await job.conn.send(b"0\r\n\r\n")
-    return True
+    return job.keep
 
 
 async def _chunk(conn: Connection, data: bytes) -> None:

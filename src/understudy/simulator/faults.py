@@ -57,7 +57,8 @@ KINDS: dict[str, Kind] = {
         "stage": ("before_headers", "after_headers", "mid_body")}),
     "reset": Kind("wire", "the connection is reset", {"stage": _BEFORE_OR_IN_BODY}),
     "half_close": Kind("wire", "our side is closed, theirs is still read", {"stage": _BEFORE_OR_IN_BODY}),
-    "close_idle": Kind("wire", "a kept connection is closed at the moment of its reuse", {"how": ("fin", "reset")}),
+    "close_idle": Kind("wire", "a kept connection is closed at the moment of its reuse, or while it rests", {
+        "how": ("fin", "reset"), "when": ("reuse", "rest")}),
     "close_after": Kind("wire", "closed after that many bytes of the answer", {"bytes": 0}),
     "no_length": Kind("wire", "a whole answer without length, ended by closing", {}),
     "sliced": Kind("wire", "a whole answer, each byte a packet of its own", {}),
@@ -132,19 +133,34 @@ def _checked(kind: str, known: Kind, given: dict[str, Param]) -> dict[str, Param
 def _value(kind: str, name: str, default: Param | tuple[str, ...], value: Param | None) -> Param:
     if isinstance(default, tuple):
         if value is not None and value not in default:
-            raise OptionError(f"fault {kind}", name, value, "one of: " + ", ".join(default))
+            raise OptionError(f"fault {kind}", name, _short(value), "one of: " + ", ".join(default))
         return default[0] if value is None else value
     if value is None:
         return default
     if isinstance(default, str):
-        if not isinstance(value, str) or not value.isprintable():
-            raise OptionError(f"fault {kind}", name, value, "printable text")
+        if not isinstance(value, str) or not value.isprintable() or not value.isascii() or len(value) > 2_000:
+            raise OptionError(f"fault {kind}", name, _short(value), "printable ASCII text of at most 2000 characters")
         return value
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 2**40:
-        raise OptionError(f"fault {kind}", name, value, "a number from 0 to 2^40")
+        raise OptionError(f"fault {kind}", name, _short(value), "a number from 0 to 2^40")
     if name == "status" and not 200 <= value <= 599:
         raise OptionError(f"fault {kind}", name, value, "a status from 200 to 599")
     return int(value) if isinstance(default, int) else float(value)
+
+
+def _short(value: object) -> object:
+    """A value as an error shows it: whole, unless it would fill a page."""
+    text = str(value)
+    return value if len(text) <= 100 else f"{text[:100]}…"
+
+
+class Mark:
+    """One injection: two of the very same fault are two."""
+
+    __slots__ = ("fault",)
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,17 +180,20 @@ class ActiveFaults:
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
-        self._active: dict[str, Fault] = {}
+        self._active: dict[str, Mark] = {}
 
-    def add(self, fault: Fault) -> None:
+    def add(self, fault: Fault) -> Mark:
         """Make it active; one of the same kind is replaced."""
         self._active.pop(fault.kind, None)
-        self._active[fault.kind] = fault
+        mark = self._active[fault.kind] = Mark(fault)
+        return mark
 
-    def remove(self, fault: Fault) -> None:
-        """End this very fault; nothing if it has been replaced or cleared meanwhile."""
-        if self._active.get(fault.kind) is fault:
-            del self._active[fault.kind]
+    def remove(self, mark: Mark) -> bool:
+        """End this very injection; False if it has been replaced or cleared meanwhile."""
+        if self._active.get(mark.fault.kind) is not mark:
+            return False
+        del self._active[mark.fault.kind]
+        return True
 
     def clear(self) -> None:
         """End all."""
@@ -182,18 +201,18 @@ class ActiveFaults:
 
     def all(self) -> tuple[Fault, ...]:
         """The active faults, oldest first."""
-        return tuple(self._active.values())
+        return tuple(mark.fault for mark in self._active.values())
 
     def connect(self) -> Fault | None:
         """The latest fault that acts on connecting."""
-        return next((fault for fault in reversed(self._active.values()) if fault.level == "connect"), None)
+        return next((fault for fault in reversed(self.all()) if fault.level == "connect"), None)
 
     def plan(self, probe: bool, key: str) -> Plan:
         """What happens to a request, a probe or not, that carries the key of this alias."""
         if not self._active:
             return _UNHARMED
         delay, answer, wire = 0.0, None, None
-        for fault in self._active.values():
+        for fault in self.all():
             if not self._strikes(fault, probe, key):
                 continue
             if fault.level == "delay":

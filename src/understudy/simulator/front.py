@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import ipaddress
 import json
 import random
 from collections.abc import Sequence
@@ -31,6 +32,9 @@ class Simulator:
     its TLS port `port_base + 10 + n` and the control port `port_base + 20`; otherwise ports are free
     ones. One `seed` gives the same facts, keys, latencies and chances again. Belongs to the loop that
     ran `start`; that loop must offer `add_reader` (on Windows: a selector loop, as `SimulatorThread` uses).
+
+    Raises `OptionError` for a `host` that is not an IPv4 address of this machine's loopback, and for other
+    arguments out of range, `UnknownName` for an unknown API.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class Simulator:
         latency_scale: float = 1.0,
         port_base: int = 0,
     ) -> None:
+        _check(host, latency_scale, port_base)
         self.seed = seed
         self._clock = clock
         self._port_base = port_base
@@ -58,10 +63,15 @@ class Simulator:
         }
         #: The keys of each API, aliases `key1` and `key2`; those of the hub serve all APIs behind it.
         self.keys: dict[str, tuple[str, ...]] = {name: server.keys for name, server in self._servers.items()}
-        self._control = ControlServer(self, host)
+        self._control = ControlServer(self, host, clock)
 
     async def start(self) -> None:
-        """Open all ports. Raises OSError when one is taken; none is left open then."""
+        """Open all ports. Raises OSError when one is taken; none is left open then.
+
+        Raises RuntimeError when it has been started already.
+        """
+        if self._started:
+            raise RuntimeError("the simulator has been started already")
         base = self._port_base
         names = list(CATALOGUE)
         try:
@@ -70,7 +80,7 @@ class Simulator:
                 server.start(base + index if base else 0, base + 10 + index if base else 0)
                 self._started.append(server)
             self._control.start(base + 20 if base else 0)
-        except (OSError, NotImplementedError):
+        except BaseException:
             await self.stop()
             raise
 
@@ -116,15 +126,10 @@ class Simulator:
         It ends after `for_seconds`, or with `clear`. Raises `UnknownName` for an unknown API and
         `OptionError` for a hub failure of an API that no hub stands before.
         """
-        if for_seconds is not None and not 0 < for_seconds <= 86_400:
-            raise OptionError("inject", "for_seconds", for_seconds, "more than 0, at most 86400")
-        servers = self._targets(api)
-        if fault.kind == "hub_failure" and not all(server.spec.hub for server in servers):
-            raise OptionError("inject", "api", api, f"an API behind the hub, or {HUB!r}")
-        for server in servers:
-            server.inject(fault)
+        for server in self._struck(api, fault, for_seconds):
+            mark = server.inject(fault)
             if for_seconds is not None:
-                self._later(for_seconds, partial(server.end, fault))
+                self._later(for_seconds, partial(server.end, mark))
 
     def clear(self, api: str = "*") -> None:
         """End the faults of an API, of the `hub`'s APIs, or of all; what is scheduled still comes."""
@@ -132,9 +137,12 @@ class Simulator:
             server.clear()
 
     def play(self, scenario: Scenario) -> None:
-        """Start a scenario now, in place of one that plays; faults it has begun are ended."""
-        for event in scenario.events:
-            self._targets(event.api)  # an unknown name is told now, not in the middle of the story
+        """Start a scenario now, in place of one that plays; faults it has begun are ended.
+
+        Raises what `inject` would for one of its events, before anything has changed.
+        """
+        for event in scenario.events:  # told now, not in the middle of the story
+            self._struck(event.api, event.fault, event.duration)
         self._cancel_timers()
         self.clear()
         self.scenario = scenario
@@ -172,6 +180,14 @@ class Simulator:
             },
         }  # fmt: skip
 
+    def _struck(self, api: str, fault: Fault, for_seconds: float | None) -> list[ApiServer]:
+        if for_seconds is not None and not 0 < for_seconds <= 86_400:
+            raise OptionError("inject", "for_seconds", for_seconds, "more than 0, at most 86400")
+        servers = self._targets(api)
+        if fault.kind == "hub_failure" and not all(server.spec.hub for server in servers):
+            raise OptionError("inject", "api", api, f"an API behind the hub, or {HUB!r}")
+        return servers
+
     def _server(self, api: str) -> ApiServer:
         return self._servers[_known(api, self._servers)]
 
@@ -195,6 +211,19 @@ class Simulator:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+
+
+def _check(host: str, latency_scale: float, port_base: int) -> None:
+    try:
+        here = ipaddress.IPv4Address(host).is_loopback
+    except ValueError:
+        here = False
+    if not here:
+        raise OptionError("Simulator", "host", host, "an IPv4 address of loopback, as 127.0.0.1")
+    if not 0 <= latency_scale <= 1e6:
+        raise OptionError("Simulator", "latency_scale", latency_scale, "a number from 0 to 1e6")
+    if port_base and not 1024 <= port_base <= 65_500:
+        raise OptionError("Simulator", "port_base", port_base, "0, or a port from 1024 to 65500")
 
 
 def _spec(name: str) -> ApiSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
@@ -9,11 +10,16 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from typing import Literal
 
+from understudy.core.clock import Clock, Timer
+
 _BACKLOG = 1024
 #: More than any platform keeps for a backlog of zero; beyond it the platform cannot be filled.
 _MAX_FILLERS = 64
 #: Seconds in which a connection on loopback is made, if it is made at all.
 _LOOPBACK = 0.02
+#: What `accept` says when this process or machine can hold no more sockets, and the seconds until the next try: the
+#: connection stays in the queue, and asking again at once would take a whole processor.
+_FULL, _PATIENCE = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}, 0.5
 
 State = Literal["closed", "serving", "refusing", "swallowing"]
 
@@ -26,10 +32,14 @@ class Listener:
     wherever the queue will not fill, clients connect and are never served. `swallow` tells which.
     """
 
-    def __init__(self, loop: AbstractEventLoop, host: str, accepted: Callable[[socket.socket], None]) -> None:
+    def __init__(
+        self, loop: AbstractEventLoop, host: str, accepted: Callable[[socket.socket], None], clock: Clock
+    ) -> None:
         self._loop = loop
         self._host = host
         self._accepted = accepted
+        self._clock = clock
+        self._resting: Timer | None = None
         self._socket: socket.socket | None = None
         self._fillers: list[socket.socket] = []
         self.port = 0
@@ -39,7 +49,12 @@ class Listener:
         """Listen on that port, 0 for any free one. Raises OSError when it is taken."""
         self._socket = self._bound(port)
         self.port = self._socket.getsockname()[1]
-        self.serve()
+        try:
+            self.serve()
+        except OSError:
+            self._socket.close()
+            self._socket = None
+            raise
 
     def serve(self) -> None:
         """Accept connections (again)."""
@@ -86,12 +101,15 @@ class Listener:
                 # On Windows the same option would let another program share the port.
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((self._host, port))
-        except OSError:
+        except (OSError, OverflowError):  # the latter for a number that is no port
             sock.close()
             raise
         return sock
 
     def _pause(self) -> None:
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
         if self._socket is not None and self.state == "serving":
             self._loop.remove_reader(self._socket)
         self._empty()
@@ -122,10 +140,23 @@ class Listener:
             return None
         try:
             sock, _ = self._socket.accept()
-        except OSError:
+        except OSError as error:
+            if error.errno in _FULL and self.state == "serving":
+                self._rest()
             return None  # nothing waits, or it went away before we took it
         sock.setblocking(False)
         return sock
+
+    def _rest(self) -> None:
+        """Look at the port again a little later."""
+        if self._resting is None and self._socket is not None:
+            self._loop.remove_reader(self._socket)
+            self._resting = self._clock.call_later(_PATIENCE, self._go_on)
+
+    def _go_on(self) -> None:
+        self._resting = None
+        if self._socket is not None and self.state == "serving":
+            self._loop.add_reader(self._socket, self._readable)
 
     def _readable(self) -> None:
         while (sock := self._accept()) is not None:

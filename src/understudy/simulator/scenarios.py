@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -88,10 +89,38 @@ def hub_outage(seconds: float = 60.0) -> Scenario:
     ))  # fmt: skip
 
 
+#: A storm's faults last this long, seconds, and come this often to each family, on average.
+_LASTS, _EVERY = (1.0, 6.0), 5.0
+
+
+def storm(seconds: float = 60.0, seed: int = 7) -> Scenario:
+    """Faults of all kinds at any time, drawn from `seed`; of each family never two APIs at once.
+
+    So there is always an API that can stand in for the one that fails.
+    """
+    rng = random.Random(f"storm:{seed}")
+    events = []
+    for family in dict.fromkeys(spec.family for spec in CATALOGUE.values()):
+        apis = [spec.name for spec in CATALOGUE.values() if spec.family == family]
+        at = rng.expovariate(1 / _EVERY)
+        while at < seconds:
+            duration = min(rng.uniform(*_LASTS), seconds - at)
+            events.append(Event(at, duration, rng.choice(apis), rng.choice(TURNS)))
+            at += duration + rng.expovariate(1 / _EVERY)
+    events.sort(key=lambda event: event.at)
+    return Scenario("storm", "faults of all kinds at any time, never two APIs of a family at once", tuple(events))
+
+
 #: The ready scenarios by name; each is made for a length in seconds.
 SCENARIOS: dict[str, Callable[..., Scenario]] = {
     "calm": calm,
     "each_api_in_turn": each_api_in_turn,
     "quota_end": quota_end,
     "hub_outage": hub_outage,
+    "storm": storm,
 }
+
+
+def scenario(name: str, seconds: float = 60.0, seed: int = 7) -> Scenario:
+    """The ready scenario of that name; one that is drawn is drawn from `seed`."""
+    return storm(seconds, seed) if name == "storm" else SCENARIOS[name](seconds)

@@ -7,6 +7,7 @@ import math
 import random
 import ssl
 from collections.abc import Sequence
+from functools import cache
 
 from understudy.core.clock import Clock
 
@@ -16,16 +17,17 @@ from .certificates import server_context
 from .connection import Connection
 from .connections import Connections
 from .delivery import deliver
-from .faults import ActiveFaults, Fault, Plan
+from .faults import ActiveFaults, Fault, Mark, Plan
 from .journal import Journal, Seen
 from .listener import Listener
 from .meter import Meter
 from .season import Season
-from .wire import MAX_HEAD, BadRequest, Request, Response, read_request
+from .wire import MAX_HEAD, BadRequest, Request, refusal
 
 #: The TLS record "fatal alert: handshake failure", which a TLS port says to one who speaks plainly.
 _TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x28"
-_BAD_CERTIFICATES = ("expired", "self_signed", "wrong_host")
+#: Nothing in these differs between APIs, and few runs need them.
+_bad_context = cache(server_context)
 
 
 class ApiServer:
@@ -44,61 +46,69 @@ class ApiServer:
         self._seed = seed
         self._rng = random.Random(f"latency:{seed}:{spec.name}")
         self._faults = ActiveFaults(random.Random(f"faults:{seed}:{spec.name}"))
-        self._plain = Connections(self._serve_plain)
-        self._bad: dict[str, ssl.SSLContext] = {}
+        #: Plain and TLS, while they are open.
+        self._ports: tuple[Listener, ...] = ()
+        self._all: tuple[Connections, ...] = ()
         self.notes: list[str] = []
 
     def start(self, port: int = 0, tls_port: int = 0) -> None:
         """Open both ports (0: any free one). Raises OSError when one is taken."""
         loop = asyncio.get_running_loop()
-        self._bad = {name: server_context(name) for name in _BAD_CERTIFICATES}
         context = server_context("valid")
         context.sni_callback = self._choose_certificate
-        self._secure = Connections(self._serve, context)
-        self._port = Listener(loop, self._host, self._plain.accepted)
-        self._tls_port = Listener(loop, self._host, self._secure.accepted)
-        self._port.open(port)
+        self._all = (Connections(self._serve_plain, self._clock), Connections(self._serve, self._clock, context))
+        ports = tuple(Listener(loop, self._host, each.accepted, self._clock) for each in self._all)
         try:
-            self._tls_port.open(tls_port)
-        except OSError:
-            self._port.close()
+            for listener, number in zip(ports, (port, tls_port), strict=True):
+                listener.open(number)
+        except BaseException:
+            for listener in ports:
+                listener.close()
             raise
+        self._ports = ports
         first_reset = random.Random(f"plan:{self._seed}:{self.spec.name}").uniform(0.1, 0.9) * self.spec.window
         meter = Meter(self.spec, self._clock, first_reset)
-        hosts = [self._host, *(f"{self._host}:{p.port}" for p in (self._port, self._tls_port))]
+        hosts = [self._host, *(f"{self._host}:{each.port}" for each in ports)]
         self._answers = Answerer(self.spec, self._season, self.keys, meter, self._clock, hosts)
+        self._settle()  # a fault may have been injected before
 
     async def stop(self) -> None:
-        """Close ports and connections; nothing is left when it returns."""
-        self._port.close()
-        self._tls_port.close()
-        await self._plain.stop()
-        await self._secure.stop()
+        """Close ports and connections and end the faults; nothing is left when it returns."""
+        self._faults.clear()
+        for port in self._ports:
+            port.close()
+        for connections in self._all:
+            await connections.stop()
 
     @property
     def base_url(self) -> str:
-        """Address of the plain port, with the API's prefix."""
-        return f"http://{self._host}:{self._port.port}{self.spec.prefix}"
+        """Address of the plain port, with the API's prefix. Raises RuntimeError before the start."""
+        return f"http://{self._host}:{self._number(0)}{self.spec.prefix}"
 
     @property
     def tls_url(self) -> str:
         """Address of the TLS port; its certificate is signed by the test authority."""
-        return f"https://{self._host}:{self._tls_port.port}{self.spec.prefix}"
+        return f"https://{self._host}:{self._number(1)}{self.spec.prefix}"
+
+    def _number(self, place: int) -> int:
+        if not self._ports:
+            raise RuntimeError("the simulator has not been started: use `async with`, or `await start()`")
+        return self._ports[place].port
 
     def faults(self) -> tuple[Fault, ...]:
         """What is active now, oldest first."""
         return self._faults.all()
 
-    def inject(self, fault: Fault) -> None:
-        """Make a fault active."""
-        self._faults.add(fault)
+    def inject(self, fault: Fault) -> Mark:
+        """Make a fault active; answers by what to `end` this injection."""
+        mark = self._faults.add(fault)
         if fault.level == "connect":
             self._settle()
+        return mark
 
-    def end(self, fault: Fault) -> None:
-        """End this very fault, unless it has been replaced or cleared."""
-        self._faults.remove(fault)
-        if fault.level == "connect":
+    def end(self, mark: Mark) -> None:
+        """End this very injection, unless it has been replaced or cleared."""
+        if self._faults.remove(mark) and mark.fault.level == "connect":
             self._settle()
 
     def clear(self) -> None:
@@ -111,7 +121,7 @@ class ApiServer:
         self.notes.clear()
         fault = self._faults.connect()
         kind = fault.kind if fault is not None else ""
-        for port in (self._port, self._tls_port):
+        for port in self._ports:
             if kind == "refuse":
                 port.refuse()
             elif kind != "blackhole":
@@ -119,8 +129,8 @@ class ApiServer:
             elif not port.swallow():
                 self.notes.append("this platform lets clients connect to a full port; they are never served")
         if kind in ("refuse", "tls"):
-            self._plain.reset_all()
-            self._secure.reset_all()
+            for connections in self._all:
+                connections.reset_all()
 
     def _choose_certificate(
         self, sock: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _context: ssl.SSLContext
@@ -130,7 +140,7 @@ class ApiServer:
             return None
         if fault.text("mode") == "handshake":
             return ssl.ALERT_DESCRIPTION_HANDSHAKE_FAILURE
-        sock.context = self._bad[fault.text("mode")]
+        sock.context = _bad_context(fault.text("mode"))
         return None
 
     async def _serve_plain(self, conn: Connection) -> None:
@@ -147,9 +157,9 @@ class ApiServer:
         keep = True
         while keep:
             try:
-                request = await read_request(conn.reader)
+                request = await conn.request()
             except BadRequest as error:
-                await conn.send(Response(error.status, body=str(error).encode()).head(None, keep=False))
+                await conn.refuse(refusal(error))
                 return
             if request is None:
                 return
@@ -174,7 +184,7 @@ class ApiServer:
             self.journal.end()
 
     async def _answer(self, conn: Connection, request: Request, seen: Seen, plan: Plan) -> bool:
-        await self._clock.sleep(self._latency(seen.probe) + plan.delay)
+        await conn.wait(self._latency(seen.probe) + plan.delay)
         response = self._answers.answer(request, seen.key, plan.answer)
         conn.told = False
         try:
@@ -184,7 +194,7 @@ class ApiServer:
                 plan.wire,
                 self._clock,
                 keep=request.keep_alive,
-                bodiless=request.method == "HEAD",
+                bodiless=request.method == "HEAD" or response.bodiless,
             )
         finally:
             if conn.told:

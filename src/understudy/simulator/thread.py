@@ -18,21 +18,25 @@ T = TypeVar("T")
 
 
 class SimulatorThread:
-    """`with SimulatorThread(seed=7) as sim:` — as `Simulator`, from any thread."""
+    """`with SimulatorThread(seed=7) as sim:` — as `Simulator`, from any thread. May be entered again after its end."""
 
     def __init__(
         self, seed: int = 7, apis: Sequence[str] | None = None, *, latency_scale: float = 1.0, port_base: int = 0
     ) -> None:
         self._simulator = Simulator(seed, apis, latency_scale=latency_scale, port_base=port_base)
-        # A selector loop by name: Windows' own default offers no `add_reader`.
-        self._loop = asyncio.SelectorEventLoop(selectors.DefaultSelector())
-        self._thread = threading.Thread(target=self._run, name="understudy-simulator", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self.keys = self._simulator.keys
 
     def __enter__(self) -> Self:
+        if self._loop is not None:
+            raise RuntimeError("the simulator has been started already")
+        # A selector loop by name: Windows' own default offers no `add_reader`.
+        loop = self._loop = asyncio.SelectorEventLoop(selectors.DefaultSelector())
+        self._thread = threading.Thread(target=_run, args=(loop,), name="understudy-simulator", daemon=True)
         self._thread.start()
         try:
-            asyncio.run_coroutine_threadsafe(self._simulator.start(), self._loop).result()
+            asyncio.run_coroutine_threadsafe(self._simulator.start(), loop).result()
         except BaseException:
             self._end()
             raise
@@ -41,6 +45,8 @@ class SimulatorThread:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._loop is None:
+            return
         try:
             asyncio.run_coroutine_threadsafe(self._simulator.stop(), self._loop).result()
         finally:
@@ -94,16 +100,23 @@ class SimulatorThread:
         return self._call(self._simulator.state)
 
     def _call(self, function: Callable[[], T]) -> T:
+        if self._loop is None:
+            raise RuntimeError("the simulator is not running: use `with`")
+
         async def on_loop() -> T:
             return function()
 
         return asyncio.run_coroutine_threadsafe(on_loop(), self._loop).result()
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
-
     def _end(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        loop, thread = self._loop, self._thread
+        self._loop = self._thread = None
+        if loop is not None and thread is not None:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    loop.run_forever()

@@ -6,6 +6,7 @@ Our own, because the faults need every byte and every packet in hand.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
@@ -55,16 +56,33 @@ class Response:
         lines.append("Connection: " + ("keep-alive" if keep else "close"))
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
-    def length(self) -> tuple[str, str]:
-        """The honest Content-Length."""
-        return ("Content-Length", str(len(self.body)))
+    def length(self) -> tuple[str, str] | None:
+        """The honest Content-Length; None where the protocol forbids one."""
+        return None if self.status == 204 else ("Content-Length", str(len(self.body)))
+
+    @property
+    def bodiless(self) -> bool:
+        """Whether a body is against the protocol, whatever the request was."""
+        return self.status in (204, 304)
 
 
-async def read_request(reader: asyncio.StreamReader) -> Request | None:
-    """The next request; None when the client has closed between two requests or within one."""
+def refusal(error: BadRequest) -> bytes:
+    """The whole answer to what is no request."""
+    response = Response(error.status, [("Content-Type", "text/plain; charset=utf-8")], str(error).encode())
+    return response.head(response.length(), keep=False) + response.body
+
+
+async def read_request(reader: asyncio.StreamReader, first: bytes, write: Callable[[bytes], object]) -> Request | None:
+    """The request that begins with the byte `first`; None when the client closes before it is complete.
+
+    `write` tells a client that waits for it (`Expect: 100-continue`) to go on with the body.
+    """
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
+        head = first + await reader.readuntil(b"\r\n\r\n")
         request = _parse(head)
+        if request.headers.get("expect", "").lower() == "100-continue":
+            _announced(request.headers)  # refused before the body is sent, not after
+            write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.body = await _body(reader, request.headers)
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
@@ -77,6 +95,8 @@ def _parse(head: bytes) -> Request:
     lines = head.decode("latin-1").split("\r\n")
     try:
         method, target, version = lines[0].split(" ")
+        if not version.startswith("HTTP/1."):
+            raise ValueError(version)
         url = urlsplit(target)
         query = dict(parse_qsl(url.query, keep_blank_values=True))
     except ValueError as error:
@@ -95,8 +115,12 @@ def _parse(head: bytes) -> Request:
 async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
     if "chunked" in headers.get("transfer-encoding", "").lower():
         return await _chunked(reader)
-    length = _size(headers.get("content-length", "0"), 10)
+    length = _announced(headers)
     return await reader.readexactly(length) if length else b""
+
+
+def _announced(headers: dict[str, str]) -> int:
+    return _size(headers.get("content-length", "0"), 10)
 
 
 async def _chunked(reader: asyncio.StreamReader) -> bytes:
@@ -109,18 +133,21 @@ async def _chunked(reader: asyncio.StreamReader) -> bytes:
             break
         total = _size(str(total + size), 10)
         pieces.append((await reader.readexactly(size + 2))[:-2])
-    while await reader.readuntil(b"\r\n") != b"\r\n":
-        pass
+    trailers = 0
+    while (line := await reader.readuntil(b"\r\n")) != b"\r\n":
+        trailers += len(line)
+        if trailers > MAX_HEAD:
+            raise BadRequest(431, "request trailers too large")
     return b"".join(pieces)
 
 
 def _size(text: str, base: int) -> int:
     try:
+        if not text.isalnum() or not text.isascii():  # `int` takes signs, underscores and digits of any script
+            raise ValueError(text)
         size = int(text, base)
     except ValueError as error:
         raise BadRequest(400, "malformed length") from error
-    if size < 0:
-        raise BadRequest(400, "malformed length")
     if size > MAX_BODY:
         raise BadRequest(413, "request body too large")
     return size
