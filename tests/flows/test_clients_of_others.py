@@ -203,6 +203,15 @@ async def test_a_stream_comes_as_it_is_sent_and_its_break_is_the_clients_own_err
         assert app.fallback.roster.api("a").bulkhead.active == 0  # type: ignore[union-attr]  # an HTTP API has one
 
 
+@BOTH
+async def test_a_feed_of_events_is_a_stream_without_being_told(library: Any) -> None:
+    feed = Reply((CHUNKED + b"9\r\ndata: 1\n\n\r\n",), "stall")
+    async with served(feed) as (app, server), client(library, app) as asking:
+        async with asking.stream("GET", "/", headers={"Accept": "text/event-stream"}) as response:
+            assert await anext(response.aiter_lines()) == "data: 1"
+        assert server.requests == 1
+
+
 # -- credentials and cookies -------------------------------------------------------------------------------
 
 PRIVATE = {"Authorization": "Bearer mine", "X-Api-Key": "mine", "X-Plain": "for all"}

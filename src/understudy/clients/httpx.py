@@ -171,7 +171,9 @@ def _at_hand(request: httpx.Request, library: Any) -> bool:
 
 
 def _wants_stream(request: httpx.Request) -> bool:
-    """httpx does not tell a transport whether the caller streams; the extension `understudy_stream` does."""
+    """httpx does not tell a transport whether the caller streams: the extension does, or a feed of events."""
+    if "text/event-stream" in request.headers.get("accept", ""):
+        return True
     return bool(request.extensions.get("understudy_stream"))
 
 
