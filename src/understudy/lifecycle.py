@@ -8,6 +8,10 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 
+#: Background work that does not end when it is cancelled is cancelled again after this, s.
+_ASK_AGAIN = 1.0
+
+
 class Lifecycle:
     """Steps that were started, to be stopped in reverse order. Every step is stopped, whatever another raises."""
 
@@ -35,8 +39,9 @@ class Lifecycle:
         task.set_name(f"understudy:{name}")
 
         async def stop() -> None:
-            task.cancel()
-            await asyncio.wait([task])
+            while not task.done():  # code that swallows a cancellation is asked again
+                task.cancel()
+                await asyncio.wait([task], timeout=_ASK_AGAIN)
 
         self.on_stop(name, stop)
         return task

@@ -69,9 +69,14 @@ async def outcome(future: Future[T], patience: float, what: Callable[[], str]) -
     Raises:
         StoreUnavailable: it took longer; `what` says why, as far as that is known.
     """
+    waiting = asyncio.wrap_future(future)
     try:
-        return await asyncio.wait_for(asyncio.wrap_future(future), patience)
-    except TimeoutError:
-        if future.done() and not future.cancelled():  # the work itself ended in a time-out
-            raise
-        raise StoreUnavailable(what()) from None
+        # Not `wait_for`: up to Python 3.11 it swallows a cancellation that comes together with the result.
+        done, _ = await asyncio.wait((waiting,), timeout=patience)
+    except asyncio.CancelledError:
+        waiting.cancel()
+        raise
+    if not done:
+        waiting.cancel()
+        raise StoreUnavailable(what())
+    return waiting.result()
