@@ -7,6 +7,8 @@ set -eu
 needed() {
     cat <<'LIST'
 git git tests/house reads the list of committed files
+prometheus prometheus tests/flows has it scrape /metrics and compares what it stored
+promtool prometheus tests/flows has it judge /metrics
 LIST
 }
 
@@ -23,10 +25,20 @@ LIST
 
 [ -n "$missing_commands" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    # Packages of servers start them; the tests start their own. This file is Debian's way to say so.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        trap 'rm -f "$policy"' EXIT INT TERM
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+    fi
     apt-get update -qq
     # Word splitting is meant: the variable is a list of package names.
     # shellcheck disable=SC2086
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing_packages >/dev/null
+    case "$missing_packages" in
+    *prometheus*) systemctl disable --quiet prometheus 2>/dev/null || true ;;
+    esac
     exit 0
 fi
 echo "understudy: the tests need these programs, which PATH does not offer:$missing_commands" >&2

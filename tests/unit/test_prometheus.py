@@ -104,6 +104,27 @@ async def test_a_fallback_and_its_reason_are_counted():
     assert value == 1
 
 
+async def test_fallbacks_that_can_happen_are_shown_with_0_before_they_do():
+    app, page = make()
+    app.fallback.register_api("lead", priority=1, route="r")
+    app.fallback.register_api("second", priority=2, route="r")
+    app.fallback.register_api("alone", priority=1, route="s")
+    shown = {key[1]: value for key, value in (await read(page)).items() if key[0] == "understudy_fallback_total"}
+    assert shown[labels(**{"from": "lead", "to": "second", "reason": "provider"})] == 0
+    assert shown[labels(**{"from": "second", "to": "lead", "reason": "breaker_open"})] == 0
+    assert {dict(each)["from"] for each in shown} == {"lead", "second"}
+    app.fallback.register_api("third", priority=3, route="s")
+    shown = {key[1] for key in await read(page) if key[0] == "understudy_fallback_total"}
+    assert labels(**{"from": "alone", "to": "third", "reason": "timeout"}) in shown
+
+
+async def test_too_many_possible_fallbacks_are_shown_when_they_happen():
+    app, page = make()
+    for number in range(10):
+        app.fallback.register_api(f"a{number}", priority=number + 1, route="r")
+    assert not [key for key in await read(page) if key[0] == "understudy_fallback_total"]
+
+
 async def test_other_work_gets_its_turn_while_a_large_page_is_made():
     app = Understudy.build(seed=1)
     page = Exposition(app.fallback, app.monitor, version="1", started_at=app.started_at)

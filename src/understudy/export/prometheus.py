@@ -70,6 +70,13 @@ SELF_FAILURES = Family(_P + "self_failures", "counter", "Calls that went through
 #: Every way in which an attempt can end; failures recorded without a class are `unclassified`.
 UNCLASSIFIED = "unclassified"
 OUTCOMES = (*(each.value for each in OutcomeClass if each is not OutcomeClass.REJECTED), UNCLASSIFIED)
+#: Why a lead does not serve: its attempt failed so, or a gate was closed. Rarer reasons appear when they happen.
+REASONS = (
+    *(each for each in OUTCOMES if each not in ("success", "caller", "local", "cancelled", UNCLASSIFIED)),
+    "breaker_open", "hub_open", "hold", "keys", "rate_limited", "bulkhead_full", "deadline", "cost",
+)  # fmt: skip  # one line for each kind
+#: Fallbacks that are shown before they happen, at most: beyond that the page would be too long.
+MOST_FALLBACKS = 1_000
 STATES = tuple(state.value for state in BreakerState)
 REACHED = (*STATES, WOULD_OPEN)
 #: Which breaker of several is shown: the one that keeps most calls away.
@@ -110,6 +117,8 @@ class Exposition:
         self._started_at = started_at
         self._extra = extra
         self._clock = clock
+        self._routes: list[tuple[str, tuple[str, ...]]] = []
+        self._zeros: dict[tuple[str, str, str], int] = {}
         self._entries: dict[Format, dict[str, _Entry]] = {"text": {}, "openmetrics": {}}
         self._heads = {
             style: {family: family.head(style) for family in (*TRAFFIC, *STANDING)} for style in self._entries
@@ -177,6 +186,16 @@ class Exposition:
                 yield b""
         return current
 
+    def _possible(self) -> dict[tuple[str, str, str], int]:
+        """Fallbacks that can happen, each counted 0: a rate over a series misses the event that it begins with."""
+        routes = [(name, tuple(api.name for api in route.apis)) for name, route in self._fallback.roster.routes.items()]
+        if routes != self._routes:
+            self._routes = routes
+            pairs = {(lead, to): None for _, apis in routes for lead in apis for to in apis if lead != to}
+            few = len(pairs) * len(REASONS) <= MOST_FALLBACKS
+            self._zeros = {(*pair, reason): 0 for pair in pairs for reason in REASONS} if few else {}
+        return self._zeros
+
     def _transitions(self) -> dict[str, dict[str, int]]:
         found: dict[str, dict[str, int]] = {}
         for (breaker, to), count in self._fallback.counters.transitions.items():
@@ -191,11 +210,12 @@ class Exposition:
 
     def _few(self) -> Iterable[tuple[Family, list[tuple[Labels, float]]]]:
         counters = self._fallback.counters
+        counted = self._possible() | counters.fallbacks
         yield (
             FALLBACKS,
             [
-                ((("from", lead), ("to", to), ("reason", reason)), calls)
-                for (lead, to, reason), calls in sorted(counters.fallbacks.items())
+                ((("from", lead), ("to", to), ("reason", reason)), counted[lead, to, reason])
+                for lead, to, reason in sorted(counted)
             ],
         )
         routes = dict.fromkeys((*self._fallback.roster.routes, *counters.exhausted))
