@@ -196,8 +196,9 @@ class Understudy:
         if store is not None:
             from .keeping import Keeping
 
+            schedules = self.settings.reports if self.settings is not None else {}
             self.keeping = Keeping(
-                store, self._storage(), self.clock, self._rng, self.monitor, self.fallback, self.instance
+                store, self._storage(), self.clock, self._rng, self.monitor, self.fallback, self.instance, schedules
             )
             await self.keeping.start(self._lifecycle)
 
@@ -330,6 +331,8 @@ class Understudy:
         """
         changes = reload(self.fallback, settings, self._prober)
         self.settings = settings
+        if self.keeping is not None:
+            self.keeping.scheduler.schedules = dict(settings.reports)
         self._routes.clear()
         self.last_reload_at, self.last_reload_ok = self.clock.time(), True
         self.events.emit(Event("config.reloaded", self.clock.time(), detail=changes))

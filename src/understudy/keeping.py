@@ -10,7 +10,8 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .cluster.roles import Roles
@@ -29,7 +30,9 @@ from .monitor.requests import ErrorGroup, RequestEntry, RequestQuery
 from .monitor.rollup import SeriesName
 from .monitor.rollups import Rollups
 from .reports import Reports
+from .reports.folder import FolderDeliverer
 from .reports.ports import ApiFacts, QuotaFacts, RouteFacts
+from .reports.schedule import ReportSchedule, Scheduler
 from .resilience import FallbackManager
 from .resilience.kept import Kept
 from .storage import StorageOptions
@@ -60,6 +63,7 @@ class Keeping:
         monitor: PerformanceMonitor,
         fallback: FallbackManager,
         instance: str,
+        schedules: Mapping[str, ReportSchedule],
     ) -> None:
         self.store = store
         self.instance = instance
@@ -76,6 +80,7 @@ class Keeping:
         self.history = History(store.rollups, clock, Retention(keep))
         self.instances = Instances(clock)
         self.reports = Reports(_Histories(self.history), _Failures(store.requests), _Registered(fallback), clock)
+        self.scheduler = Scheduler(schedules, self.reports, store.state, clock, FolderDeliverer(Path.cwd()))
         self._acts: deque[AuditEntry] = deque(maxlen=MOST_ACTS)
         self._acted = asyncio.Event()
         self._entering = asyncio.Lock()
@@ -115,6 +120,7 @@ class Keeping:
         lifecycle.background("request log", self.request_log.run)
         lifecycle.on_stop("history", self._end_history)
         lifecycle.background("history", self._rollups.run)
+        lifecycle.background("reports", self.scheduler.run)
         self._monitor.collect_into(self.collector)
         self._monitor.request_log = self.request_log
 
@@ -189,6 +195,7 @@ class Keeping:
         found = list(self.store.health().problems)
         if self._acts:
             found.append(f"{len(self._acts)} administrative acts wait to be entered into the audit log")
+        found += self.scheduler.problems.values()
         if self._kept.refused:
             found.append(f"saved state could not be taken up: {', '.join(self._kept.refused[:5])}")
         return found

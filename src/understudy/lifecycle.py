@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
-
 #: Background work that does not end when it is cancelled is cancelled again after this, s.
 _ASK_AGAIN = 1.0
 

@@ -10,6 +10,7 @@ import annotated_types as at
 from understudy.core.options import Doc, Options
 from understudy.core.secrets import Secret
 from understudy.export.logs import LogSettings
+from understudy.reports.schedule import ReportSchedule
 from understudy.resilience.api import ApiOptions, RouteOptions
 from understudy.storage.options import StorageOptions
 
@@ -56,6 +57,9 @@ class Settings(Options):
     report_token: Annotated[Secret | None, Doc("what that service wants to be shown; env:NAME or file:PATH")] = None
     apis: Annotated[dict[str, ApiOptions], Doc("the APIs, by name")] = field(default_factory=dict)
     routes: Annotated[dict[str, RouteOptions], Doc("the routes, by name")] = field(default_factory=dict)
+    reports: Annotated[dict[str, ReportSchedule], Doc("reports that are made by themselves, by name")] = field(
+        default_factory=dict
+    )
     alerts: Annotated[AlertThresholds, Doc("thresholds of the default alerts")] = AlertThresholds()
     channels: Annotated[SeedChannels, Doc("notification channels")] = SeedChannels()
 
