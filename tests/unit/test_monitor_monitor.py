@@ -16,6 +16,7 @@ import pytest
 from understudy.core.errors import ConnectFailed
 from understudy.core.types import Attribution, OutcomeClass
 from understudy.monitor import PerformanceMonitor
+from understudy.monitor.collector import Collector
 from understudy.resilience.ports import HealthView
 from understudy.resilience.ports import Series as PortSeries
 from understudy.testing.clock import FakeClock
@@ -334,7 +335,9 @@ def test_the_child_of_a_fork_records_reads_and_drains_whatever_its_parents_threa
     monitor.record_request_success("odds", 0.1)
     series = monitor.series("fixtures")
     series.append(0.1)
-    held = (monitor._lock, monitor._ledgers["odds"]._lock, series._lock)
+    collector = Collector()
+    monitor.collect_into(collector)
+    held = (monitor._lock, monitor._ledgers["odds"]._lock, series._lock, collector._lock)
     for lock in held:
         lock.acquire()  # as a thread that the child does not have
     child = os.fork()

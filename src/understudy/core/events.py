@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from inspect import iscoroutinefunction
 from typing import Any
 
 
@@ -30,26 +31,32 @@ class EventBus:
     """Delivers events to listeners synchronously, and keeps the last ones for people to read."""
 
     def __init__(self, keep: int = 1000) -> None:
-        self._listeners: list[Listener] = []
+        self._listeners: list[list[Listener]] = []
         self._recent: deque[Event] = deque(maxlen=keep)
         #: Listeners that raised, for `/metrics`; the call that caused the event never notices.
         self.listener_errors = 0
         self.last_listener_error: BaseException | None = None
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` with every event from now on; returns what ends that."""
-        self._listeners.append(listener)
+        """Call `listener` with every event from now on; returns what ends that.
+
+        Raises:
+            TypeError: `listener` is a coroutine function; nobody would await what it returns.
+        """
+        if iscoroutinefunction(listener):
+            raise TypeError("a listener is called, not awaited: give a plain function, which may start a task")
+        entry = [listener]  # a list is itself only: the same function, subscribed twice, is told twice and ends twice
+        self._listeners.append(entry)
 
         def unsubscribe() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
+            self._listeners = [each for each in self._listeners if each is not entry]
 
         return unsubscribe
 
     def emit(self, event: Event) -> None:
         """Tell everybody; never raises."""
         self._recent.append(event)
-        for listener in tuple(self._listeners):
+        for (listener,) in tuple(self._listeners):
             try:
                 listener(event)
             except Exception as error:  # noqa: BLE001 - a listener is user code: isolated, counted, shown

@@ -405,6 +405,7 @@ class PerformanceMonitor:
         self._owner = None
         self._driven_at = -inf
         self._appends.clear()  # so that the next event starts a thread
+        self._collector = None
         for ledger in self._ledgers.values():
             ledger.forked()
 

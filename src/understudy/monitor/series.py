@@ -154,8 +154,9 @@ class Series:
             self.version += 1
 
     def forked(self) -> None:
-        """In the child of a fork: the lock may have been held by a thread that is gone."""
+        """In the child of a fork: the lock may have been held by a thread that is gone; rollups are the parent's."""
         self._lock = threading.Lock()
+        self.tap = None
 
     def _settle(self, batch: Sequence[float], kinds: Sequence[Kind] | None) -> None:
         if self._old:
