@@ -19,12 +19,24 @@ _ADVICE = {
     "refused": "nothing listens there: check host and port in base_url, or whether the API is down",
     "timeout": "a firewall may drop the packets, or the host is down",
     "tls": "check the certificate of the host, and the clock of this machine",
+    "moved": "the API has moved: write the address that it names into base_url",
+    "success": "either the API fails, or [apis.{api}.success] asks for what only the answers of calls have: "
+    "declare health_check.path",
     Attribution.KEY: "check the key in [apis.{api}.auth], and that its account is subscribed to this API",
     Attribution.QUOTA: "the key works, but its quota is spent: wait for the reset, or add a key",
     Attribution.CALLER: "the API answers; the path of health_check may be wrong",
     Attribution.PROVIDER: "the API itself fails; its standby APIs serve meanwhile",
     Attribution.HUB: "the hub fails for all its APIs; a standby behind another hub would help",
 }
+
+
+def _finding(attribution: Attribution, status: int) -> str | Attribution:
+    """What the advice depends on."""
+    if 300 <= status < 400:
+        return "moved"
+    if 200 <= status < 300 and attribution is Attribution.PROVIDER:
+        return "success"
+    return attribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +123,13 @@ async def _ask(api: Api, http: HttpClient, authenticator: Authenticator, clock: 
     probed = bool(check.path or known) and 200 <= response.status < 300
     if probed or outcome.verdict is Verdict.SUCCESS:
         return CheckResult(api.name, True, "done", response.status, seconds, f"answered {response.status}")
-    advice = _ADVICE.get(outcome.attribution, "").format(api=api.name)
-    message = f"answered {response.status}: {outcome.reason or outcome.kind.value}"
+    advice = _ADVICE.get(_finding(outcome.attribution, response.status), "").format(api=api.name)
+    said = outcome.reason.removeprefix(f"HTTP {response.status}").removeprefix(": ") or outcome.kind.value
+    message = f"answered {response.status}: {said}"
     if outcome.attribution is Attribution.KEY:
         return CheckResult(api.name, False, "auth", response.status, seconds, message, advice)
-    reached = outcome.attribution is Attribution.CALLER and not check.path
-    ok = True if reached else (None if outcome.verdict is Verdict.NEUTRAL else False)
+    moved = 300 <= response.status < 400
+    reached = outcome.attribution is Attribution.CALLER and not check.path and not moved
+    ok = True if reached else (None if outcome.verdict is Verdict.NEUTRAL and not moved else False)
     whose = outcome.attribution
     return CheckResult(api.name, ok, "response", response.status, seconds, message, "" if reached else advice, whose)

@@ -84,7 +84,7 @@ def render(screen: Screen, results: list[CheckResult]) -> None:
 
 def advice(screen: Screen, result: CheckResult) -> str:
     """What to do, in the reader's language."""
-    place = f"[apis.{result.api}.auth]"
+    place = f"[apis.{result.api}."
     if place in result.advice:
-        return screen.text(result.advice.replace(place, "[apis.{api}.auth]"), api=result.api)
+        return screen.text(result.advice.replace(place, "[apis.{api}."), api=result.api)
     return screen.text(result.advice)
