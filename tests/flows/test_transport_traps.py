@@ -372,6 +372,26 @@ async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next(client:
         assert server.connections == 2
 
 
+@pytest.mark.parametrize(
+    "late",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
+        b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+        b"no http at all\r\n\r\n",
+    ],
+    ids=["an answer", "a time-out", "no HTTP"],
+)
+async def test_what_comes_while_a_connection_is_idle_is_not_taken_for_the_next_answer(
+    client: AiohttpClient, late: bytes
+) -> None:
+    async with RawServer(Reply((OK, late), gap=0.05), ok(b"second"), ok(b"third")) as server:
+        assert (await client.send(request(server))).body == b"ok"
+        await asyncio.sleep(0.15)
+        answers = [await client.send(request(server)) for _ in range(2)]
+        assert [(answer.status, answer.body) for answer in answers] == [(200, b"second"), (200, b"third")]
+        assert (server.requests, server.connections) == (3, 2)
+
+
 async def test_headers_can_be_read_joined_and_as_they_came(client: AiohttpClient) -> None:
     lines = (b"Set-Cookie: a=1", b"set-cookie: b=2", b"X-Old: caf\xe9", b"X-New: caf\xc3\xa9", b"Content-Length: 0")
     head = b"\r\n".join((b"HTTP/1.1 200 OK", *lines, b"", b""))

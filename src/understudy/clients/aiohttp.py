@@ -196,6 +196,12 @@ class AiohttpClient:
         try:
             connector = session.fresh if request.fresh else session.connector
             connection = await connector.connect(wire, [], _NO_LIMITS)
+            while getattr(connection.protocol, _SERVED, False) and connection.protocol.should_close:
+                # Something came while nobody waited on it: a time-out told late, or one answer too many. Kept,
+                # it would be taken for the answer to this request, and every one after it be one too late.
+                connection.close()
+                connection = None
+                connection = await connector.connect(wire, [], _NO_LIMITS)
         except asyncio.CancelledError:
             # Ours only when nobody else asked for it too: the caller's cancellation always wins.
             if not flight.withdraw_cancel():
