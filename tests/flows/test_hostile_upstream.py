@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from soak import hostile
 from understudy.clients.aiohttp import AiohttpClient
 from understudy.core.errors import BodyBroken, BodyTooLarge, TransportError
 from understudy.core.http import HttpRequest, HttpResponse
@@ -144,3 +145,8 @@ async def test_cookies_are_not_kept() -> None:
         await client.close()
         assert first.headers["set-cookie"] == "a=1, b=2"
         assert server.seen[1].header("cookie") == ""
+
+
+async def test_a_program_that_calls_hostile_upstreams_stays_small_and_quick_and_keeps_its_key() -> None:
+    report = await hostile.sample(7)
+    assert not report.broken, "\n".join(report.broken)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from . import cancellations, clock_jumps, half_open, outage, retry_after, survival
+from . import cancellations, clock_jumps, half_open, hostile, outage, retry_after, survival
 from .experiment import Report, Tell
 
 Run = Callable[[int, Tell], Awaitable[Report]]
@@ -28,4 +28,5 @@ EXPERIMENTS = (
     Experiment("cancellations", cancellations.TITLE, cancellations.full, cancellations.sample),
     Experiment("clock_jumps", clock_jumps.TITLE, clock_jumps.full, clock_jumps.sample),
     Experiment("retry_after", retry_after.TITLE, retry_after.full, retry_after.sample),
+    Experiment("hostile", hostile.TITLE, hostile.full, hostile.sample),
 )
