@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import platform
 import random
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -82,7 +82,7 @@ class Understudy:
         self._stopping = False
         self._keep = keep
         #: Tells this start of this process from every other, for people and for the store.
-        self.instance = f"{platform.node() or 'unknown'}-{os.getpid()}-{rng.getrandbits(24):06x}"
+        self.instance = f"{socket.gethostname() or 'unknown'}-{os.getpid()}-{rng.getrandbits(24):06x}"
         #: What is kept, between `start` and `stop`; None where nothing is.
         self.keeping: Keeping | None = None
         #: What this process reports to a service; None where it reports nothing.

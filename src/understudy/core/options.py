@@ -122,4 +122,11 @@ class Options:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
-        check(self)
+        # Reading the declarations takes longer than everything else at import, where most instances are defaults.
+        if not _is_default(self):
+            check(self)
+
+
+def _is_default(options: Any) -> bool:
+    """Whether every field holds the very object that the class declares as its default."""
+    return all(getattr(options, field.name) is field.default for field in fields(options))

@@ -9,22 +9,24 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import inf, nan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from understudy.core.clock import SYSTEM_CLOCK, Clock
 from understudy.core.errors import BodyBroken, ConnectFailed, ConnectionLost
 from understudy.core.turn import Slices, Turn
 from understudy.core.types import Attribution, Explanation, OutcomeClass
 
-from .collector import Collector
-from .comparison import Comparison, compare
 from .ledger import Ledger
-from .requestlog import RequestLog
 from .series import Series, Tap
 from .summary import Cumulative, Point, Snapshot
 from .text import harmless, one_line
-from .trends import Trend, trend
 from .window import Tally, window_of
+
+if TYPE_CHECKING:
+    from .collector import Collector
+    from .comparison import Comparison
+    from .requestlog import RequestLog
+    from .trends import Trend
 
 _log = logging.getLogger("understudy.monitor")
 
@@ -249,6 +251,8 @@ class PerformanceMonitor:
         Raises:
             ValueError: there is no such metric or window.
         """
+        from .trends import trend  # what only people ask for is imported when they do
+
         return trend(self._settled(api).whole_slices(window), metric, api=api, window=window)
 
     def compare(self, names: Sequence[str] | None = None, window: str = "1h") -> Comparison:
@@ -260,6 +264,8 @@ class PerformanceMonitor:
         _, width = window_of(window)
         chosen = self.names() if names is None else list(dict.fromkeys(names))
         tallies: dict[str, Tally] = {name: self._settled(name).tally(width) for name in chosen}
+        from .comparison import compare  # as above
+
         return compare(tallies, window)
 
     def cumulative(self, api: str) -> Cumulative:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 #: No wait for a rate limit is longer, whatever a response claims; seconds.
@@ -46,6 +45,8 @@ def date(text: str) -> float | None:
         if text[:4].isdigit():
             moment = datetime.fromisoformat(text)
         else:
+            from email.utils import parsedate_to_datetime  # takes long to import, and few responses hold a date
+
             moment = parsedate_to_datetime(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
