@@ -95,7 +95,7 @@ async def _tell(screen: Screen, story: Story, app: Understudy, seconds: float) -
 
 def _lines(screen: Screen, story: Story, told: int) -> int:
     for part in story.parts[told:]:
-        if not part.done:
+        if not part.settled:
             break
         screen.line(_plain_line(screen, part))
         told += 1

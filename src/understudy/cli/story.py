@@ -43,6 +43,11 @@ class Part:
     example: Explanation | None = None
 
     @property
+    def settled(self) -> bool:
+        """Whether it is over and each of its calls has ended."""
+        return self.done and self.calls == self.served + self.errors.total()
+
+    @property
     def good(self) -> bool:
         """Whether it did its job: every call served in time, by a standby where the lead failed, and explained."""
         stood_in = self.by_standby > 0 or self.fault is None
