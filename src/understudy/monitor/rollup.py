@@ -300,6 +300,8 @@ def _decoded(blob: bytes) -> Sequence[int]:
     body = blob[1:]
     if body.isascii():  # every number is below 128: the bytes are the numbers
         return body
+    if len(body) > 1 and body[1:].isascii():  # a histogram's first key takes two bytes, its counts are mostly small
+        return [body[0] & 0x7F | body[1] << 7, *body[2:]]
     numbers = []
     number = shift = 0
     for byte in body:
