@@ -295,6 +295,14 @@ def test_comparing_nobody_or_one_is_no_error(monitor: PerformanceMonitor) -> Non
     assert monitor.compare(["odds", "odds"]).names == ("odds",)
 
 
+def test_more_apis_than_can_be_compared_in_time_are_refused(monitor: PerformanceMonitor) -> None:
+    for number in range(201):
+        monitor.series(f"api-{number}")
+    with pytest.raises(ValueError, match="at most 200 APIs"):
+        monitor.compare()
+    assert len(monitor.compare(monitor.names()[:200]).differences) == 200 * 199
+
+
 def test_an_unknown_metric_is_named(monitor: PerformanceMonitor) -> None:
     with pytest.raises(ValueError, match="expected one of response_time, error_rate"):
         monitor.trend("odds", "speed")

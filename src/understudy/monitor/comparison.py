@@ -7,7 +7,7 @@ that a long list does not find a winner by chance.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from itertools import combinations
 from math import ceil, floor, inf, sqrt
@@ -20,6 +20,8 @@ from .window import Tally
 
 #: Below this many samples a median has no interval.
 MIN_SAMPLES = 10
+#: Each is compared with each: two hundred take a fifth of a second, two thousand a hundred times that.
+MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +75,24 @@ class Comparison:
 
 
 def compare(tallies: Mapping[str, Tally], window: str) -> Comparison:
-    """Each pair of APIs in success rate and median response time."""
+    """Each pair of APIs in success rate and median response time. Raises ValueError for more than `MOST`."""
     names = tuple(tallies)
+    if len(names) > MOST:
+        raise ValueError(f"names: at most {MOST} APIs can be compared with each other, found {len(names)}")
     pairs = list(combinations(names, 2))
     level = 1.0 - (1.0 - LEVEL) / max(1, 2 * len(pairs))
     rates = {name: success_interval(tally, level) for name, tally in tallies.items()}
     medians = {name: median_interval(tally, level) for name, tally in tallies.items()}
     differences = []
+    won = dict.fromkeys(names, 0)
     for a, b in pairs:
-        differences.append(_difference("success_rate", a, b, rates[a], rates[b], higher_is_better=True))
-        differences.append(_difference("p50", a, b, medians[a], medians[b], higher_is_better=False))
-    best = next((name for name in names if len(names) > 1 and _is_best(name, names, differences)), "")
+        rate = _difference("success_rate", a, b, rates[a], rates[b], higher_is_better=True)
+        speed = _difference("p50", a, b, medians[a], medians[b], higher_is_better=False)
+        differences += [rate, speed]
+        # By success rate, or by median where the rates may be equal.
+        if better := rate.better or speed.better:
+            won[better] += 1
+    best = next((name for name in names if 0 < won[name] == len(names) - 1), "")
     return Comparison(window, names, tuple(differences), best)
 
 
@@ -129,17 +138,6 @@ def _difference(metric: str, a: str, b: str, of_a: Estimate, of_b: Estimate, *, 
     elif high < 0:
         better = b if higher_is_better else a
     return Difference(metric, a, b, gap, low, high, better)
-
-
-def _is_best(name: str, names: Sequence[str], differences: Sequence[Difference]) -> bool:
-    """Whether each other API loses to `name`: by success rate, or by median where the rates may be equal."""
-    for other in names:
-        if other == name:
-            continue
-        verdicts = [each.better for each in differences if {each.a, each.b} == {name, other}]
-        if next((better for better in verdicts if better), "") != name:
-            return False
-    return True
 
 
 def _z(level: float) -> float:

@@ -259,7 +259,7 @@ class PerformanceMonitor:
         """Which of these APIs (all by default) is better, by how much, and whether that is more than chance.
 
         Raises:
-            ValueError: there is no such window.
+            ValueError: there is no such window, or there are more than 200 APIs.
         """
         _, width = window_of(window)
         chosen = self.names() if names is None else list(dict.fromkeys(names))
