@@ -19,7 +19,7 @@ from .dialect import insert as upsert
 from .dialect import is_sqlite
 from .rollups import SqlRollups
 from .seen import take
-from .series import NOBODY
+from .series import NOBODY, SeriesIds
 from .tables import error_group, sample, sample_api, sample_record
 
 #: Entries in one piece of work.
@@ -56,47 +56,9 @@ class SqlRequests:
             # Counts are added, so a batch that was committed though we were not told must be known again. Batches
             # stay in their order, whatever else is done.
             if take(connection, f"self:{self._rollups.inst}", self._boot, seq, now):
-                self._write(connection, packed, groups)
+                write(connection, self._rollups.ids, packed, groups)
 
         self._desk.later(work, "entries of the request log")
-
-    def _write(
-        self, connection: Connection, entries: Sequence[tuple[RequestEntry, bytes]], groups: Sequence[ErrorGroup]
-    ) -> None:
-        apis = {name for entry, _ in entries for name in entry.tried} | {group.api for group in groups} | {""}
-        routes = {entry.route for entry, _ in entries}
-        names = [SeriesName("api", name) for name in apis] + [SeriesName("route", name) for name in routes]
-        ids = self._rollups.ids.of(connection, names)
-        if entries:
-            self._write_entries(connection, entries, ids)
-        if groups:
-            made = upsert(connection, error_group)
-            added = made.on_conflict_do_update(
-                index_elements=["fingerprint"],
-                set_={
-                    "last_ms": func.max(error_group.c.last_ms, made.excluded.last_ms)
-                    if is_sqlite(connection)
-                    else func.greatest(error_group.c.last_ms, made.excluded.last_ms),
-                    "message": made.excluded.message,
-                    "count": error_group.c.count + made.excluded.count,
-                },
-            )
-            connection.execute(added, [_group_row(group, ids) for group in groups])
-
-    @staticmethod
-    def _write_entries(
-        connection: Connection, entries: Sequence[tuple[RequestEntry, bytes]], ids: dict[SeriesName, int]
-    ) -> None:
-        rows, records, tried = [], [], []
-        for number, (entry, record) in zip(_numbers(connection, len(entries)), entries, strict=True):
-            rows.append({"id": number, **_entry_row(entry, ids)})
-            records.append({"id": number, "record": record})
-            at = _ms(entry.at)
-            tried += [{"api": ids[SeriesName("api", name)], "ts_ms": at, "id": number} for name in entry.tried]
-        connection.execute(insert(sample), rows)
-        connection.execute(insert(sample_record), records)
-        if tried:
-            connection.execute(insert(sample_api), tried)
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -151,6 +113,49 @@ class SqlRequests:
             return [_group(row, names) for row in connection.execute(rows)]
 
         return await self._desk.read(work)
+
+
+def write(
+    connection: Connection,
+    known: SeriesIds,
+    entries: Sequence[tuple[RequestEntry, bytes]],
+    groups: Sequence[ErrorGroup],
+) -> None:
+    """Write entries, each with what `pack` made of it, and add the counts of groups; in a transaction."""
+    apis = {name for entry, _ in entries for name in entry.tried} | {group.api for group in groups} | {""}
+    routes = {entry.route for entry, _ in entries}
+    names = [SeriesName("api", name) for name in apis] + [SeriesName("route", name) for name in routes]
+    ids = known.of(connection, names)
+    if entries:
+        _write_entries(connection, entries, ids)
+    if groups:
+        made = upsert(connection, error_group)
+        added = made.on_conflict_do_update(
+            index_elements=["fingerprint"],
+            set_={
+                "last_ms": func.max(error_group.c.last_ms, made.excluded.last_ms)
+                if is_sqlite(connection)
+                else func.greatest(error_group.c.last_ms, made.excluded.last_ms),
+                "message": made.excluded.message,
+                "count": error_group.c.count + made.excluded.count,
+            },
+        )
+        connection.execute(added, [_group_row(group, ids) for group in groups])
+
+
+def _write_entries(
+    connection: Connection, entries: Sequence[tuple[RequestEntry, bytes]], ids: dict[SeriesName, int]
+) -> None:
+    rows, records, tried = [], [], []
+    for number, (entry, record) in zip(_numbers(connection, len(entries)), entries, strict=True):
+        rows.append({"id": number, **_entry_row(entry, ids)})
+        records.append({"id": number, "record": record})
+        at = _ms(entry.at)
+        tried += [{"api": ids[SeriesName("api", name)], "ts_ms": at, "id": number} for name in entry.tried]
+    connection.execute(insert(sample), rows)
+    connection.execute(insert(sample_record), records)
+    if tried:
+        connection.execute(insert(sample_api), tried)
 
 
 def _conditions(query: RequestQuery, ids: dict[SeriesName, int]) -> list[ColumnElement[bool]]:
