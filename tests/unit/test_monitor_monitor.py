@@ -182,6 +182,21 @@ def test_the_class_of_a_recorded_failure_follows_its_exception(monitor: Performa
     assert monitor.snapshot("odds").errors_by_class == {"timeout": 1, "connect": 1, "lost": 1, "provider": 3}
 
 
+def test_the_class_of_a_recorded_failure_follows_what_caused_its_exception(monitor: PerformanceMonitor) -> None:
+    """HTTP libraries wrap what the socket said."""
+    refused = OSError("cannot connect")
+    refused.__cause__ = OSError("no route")
+    refused.__cause__.__context__ = ConnectionRefusedError(111, "refused")
+    hidden = ValueError("own")
+    hidden.__context__, hidden.__suppress_context__ = TimeoutError(), True
+    circle = ValueError("a")
+    circle.__cause__ = ValueError("b")
+    circle.__cause__.__cause__ = circle
+    for error in (refused, hidden, circle):
+        monitor.record_request_failure("odds", error)
+    assert monitor.snapshot("odds").errors_by_class == {"connect": 1, "provider": 2}
+
+
 def test_an_api_is_the_sum_of_its_operations(monitor: PerformanceMonitor) -> None:
     monitor.series("odds", "fixtures").append(0.1)
     monitor.series("odds", "live").append(0.3)

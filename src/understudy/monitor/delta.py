@@ -12,7 +12,7 @@ import binascii
 from collections.abc import Sequence
 from typing import Any
 
-from .monitor import MAX_NAME
+from .given import MAX_NAME
 from .rollup import COUNTERS, TIERS, Bucket, Row, SeriesName, decode_classes, decode_histogram
 from .text import one_line
 

@@ -12,14 +12,24 @@ from math import inf, nan
 from typing import TYPE_CHECKING, Any
 
 from understudy.core.clock import SYSTEM_CLOCK, Clock
-from understudy.core.errors import BodyBroken, ConnectFailed, ConnectionLost
 from understudy.core.turn import Slices, Turn
-from understudy.core.types import Attribution, Explanation, OutcomeClass
+from understudy.core.types import Explanation
 
+from .given import (
+    MAX_NAME,
+    MAX_SECONDS,
+    OVERFLOW,
+    bad_seconds,
+    clean_name,
+    is_seconds,
+    is_text,
+    judge,
+    status_of,
+    text_of,
+)
 from .ledger import Ledger
 from .series import Series, Tap
 from .summary import Cumulative, Point, Snapshot
-from .text import harmless, one_line
 from .window import Tally, window_of
 
 if TYPE_CHECKING:
@@ -30,13 +40,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("understudy.monitor")
 
-#: Longest name that is kept, characters.
-MAX_NAME = 200
-#: Names beyond `max_names` are counted together under this one.
-OVERFLOW = "other"
-#: Longest response time that is taken, s (thirty years): what is longer is a mistake, an epoch in milliseconds
-#: perhaps, and one such value in a sum would swallow every later one.
-MAX_SECONDS = 1e9
 #: How often the background thread drains, and how long a drain by the application stands in for it, s.
 _TICK, _DRIVEN_FOR = 1.0, 3.0
 #: The event loop gets its turn after this much summing up, s.
@@ -79,7 +82,7 @@ class PerformanceMonitor:
         Raises:
             ValueError: `api` is not a usable name (a text of 1 to 200 printable characters).
         """
-        if not _is_text(api) or clean_name(api) != api:
+        if not is_text(api) or clean_name(api) != api:
             raise ValueError(f"API name: expected 1 to {MAX_NAME} printable characters, found {api!r:.80}")
         # Registered names are few and ours: none may end up under `other`, where APIs would share a list.
         ledger = self._ledger(api, bounded=False)
@@ -116,7 +119,7 @@ class PerformanceMonitor:
 
     def record_request_start(self, name: str) -> None:
         """A request to `name` begins; `in_flight` counts it until a success or failure is recorded."""
-        ledger = self._ledgers.get(name) if _is_text(name) else None
+        ledger = self._ledgers.get(name) if is_text(name) else None
         if ledger is None or ledger.recorded is None or self._drainer is None:
             ledger = self._recording(name)
         ledger.starts.append(None)
@@ -137,8 +140,8 @@ class PerformanceMonitor:
                 return
         except Exception:  # noqa: BLE001, S110 - what cannot be compared is no number: told below, as one out of range
             pass
-        if not _is_seconds(response_time):
-            raise _bad_seconds(response_time)
+        if not is_seconds(response_time):
+            raise bad_seconds(response_time)
         append(0.0)  # never -0.0, whose sign would say failure
 
     def record_request_failure(
@@ -149,12 +152,12 @@ class PerformanceMonitor:
         Raises:
             ValueError: `response_time` is given and is not a number of seconds from 0 to 1e9.
         """
-        if response_time is not None and not _is_seconds(response_time):
-            raise _bad_seconds(response_time)
+        if response_time is not None and not is_seconds(response_time):
+            raise bad_seconds(response_time)
         recorded = self._recording(name).recorded
         if recorded is not None:
-            outcome, attribution = _judge(error)
-            recorded.failed(response_time, outcome, attribution, _text_of(error), _status_of(error))
+            outcome, attribution = judge(error)
+            recorded.failed(response_time, outcome, attribution, text_of(error), status_of(error))
 
     # -- draining ---------------------------------------------------------------------------------
 
@@ -352,7 +355,7 @@ class PerformanceMonitor:
 
     def _recording(self, name: str) -> Ledger:
         """The ledger that events recorded under `name` go to; never fails for a text of any kind."""
-        if not _is_text(name):
+        if not is_text(name):
             raise ValueError(f"name: expected a text, found {type(name).__name__}")
         ledger = self._ledger(clean_name(name))
         if ledger.recorded is None:
@@ -439,61 +442,3 @@ def _drain_for_ever(of: weakref.ref[PerformanceMonitor]) -> None:
             return
         monitor.drain_in_background()
         del monitor
-
-
-def clean_name(name: str) -> str:
-    """`name` as it is kept: printable, at most 200 characters, `other` when nothing is left."""
-    return one_line(name, MAX_NAME).strip() or OVERFLOW
-
-
-def _is_text(value: object) -> bool:
-    """Whether it is what the annotation promises; callers are not all type-checked."""
-    return isinstance(value, str)
-
-
-def _is_seconds(value: object) -> bool:
-    try:
-        return bool(0.0 <= value <= MAX_SECONDS)  # type: ignore[operator]  # the very question is whether it compares
-    except Exception:  # noqa: BLE001 - a value of any kind: what it raises says that it is no number
-        return False
-
-
-def _bad_seconds(value: object) -> ValueError:
-    try:
-        shown = f"{value!r:.80}"
-    except Exception:  # noqa: BLE001 - some values cannot be shown, an integer of 5,000 digits for one
-        shown = f"a {type(value).__name__}"
-    return ValueError(f"response_time: expected a number of seconds from 0 to {MAX_SECONDS:g}, found {shown}")
-
-
-_OUTCOMES: tuple[tuple[tuple[type[BaseException], ...], OutcomeClass], ...] = (
-    ((ConnectFailed, ConnectionRefusedError), OutcomeClass.CONNECT),
-    ((TimeoutError,), OutcomeClass.TIMEOUT),
-    ((ConnectionLost, ConnectionError), OutcomeClass.LOST),
-    ((BodyBroken,), OutcomeClass.BODY),
-)
-
-
-def _judge(error: object) -> tuple[OutcomeClass, Attribution]:
-    """The class of a failure that a user recorded: the provider's, unless the exception says more."""
-    for kinds, outcome in _OUTCOMES:
-        if isinstance(error, kinds):
-            return outcome, Attribution.PROVIDER
-    return OutcomeClass.PROVIDER, Attribution.PROVIDER
-
-
-def _text_of(error: object) -> str:
-    if error is None:
-        return ""
-    text = harmless(error)
-    if isinstance(error, BaseException):
-        return f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return text
-
-
-def _status_of(error: object) -> int | None:
-    try:
-        status = getattr(error, "status", None)
-    except Exception:  # noqa: BLE001 - an attribute of somebody else's exception may itself fail
-        return None
-    return status if isinstance(status, int) and not isinstance(status, bool) else None
