@@ -104,6 +104,14 @@ def is_sqlite(path: Path) -> bool:
     return not head or head == _MAGIC
 
 
+def file_size(path: Path) -> int:
+    """Bytes of a file; 0 when there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def identity(path: Path) -> tuple[int, int] | None:
     """What tells this file from another of the same name; None when there is none."""
     try:

@@ -36,12 +36,10 @@ _KEY = ("ts", "api", "inst")
 
 def _upsert(table: Table) -> str:
     """The statement that replaces one row, in SQLite's words, with its values in the order of the columns."""
-    columns = (*_KEY, *NUMBERS)
     made = sqlite.insert(table)
     others = {name: made.excluded[name] for name in NUMBERS}
     made = made.on_conflict_do_update(index_elements=list(_KEY), set_=others)
-    compiled = made.values(dict.fromkeys(columns)).compile(dialect=sqlite.dialect())
-    return str(compiled)
+    return str(made.values({column.name: None for column in table.columns}).compile(dialect=sqlite.dialect()))
 
 
 class HotRollups(SqlRollups):
@@ -69,17 +67,17 @@ class HotRollups(SqlRollups):
         ids = self.ids.of(connection, [row.series for row in rows])
         writer = self.inst if inst is None else inst
         if tier not in HOT:
-            self._put(connection, ROLL[tier], [(row[0], ids[row[1]], writer, *row[2:]) for row in rows])
+            self._put(connection, ROLL[tier], [(ids[row[1]], row[0], writer, *row[2:]) for row in rows])
             return
         boundary = self._moved(connection, tier)
         copied = self._copying.get(tier, boundary)
         hot, roll = [], []
         for row in rows:
-            values = (row[0], ids[row[1]], writer, *row[2:])
+            api = ids[row[1]]
             if row[0] >= boundary:
-                hot.append(values)
+                hot.append((row[0], api, writer, *row[2:]))
             if row[0] < copied:
-                roll.append(values)
+                roll.append((api, row[0], writer, *row[2:]))
         self._put(connection, HOT[tier], hot)
         self._put(connection, ROLL[tier], roll)
 
@@ -180,7 +178,7 @@ class HotRollups(SqlRollups):
 
     def _advance(self, tier: int, end: int) -> Work[None]:
         def work(connection: Connection) -> None:
-            connection.execute(replace(connection, meta), {"key": _moved_key(tier), "value": str(end)})
+            connection.execute(replace(connection, meta), {"key": moved_key(tier), "value": str(end)})
             self._boundary.pop(tier, None)
 
         return work
@@ -205,11 +203,12 @@ class HotRollups(SqlRollups):
 
 def boundary(connection: Connection, tier: int) -> int:
     """The start from which rows of a tier lie in the hot table."""
-    found = connection.execute(select(meta.c.value).where(meta.c.key == _moved_key(tier))).scalar()
+    found = connection.execute(select(meta.c.value).where(meta.c.key == moved_key(tier))).scalar()
     return int(found) if found is not None else 0
 
 
-def _moved_key(tier: int) -> str:
+def moved_key(tier: int) -> str:
+    """Where `meta` says up to which start rows of a tier have been moved."""
     return f"moved.{tier}"
 
 

@@ -12,10 +12,12 @@ import logging
 import sqlite3
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import cast
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy import Connection, Table, delete, func, insert, select
 
+from .hot import HOUR, moved_key
 from .jobs import Steps, Work
 from .tables import (
     HOT,
@@ -58,8 +60,10 @@ _GAP = 1_000_000
 class Salvage:
     """A damaged file, opened for reading only."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, now: float) -> None:
         self._path = path
+        #: Rows of history that began before this lie by series in the new file, the others in order of time.
+        self._moved = int(now // HOUR) * HOUR
         #: Rows that were copied, by table.
         self.copied: dict[str, int] = {}
         #: Tables of which something was lost.
@@ -70,6 +74,9 @@ class Salvage:
         for table in CONTROL:
             for rows in self._rows(table):
                 self._insert(connection, table, rows)
+        connection.execute(delete(meta).where(meta.c.key.like("moved.%")))
+        moved = [{"key": moved_key(tier), "value": str(self._moved)} for tier in HOT]
+        connection.execute(insert(meta), moved)
         highest = connection.execute(select(func.max(series.c.id))).scalar()
         if highest is not None and series.name in self.damaged:
             connection.exec_driver_sql("UPDATE sqlite_sequence SET seq = ? WHERE name = 'series'", (highest + _GAP,))
@@ -82,12 +89,26 @@ class Salvage:
         return self.copied
 
     def _inserted(self, table: Table, rows: list[tuple[object, ...]]) -> Work[None]:
-        return lambda connection: self._insert(connection, table, rows)
+        [tier] = [tier for tier in HOT if table in (HOT[tier], ROLL[tier])] or [0]
 
-    def _insert(self, connection: Connection, table: Table, rows: list[tuple[object, ...]]) -> None:
+        def work(connection: Connection) -> None:
+            if not tier:
+                self._insert(connection, table, rows)
+                return
+            place = [column.name for column in table.columns].index("ts")
+            names = [column.name for column in table.columns]
+            old = [row for row in rows if cast("int", row[place]) < self._moved]
+            self._insert(connection, ROLL[tier], old, names)
+            self._insert(connection, HOT[tier], [row for row in rows if cast("int", row[place]) >= self._moved], names)
+
+        return work
+
+    def _insert(
+        self, connection: Connection, table: Table, rows: list[tuple[object, ...]], names: list[str] | None = None
+    ) -> None:
         if not rows:
             return
-        names = [column.name for column in table.columns]
+        names = names or [column.name for column in table.columns]
         values = [dict(zip(names, row, strict=True)) for row in rows]
         connection.execute(insert(table).prefix_with("OR IGNORE"), values)
         self.copied[table.name] = self.copied.get(table.name, 0) + len(rows)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from sqlalchemy import Connection, select
 
+from understudy.monitor.rollup import TIER_NAMES
+
+from .filesystem import file_size
 from .health import HealthBoard
 from .jobs import Outside, Steps
 from .retention import forget_history, forget_oldest_entries, oldest
-from .sqlite import WAL_LIMIT
+from .sqlite import WAL_LIMIT, tell
 from .tables import sample
 
 _log = logging.getLogger("understudy.storage")
@@ -33,36 +37,27 @@ def pages(connection: Connection) -> tuple[int, int, int]:
 _PAGES = ("page_count", "freelist_count", "page_size")
 
 
-def file_size(path: Path) -> int:
-    """Bytes of the database with its write-ahead log."""
-    total = 0
-    for each in (path, path.with_name(path.name + "-wal")):
-        try:
-            total += each.stat().st_size
-        except OSError:
-            pass
-    return total
-
-
 class Space:
     """Keeps the file within its cap and its log short."""
 
-    def __init__(self, path: Path, most: int, board: HealthBoard) -> None:
+    def __init__(self, path: Path, most: int, keep: Mapping[str, float], board: HealthBoard) -> None:
         self._path = path
+        self._wal = path.with_name(path.name + "-wal")
         self._most = most
+        self._keep = keep
         self._board = board
         self._capped: dict[str, float] = {}
 
     def look(self) -> None:
         """Tell the size."""
-        size = file_size(self._path)
-        self._board.set(bytes=size, fill=size / self._most)
+        database = file_size(self._path)
+        self._board.set(bytes=database + file_size(self._wal), fill=database / self._most)
 
     def steps(self, now: float) -> Steps[None]:
         """Cut what is over the cap, give free pages back, and cut the log."""
         yield from self._cut(now)
         yield from self._give_back(SPARE)
-        if file_size(self._path.with_name(self._path.name + "-wal")) > WAL_LIMIT:
+        if file_size(self._wal) > WAL_LIMIT:
             yield Outside(_truncate)
         self.look()
 
@@ -76,10 +71,9 @@ class Space:
                 return  # made without incremental vacuum: nothing can be given back
 
     def _cut(self, now: float) -> Steps[None]:
-        count, free, size = yield pages
+        count, _, size = yield pages
         if count * size <= self._most:
-            if (count - free) * size < self._most * (1 - 2 * SLACK) and self._board.over("cap"):
-                _log.info("%s is well below storage.max_bytes again", self._path)
+            self._aged(now)
             return
         goal = int(self._most * (1 - SLACK))
         for tier in (10, 0, 60, 3600):  # 0: the request log stands between the ten seconds and the minutes
@@ -87,6 +81,7 @@ class Space:
                 if not (yield from (self._cut_requests() if tier == 0 else self._cut_hour(tier, now))):
                     break
         yield from self._give_back(0)
+        yield Outside(_truncate)  # the file gets shorter when the log is brought into it
 
     def _cut_hour(self, tier: int, now: float) -> Steps[int]:
         first: int | None = yield oldest(tier)
@@ -95,7 +90,7 @@ class Space:
             return 0
         before = (first // length + 1) * length
         gone: int = yield from forget_history(tier, before)
-        self._tell({10: "10s", 60: "1m", 3600: "1h"}[tier], float(before))
+        self._tell(TIER_NAMES[tier], float(before))
         return gone
 
     def _cut_requests(self) -> Steps[int]:
@@ -104,6 +99,15 @@ class Space:
             at = yield _oldest_entry
             self._tell("requests", (at or 0) / 1000)
         return gone
+
+    def _aged(self, now: float) -> None:
+        """What the cap took is no loss any more when it would be too old by now."""
+        left = {what: before for what, before in self._capped.items() if before > now - self._keep[what]}
+        if left != self._capped:
+            self._capped = left
+            self._board.set(capped=dict(left))
+            if not left and self._board.over("cap"):
+                _log.warning("%s holds again what it is to hold", self._path)
 
     def _tell(self, what: str, before: float) -> None:
         self._capped[what] = before
@@ -114,7 +118,7 @@ class Space:
 
 
 def _vacuum(connection: Connection) -> None:
-    connection.exec_driver_sql(f"PRAGMA incremental_vacuum({SLICE})").fetchall()  # it works as it is read
+    tell(connection, f"PRAGMA incremental_vacuum({SLICE})")
 
 
 def _used(connection: Connection) -> int:
@@ -127,6 +131,4 @@ def _oldest_entry(connection: Connection) -> int | None:
 
 
 def _truncate(connection: Connection) -> None:
-    raw = connection.connection.dbapi_connection
-    if raw is not None:
-        raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    tell(connection, "PRAGMA wal_checkpoint(TRUNCATE)")

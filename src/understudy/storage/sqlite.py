@@ -15,6 +15,9 @@ from understudy.core.errors import StoreUnavailable, StoreUnusable
 
 from .trouble import Trouble
 
+#: Whatever SQLite raises, by itself and through SQLAlchemy.
+ERRORS = (sqlite3.Error, DBAPIError)
+
 #: Opens a file; replaced by tests that cut the disk's writes off.
 Open = Callable[[str], Any]
 
@@ -80,6 +83,12 @@ def connection(
 ) -> Connection:
     """One connection as `engine` makes them."""
     return engine(path, pragmas, open_it, begin).connect()
+
+
+def tell(connection: Connection, pragma: str) -> list[Any]:
+    """What a pragma answers, read to its end: some work only as they are read. Begins no transaction."""
+    raw: Any = connection.connection.dbapi_connection
+    return list(raw.cursor().execute(pragma).fetchall())
 
 
 def new_file(path: Path, application_id: int, open_it: Open = open_file) -> None:

@@ -6,6 +6,7 @@ import logging
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
@@ -14,7 +15,7 @@ from understudy.core.clock import Clock
 from understudy.core.errors import StoreUnavailable, StoreUnusable, UnderstudyError
 
 from . import sqlite
-from .filesystem import Owner, Reserve, check_place, create_private, identity, is_sqlite
+from .filesystem import Owner, Reserve, check_place, create_private, file_size, identity, is_sqlite
 from .health import HealthBoard
 from .salvage import Salvage
 from .schema import REVISIONS, Revisions
@@ -25,6 +26,8 @@ _log = logging.getLogger("understudy.storage")
 
 #: Less free room than this makes an error of the disk one of a full disk, bytes.
 _NO_ROOM = 1 << 20
+#: With less free room than this, a log that is longer than that is emptied before each transaction, bytes.
+_LOW, _SHORT = 64 << 20, 256 << 10
 
 
 class SqliteBackend:
@@ -71,7 +74,15 @@ class SqliteBackend:
         known = self._owner.existed()
         self._owner.take()
         try:
-            self._open_file(known)
+            try:
+                self._open_file(known=known)
+            except Exception as error:
+                if self.trouble(error) is not Trouble.FULL or not self.reserve.give_up():
+                    raise
+                self._open_file(known=known)
+            # From here on a connection is open, and with it the files that SQLite needs beside the database.
+            with self._writing("control").begin():
+                pass
         except BaseException as error:
             self.close()
             trouble = self.trouble(error)
@@ -81,7 +92,7 @@ class SqliteBackend:
         if not self.reserve.make():
             _log.warning("%s: there is no room for the reserve of a full disk", self.path)
 
-    def _open_file(self, known: bool) -> None:
+    def _open_file(self, *, known: bool) -> None:
         try:
             if self.path.exists() and not is_sqlite(self.path) and not known and not made_by_us(self.path):
                 raise StoreUnusable(
@@ -116,6 +127,9 @@ class SqliteBackend:
         connection = self._connections.get(purpose)
         if connection is None:
             connection = self._connections[purpose] = self._engine(purpose).connect()
+        if file_size(self._wal) > _SHORT and self._free() < _LOW:
+            # A full log can only be emptied into a database that can grow. So it is kept short while there is room.
+            sqlite.tell(connection, "PRAGMA wal_checkpoint(PASSIVE)")
         return connection
 
     def control(self) -> Connection:
@@ -148,7 +162,7 @@ class SqliteBackend:
     def trouble(self, error: BaseException) -> Trouble | None:
         """As `Backend.trouble`."""
         found = sqlite.meaning(error)
-        if found is Trouble.IO and self._no_room():
+        if found is Trouble.IO and self._free() < _NO_ROOM:
             return Trouble.FULL  # some parts of SQLite say so in other words
         return found
 
@@ -167,7 +181,7 @@ class SqliteBackend:
     def remedy(self, trouble: Trouble, *, control: bool) -> bool:
         """As `Backend.remedy`."""
         if trouble is Trouble.FULL and control:
-            return self.reserve.give_up()
+            return self.reserve.give_up() or self._cut_log()
         if trouble is Trouble.CORRUPT:
             return self._replace()
         return False
@@ -178,10 +192,20 @@ class SqliteBackend:
 
     # -- looking after the file -------------------------------------------------------------------
 
-    def _no_room(self) -> bool:
+    def _free(self) -> float:
         try:
-            return shutil.disk_usage(self.path.parent).free < _NO_ROOM
+            return shutil.disk_usage(self.path.parent).free
         except OSError:
+            return inf
+
+    def _cut_log(self) -> bool:
+        """Bring the log into the database, where most of its pages have their place already; whether that made room."""
+        try:
+            before = file_size(self._wal)
+            sqlite.tell(self._writing("control"), "PRAGMA wal_checkpoint(TRUNCATE)")
+            return file_size(self._wal) < before
+        except sqlite.ERRORS as error:
+            _log.debug("%s could not be cut: %s", self._wal, error)
             return False
 
     def _watch(self) -> None:
@@ -191,7 +215,7 @@ class SqliteBackend:
             self._board.say("exchanged", f"{self.path} was deleted or exchanged while it was in use")
             self.drop()
             self.generation += 1
-            self._prepare()
+            self._open_file(known=False)
             return
         wal = identity(self._wal)
         if self._connections and self._log_file is not None and wal != self._log_file:
@@ -202,10 +226,7 @@ class SqliteBackend:
     def _rescue_log(self) -> None:
         """The log was deleted, but is still open here: bring what it holds into the database, and begin a new one."""
         _log.error("%s was deleted while it was in use; its content is saved", self._wal)
-        connection = next(iter(self._connections.values()))
-        raw = connection.connection.dbapi_connection
-        if raw is not None:
-            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        sqlite.tell(next(iter(self._connections.values())), "PRAGMA wal_checkpoint(TRUNCATE)")
         self.drop()
         self.generation += 1
 
@@ -226,7 +247,7 @@ class SqliteBackend:
             return False
         self.generation += 1
         self._prepare()
-        salvage = Salvage(aside)
+        salvage = Salvage(aside, self._clock.time())
         connection = self._engine("control").connect()
         try:
             with connection.begin():

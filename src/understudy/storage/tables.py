@@ -40,9 +40,8 @@ def _rollup(name: str, *key: str, partitioned: bool = False) -> Table:
     return Table(
         name,
         metadata,
-        Column("ts", BigInteger, nullable=False),
-        Column("api", Integer, nullable=False),
-        Column("inst", Integer, nullable=False),
+        # The key first and in its own order: some versions of SQLite check other orders wrongly without a rowid.
+        *(Column(part, BigInteger if part == "ts" else Integer, nullable=False) for part in key),
         *(Column(counter, BigInteger, nullable=False) for counter in COUNTERS),
         Column("classes", LargeBinary),
         Column("hist", LargeBinary),
@@ -109,9 +108,9 @@ sample_record = Table(
 sample_api = Table(
     "sample_api",
     metadata,
+    Column("id", BigInteger, nullable=False),
     Column("api", Integer, nullable=False),
     Column("ts_ms", BigInteger, nullable=False),
-    Column("id", BigInteger, nullable=False),
     PrimaryKeyConstraint("id", "api", name="pk_sample_api"),
     Index("ix_sample_api_api", "api", "ts_ms", "id"),
     sqlite_with_rowid=False,

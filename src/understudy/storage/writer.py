@@ -299,6 +299,8 @@ class Writer:
     def _attempt(self, connection: Connection, jobs: list[Job[Any]]) -> list[tuple[Job[Any], object, Exception | None]]:
         ended: list[tuple[Job[Any], object, Exception | None]] = []
         with connection.begin():
+            # Who waited too long for the transaction to begin was told so, and must not find it done later.
+            jobs = [job for job in jobs if not job.abandoned]
             if len(jobs) == 1:
                 return [(jobs[0], jobs[0].work(connection), None)]
             began = self._pace.monotonic()
@@ -397,7 +399,10 @@ class Writer:
 
     def _failed(self, trouble: Trouble, error: Exception, lane: _Lane, *, control: bool) -> None:
         sentence = self._backend.sentence(trouble, error)
-        self._undone()
+        if trouble in (Trouble.BUSY, Trouble.FULL):
+            self.on_failure()  # the connection is as good as before
+        else:
+            self._undone()
         self._board.set(
             writable=False, trouble=trouble, last_error=sentence, last_error_at=self._clock.time(),
             **({} if control else {"statistics": trouble is not Trouble.FULL}),

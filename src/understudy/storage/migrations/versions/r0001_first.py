@@ -27,9 +27,7 @@ def _rollup(name: str, *key: str, partitioned: bool = False) -> None:
     options: dict[str, Any] = {"postgresql_partition_by": "RANGE (ts)"} if partitioned else {}
     op.create_table(
         name,
-        _needed("ts", sa.BigInteger),
-        _needed("api", sa.Integer),
-        _needed("inst", sa.Integer),
+        *(_needed(part, sa.BigInteger if part == "ts" else sa.Integer) for part in key),
         *(_needed(counter, sa.BigInteger) for counter in _COUNTERS),
         sa.Column("classes", sa.LargeBinary),
         sa.Column("hist", sa.LargeBinary),
@@ -103,9 +101,9 @@ def _requests() -> None:
     )
     op.create_table(
         "sample_api",
+        _needed("id", sa.BigInteger),
         _needed("api", sa.Integer),
         _needed("ts_ms", sa.BigInteger),
-        _needed("id", sa.BigInteger),
         sa.PrimaryKeyConstraint("id", "api", name="pk_sample_api"),
         sqlite_with_rowid=False,
     )

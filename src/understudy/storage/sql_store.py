@@ -1,0 +1,89 @@
+"""What the stores in SQL have in common: the threads, and the ports on top of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+
+from understudy.core.clock import Clock
+from understudy.core.lease import Lease
+
+from .audit import SqlAudit
+from .backend import Backend
+from .control import Desk
+from .deltas import SqlDeltas
+from .health import HealthBoard, StoreHealth
+from .jobs import Steps
+from .leases import SqlLeases
+from .options import StorageOptions
+from .readers import Readers
+from .requests import SqlRequests
+from .rollups import SqlRollups
+from .series import SeriesIds, SeriesNames
+from .spool import Spool
+from .state import SqlState
+from .writer import Writer
+
+_log = logging.getLogger("understudy.storage")
+
+
+class SqlStore:
+    """One writer, a few readers, and the ports; subclasses open the database before `_begin`."""
+
+    def __init__(
+        self,
+        options: StorageOptions,
+        clock: Clock,
+        backend: Backend,
+        board: HealthBoard,
+        rollups: Callable[..., SqlRollups],
+    ) -> None:
+        self._options = options
+        self._clock = clock
+        self._board = board
+        #: Tells this start from every other; nothing is drawn from it.
+        self._boot = secrets.token_hex(8)
+
+        def generation() -> int:
+            return backend.generation
+
+        self._spool = Spool(options.waiting_rows)
+        self._readers = Readers(backend, options.readers, options.patience)
+        self._writer = Writer(backend, self._spool, board, clock)
+        self._desk = Desk(self._writer, self._readers, board, options.patience)
+        ids, names = SeriesIds(clock, generation), SeriesNames(generation)
+        self.rollups = rollups(self._writer, self._readers, self._spool, ids, names, options.patience)
+        self.deltas = SqlDeltas(self._desk, self.rollups, clock)
+        self.requests = SqlRequests(self._desk, self.rollups, clock, self._boot)
+        self.state = SqlState(self._desk)
+        self.audit = SqlAudit(self._desk, self._boot)
+        self.leases = SqlLeases(self._desk, clock)
+        self._writer.write_rows = self.rollups.write_rows
+        self._writer.on_failure = self.rollups.forget
+
+    def _begin(self) -> None:
+        self._readers.start()
+        self._writer.start()
+
+    def health(self) -> StoreHealth:
+        """As `Store.health`."""
+        return self._board.look(waiting=len(self._spool), dropped=self._spool.dropped)
+
+    async def upkeep(self, lease: Lease | None = None) -> None:
+        """As `Store.upkeep`."""
+        await asyncio.wrap_future(self._writer.upkeep(self._upkeep(lease)))
+
+    def _upkeep(self, lease: Lease | None) -> Steps[None]:
+        raise NotImplementedError
+
+    async def close(self, timeout: float = 5.0) -> None:
+        """As `Store.close`."""
+        await asyncio.to_thread(self._close, timeout)
+
+    def _close(self, timeout: float) -> None:
+        self._writer.close(timeout)
+        self._readers.close(1.0)
+        if len(self._spool):
+            _log.error("%d rows of history could not be written before the end", len(self._spool))
