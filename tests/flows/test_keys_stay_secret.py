@@ -124,8 +124,9 @@ async def between(kind: str, reply: Reply, token: Reply) -> list[str]:
     async with RawServer(reply) as server, RawServer(token) as tokens, Understudy.build(seed=1) as app:
         events: list[Event] = []
         app.events.subscribe(events.append)
+        waits = STALL in (reply, token) or reply is REPLIES["429"]
         # What ends by itself has the time it needs; where nothing comes, or a wait is asked for, it is cut.
-        told = await uses(app, server.url, kind, tokens.url, 0.4 if STALL in (reply, token) else 5.0)
+        told = await uses(app, server.url, kind, tokens.url, 0.4 if waits else 5.0)
         return [*told, *(repr(event) for event in events)]
 
 
