@@ -151,7 +151,7 @@ def build(text: Texts) -> typer.Typer:
             "69 port taken or service not there · 77 port not allowed · 78 refused for safety · 130 Ctrl-C"
         ),
     )(root)
-    for add in (_serve, _status, _explain, _check, _report, _demo):
+    for add in (_serve, _status, _explain, _check, _report, _simulate_history, _demo):
         add(app, text, command)
     app.add_typer(config_commands(text, command, group), name="config")
     return app
@@ -289,6 +289,32 @@ def _report(app: typer.Typer, _: Texts, cls: type[TyperCommand]) -> None:
 
         options = ReportOptions(kind, api, last, month, start, end, target, style, output)
         raise typer.Exit(write_report(Screen(_), service_url(url, config), options))
+
+
+def _simulate_history(app: typer.Typer, _: Texts, cls: type[TyperCommand]) -> None:
+    shown = examples(
+        _,
+        "understudy simulate-history --apis 20 --days 30",
+        "understudy simulate-history --apis 1000 --days 30 --seed 3 --storage sqlite:////var/tmp/large.db",
+    )
+
+    @app.command(
+        "simulate-history", help=_("Fill a store with a believable past of simulated APIs."), epilog=shown, cls=cls
+    )
+    def command(
+        apis: int = typer.Option(20, "--apis", min=1, max=10_000, help=_("How many APIs.")),
+        days: int = typer.Option(30, "--days", min=1, max=1500, help=_("How many days, until now.")),
+        seed: int = typer.Option(7, "--seed", help=_("What the past is drawn from.")),
+        storage: str = typer.Option(
+            "sqlite:///understudy-simulated.db", "--storage", help=_("The store to fill: sqlite:///PATH")
+        ),
+        add: bool = typer.Option(False, "--add", help=_("Write into a store that holds something already.")),
+        plain: bool = typer.Option(False, "--plain", help=_("Lines only, no colours and nothing that moves.")),
+    ) -> None:
+        from .simulate_history import HistoryOptions, simulate_history
+
+        options = HistoryOptions(apis, days, seed, storage, add)
+        raise typer.Exit(simulate_history(Screen(_, plain=plain), options))
 
 
 def _demo(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
