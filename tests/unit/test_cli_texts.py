@@ -13,12 +13,15 @@ import understudy.cli
 import understudy.reports
 from understudy.cli.commands import language
 from understudy.cli.usage import LIBRARY
+from understudy.cli.words import ending_word, fault_word, gate_word, term_word
 from understudy.connectivity import _ADVICE
 from understudy.core.text import known_language, parse, texts
+from understudy.core.types import Attribution, OutcomeClass
 
 CLI = Path(understudy.cli.__file__).parent
 REPORTS = Path(understudy.reports.__file__).parent
 PO = CLI.parent / "locale" / "pt_BR.po"
+RESILIENCE = CLI.parent / "resilience"
 
 
 def messages() -> dict[str, str | None]:
@@ -93,6 +96,29 @@ def test_one_and_many_have_their_own_forms():
 )
 def test_the_language_may_be_said_before_or_behind_the_command(arguments, given, rest):
     assert language(arguments, {"LANG": "C"}) == (given, rest)
+
+
+def gates() -> set[str]:
+    """Every reason for which a candidate is passed over, as the source spells it."""
+    source = "".join((RESILIENCE / f"{name}.py").read_text("utf-8") for name in ("standing", "next_step", "pipeline"))
+    found = set(re.findall(r'return "([a-z_]+)", ', source) + re.findall(r'spent\[[^]]+\] = "([a-z_]+)"', source))
+    return found | {"unsafe", "breaker_open", "hub_open", "no_operation", "no_base_url", "quota_exhausted"}
+
+
+@pytest.mark.parametrize(
+    ("word", "values"),
+    [
+        (gate_word, sorted(gates())),
+        (ending_word, [each.value for each in OutcomeClass]),
+        (fault_word, [each.value for each in Attribution]),
+        (term_word, ["latency", "failure", "priority", "price", "pressure", "domain"]),
+    ],
+)
+def test_every_word_of_a_decision_record_is_known_in_both_languages(word, values):
+    assert len(values) > 5
+    for value in values:
+        assert "_" not in word(texts("en"), value)
+        assert word(texts("pt"), value) != word(texts("en"), value), value
 
 
 def test_numbers_are_written_as_the_language_writes_them():

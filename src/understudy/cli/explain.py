@@ -13,6 +13,7 @@ from understudy.web.views import DecisionsView
 from .client import ServiceClient
 from .exits import FAILED, OK, Stop
 from .screen import Screen, safe
+from .words import ending_word, fault_word, gate_word, term_word
 
 
 def show_decisions(
@@ -81,11 +82,12 @@ def render(screen: Screen, record: Explanation) -> None:
 def _candidate(screen: Screen, candidate: Candidate, record: Explanation) -> Text:
     _ = screen.text
     if candidate.gate:
-        why = f"{candidate.gate} {candidate.detail}".strip()
-        return Text.assemble(
-            "  ", ("✕ ", "down"), f"{safe(candidate.api):<20} ", _("passed over: {why}", why=safe(why))
-        )
-    terms = ", ".join(f"{safe(name)} {screen.number(value)}" for name, value in candidate.terms.items() if value)
+        detail = f" ({safe(candidate.detail)})" if candidate.detail else ""
+        passed = _("passed over: {why}", why=gate_word(_, candidate.gate) + detail)
+        return Text.assemble("  ", ("✕ ", "down"), f"{safe(candidate.api):<20} ", passed)
+    terms = ", ".join(
+        f"{term_word(_, name)} {screen.number(value)}" for name, value in candidate.terms.items() if value
+    )
     mark = ("✓ ", "good") if candidate.api == record.chosen else ("· ", "quiet")
     cost = screen.number(candidate.cost or 0.0)
     shown = _("could serve at a cost of {cost} ms", cost=cost)
@@ -98,11 +100,11 @@ def _attempt(screen: Screen, number: int, attempt: AttemptRecord) -> Text:
     good = attempt.outcome.value == "success"
     status = f" {attempt.status}" if attempt.status else ""
     key = f" [{safe(attempt.key)}]" if attempt.key else ""
-    blame = "" if good else " " + _("(fault of: {whose})", whose=attempt.attribution.value)
+    blame = "" if good else " " + _("(fault of: {whose})", whose=fault_word(_, attempt.attribution.value))
     return Text.assemble(
         (f"  {number}. ", "name"),
         f"{safe(attempt.api)}{key} ",
-        (f"{attempt.outcome.value}{status}", "good" if good else "bad"),
+        (f"{ending_word(_, attempt.outcome.value)}{status}", "good" if good else "bad"),
         f" {screen.seconds(attempt.duration)}{blame} ",
         (safe(attempt.reason), "quiet"),
     )

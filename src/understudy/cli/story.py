@@ -18,6 +18,8 @@ from .simulated import PATHS
 
 #: Share of a part in which its fault is active; in the rest the API can come back.
 FAULTY = 0.7
+#: Longest pause between two parts, s.
+PAUSE = 0.4
 #: Deadline of each call, s; a call may be this late and still count as on time, s.
 DEADLINE, GRACE = 5.0, 0.1
 #: Longest wait, after the last part, for the leads to serve again, s.
@@ -93,6 +95,8 @@ class Story:
     async def play(self, seconds: float, rate: float) -> None:
         """The whole story; calls still running at the end are waited for."""
         each = seconds / len(self.parts)
+        # Calls of the pause belong to no part: they may run into the fault of the next.
+        pause = min(PAUSE, each * (1 - FAULTY) / 2)
         calls = asyncio.ensure_future(self._calls(rate))
         try:
             for part in self.parts:
@@ -101,9 +105,10 @@ class Story:
                     self._simulator.inject(part.target, part.fault)
                 await self._clock.sleep(each * FAULTY)
                 self._simulator.clear()
-                await self._clock.sleep(each * (1 - FAULTY))
+                await self._clock.sleep(each * (1 - FAULTY) - pause)
                 part.done = True
-            self.now = None
+                self.now = None
+                await self._clock.sleep(pause)
             await self._recover()
         finally:
             calls.cancel()
