@@ -43,6 +43,35 @@ async def test_a_task_past_its_limit_is_cancelled_within_one_turn(wheel, clock):
     assert task.cancelling() == 0
 
 
+async def test_a_limit_in_sight_is_kept_to_within_a_millisecond(wheel, clock):
+    tasks = [asyncio.ensure_future(held(wheel, clock, seconds)) for seconds in (0.32, 0.333, 1.01)]
+    ended = {}
+    for number, task in enumerate(tasks):
+        task.add_done_callback(lambda _, number=number: ended.setdefault(number, clock.monotonic()))
+    await clock.advance(2.0)
+    assert ended == {
+        0: pytest.approx(1000.32, abs=0.0011),
+        1: pytest.approx(1000.333, abs=0.0011),
+        2: pytest.approx(1001.01, abs=0.0011),
+    }
+
+
+async def test_many_limits_do_not_make_the_wheel_turn_for_each_of_them(wheel, clock):
+    turns = 0
+    turn = wheel._turn
+
+    def counted():
+        nonlocal turns
+        turns += 1
+        turn()
+
+    wheel._turn = counted
+    tasks = [asyncio.ensure_future(held(wheel, clock, 0.2 + number / 2000)) for number in range(1200)]
+    await clock.advance(1.0)
+    assert all(task.done() for task in tasks)
+    assert turns <= 80
+
+
 async def test_the_callers_cancellation_wins_over_the_limit(wheel, clock):
     task = asyncio.ensure_future(held(wheel, clock, 1.0))
     await clock.advance(0.5)

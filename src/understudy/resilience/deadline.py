@@ -90,14 +90,17 @@ _NOWHERE.task = object()  # type: ignore[assignment]  # a mark, never used as a 
 #: Stands for a task of another loop: never at rest, so that no prepared path is taken there.
 ELSEWHERE = Scope(None)
 ELSEWHERE.limit = BOUND
+#: With this many calls in flight the wheel turns at its own pace, and no sooner for the limit of one of them.
+MANY = 1000
 SCOPE: ContextVar[Scope] = ContextVar("understudy_scope", default=_NOWHERE)
 
 
 class DeadlineWheel:
     """Cancels tasks whose scope is past its limit: one timer for all calls, none for each.
 
-    Belongs to one event loop. It turns every `resolution` seconds while a call is in flight and
-    stops when none is, so a limit is kept to within `resolution` and an idle program has no timer.
+    Belongs to one event loop. It turns every `resolution` seconds while a call is in flight, sooner when a
+    limit is about to pass, and stops when none is: a limit is kept to within `resolution` in any case, and
+    an idle program has no timer.
     """
 
     def __init__(self, clock: Clock, loop: asyncio.AbstractEventLoop, resolution: float = 0.05) -> None:
@@ -135,6 +138,7 @@ class DeadlineWheel:
     def _turn(self) -> None:
         now = self._clock.monotonic()
         flying = False
+        first = IDLE
         kept = []
         for scope in self._scopes:
             task = scope.task
@@ -148,12 +152,16 @@ class DeadlineWheel:
             if 0.0 <= scope.limit <= now:
                 scope.limit = EXPIRED
                 task.cancel()
-            elif scope.limit != scope.seen and scope.limit != EXPIRED:
-                scope.seen, scope.marks = scope.limit, task.cancelling()
+            elif scope.limit != EXPIRED:
+                first = min(first, scope.limit)
+                if scope.limit != scope.seen:
+                    scope.seen, scope.marks = scope.limit, task.cancelling()
         self._scopes = kept
-        self.armed = False
+        self.armed = flying
         if flying:
-            self.arm()
+            # The more there are, the more a turn costs and the nearer is always some limit: no sooner then.
+            soonest = self._resolution * min(1.0, max(0.02, len(kept) / MANY))
+            self._clock.call_later(min(self._resolution, max(soonest, first - now)), self._turn)
 
 
 def ended_by_us(scope: Scope, cancelling_before: int) -> bool:
