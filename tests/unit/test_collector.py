@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from understudy.app import Understudy
 from understudy.monitor.collector import Collector
 from understudy.monitor.rollup import SeriesName
 from understudy.testing import FakeClock
+from understudy.testing.raw_server import RawServer, Reply
 
 
 class Down(Exception):
@@ -51,6 +54,10 @@ async def answer():
 
 async def fail():
     raise Down
+
+
+async def hang():
+    await asyncio.get_running_loop().create_future()
 
 
 async def test_clean_calls_count_once_on_the_route_and_once_on_the_api(app, collector):
@@ -139,3 +146,34 @@ async def test_routes_sum_up_to_the_calls_made_whatever_happened(app, collector,
     calls = taken(app, collector)[route("odds")]
     assert (calls.n, calls.ok) == (60, 60)
     assert sum(calls.hist.values()) == 60
+
+
+async def test_a_call_that_its_caller_gives_up_counts_once_on_either_way(app, collector, clock):
+    app.fallback.register_api("lead", priority=1, route="odds", operation=answer)
+    for _ in range(3):  # the first by the pipeline, the others by the prepared path
+        await app.fallback.execute_with_fallback("lead", answer)
+        call = asyncio.ensure_future(app.fallback.execute_with_fallback("lead", hang))
+        await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.wait([call])
+    found = taken(app, collector)
+    for name in (route("odds"), api("lead")):
+        assert (found[name].n, found[name].ok, found[name].err) == (6, 3, 0)
+        assert found[name].classes == {(True, "cancelled"): 3}
+    given_up = [record for record in app.fallback.decisions() if record.outcome == "cancelled"]
+    assert [record.attempts[0].outcome.value for record in given_up] == ["cancelled"] * 3
+    assert all(app.fallback.decision(record.call_id) is record for record in given_up)
+
+
+async def test_a_download_that_goes_on_is_one_call_with_a_retry(clock):
+    broken = b'HTTP/1.1 200 OK\r\nETag: "v1"\r\nContent-Length: 6\r\n\r\nabc'
+    rest = b'HTTP/1.1 206 Partial Content\r\nETag: "v1"\r\nContent-Range: bytes 3-5/6\r\nContent-Length: 3\r\n\r\ndef'
+    async with RawServer(Reply(broken, "close"), Reply(rest)) as server, Understudy.build(seed=1) as app:
+        collector = Collector()
+        app.monitor.collect_into(collector)
+        app.fallback.register_api("files", route="files", base_url=server.url)
+        response = await app.route("files").download("/big")
+        assert b"".join([piece async for piece in response.chunks()]) == b"abcdef"
+        found = taken(app, collector)
+    assert (found[route("files")].n, found[route("files")].retries) == (1, 1)
+    assert (found[api("files")].n, found[api("files")].retries) == (2, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import pytest
@@ -135,6 +136,16 @@ async def test_successes_are_sampled_fairly(app, kept, clock):
     await log.stop()
     assert len(kept.entries) == RESERVOIR
     assert {entry.outcome for entry in kept.entries} == {"success"}
+
+
+async def test_calls_that_were_given_up_are_sampled_and_are_no_kind_of_error(clock, kept):
+    log = RequestLog(kept, clock, random.Random(1))
+    record, endpoint, causes = failed(ValueError("no matter"))
+    for _ in range(400):
+        log.take(dataclasses.replace(record, outcome="cancelled"), endpoint, causes)
+    await log.stop()
+    assert [entry.outcome for entry in kept.entries] == ["cancelled"] * RESERVOIR
+    assert kept.groups == []
 
 
 async def test_secrets_in_errors_and_headers_are_masked(app, kept):

@@ -93,18 +93,26 @@ class Collector:
         clean = []
         for seconds in batch:
             if seconds <= 0.0 and str(seconds).startswith("-"):
-                continue  # a failure always leaves the prepared path, and so arrives by `called`
+                continue  # a failure always leaves the prepared path, and so arrives by `called`; a cancellation does, too
             if left[seconds] > 0:
                 left[seconds] -= 1
             else:
                 clean.append(seconds)
         return clean
 
-    def called(self, record: Explanation) -> None:
-        """Count a call that left the prepared path, from its decision record."""
+    def called(self, record: Explanation, *, part: bool = False) -> None:
+        """Count a call that left the prepared path, from its decision record.
+
+        `part`: the attempts repeat those of a call that was counted before.
+        """
         tries = Counter(attempt.api for attempt in record.attempts)
         with self._lock:
             bucket = self._bucket(SeriesName("route", record.route))
+            if part:
+                bucket.retries += len(record.attempts)
+                for api, times in tries.items():
+                    self._bucket(SeriesName("api", api)).retries += times
+                return
             if record.outcome in ("success", "fallback"):
                 bucket.add_one(record.duration)
                 bucket.fallback_used += record.outcome == "fallback"

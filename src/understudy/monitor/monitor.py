@@ -110,10 +110,12 @@ class PerformanceMonitor:
         collector = self._collector
         return None if collector is None else partial(collector.attempts, ledger.name, route)
 
-    def called(self, record: Explanation, endpoint: str, causes: Mapping[str, BaseException]) -> None:
+    def called(
+        self, record: Explanation, endpoint: str, causes: Mapping[str, BaseException], *, part: bool = False
+    ) -> None:
         """A call that left the prepared path has ended: for the route's history and the request log."""
         if self._collector is not None:
-            self._collector.called(record)
+            self._collector.called(record, part=part)
         if self.request_log is not None:
             self.request_log.take(record, endpoint, causes)
 

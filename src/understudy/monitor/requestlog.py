@@ -34,7 +34,7 @@ EVERY = 1.0
 MOST_WAITING = 1000
 #: Entries of one kind of error that are kept in a minute; the rest is counted in its group.
 OF_ONE_ERROR = 20
-#: Successes of one route that are kept in a minute.
+#: Successes of one route that are kept in a minute, and as many calls that their callers gave up.
 RESERVOIR = 5
 #: Kinds of errors that are told apart between two hand-overs; the rest goes into one group.
 MOST_GROUPS = 500
@@ -42,6 +42,8 @@ MOST_GROUPS = 500
 MOST_HEADERS, LONGEST_HEADER = 40, 300
 
 _MINUTE = 60.0
+#: Outcomes that are nobody's failure: sampled, and no kind of error.
+_HARMLESS = frozenset(("success", "cancelled"))
 #: What differs from one occurrence of an error to the next: numbers, hexadecimal, quoted parts.
 _VARIABLE = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8,}|\d+(?:[.,:]\d+)*|'[^']{0,200}'|\"[^\"]{0,200}\"", re.IGNORECASE)
 #: Headers whose value is never kept.
@@ -62,8 +64,8 @@ class RequestLog:
         self._groups: dict[str, ErrorGroup] = {}
         self._minute = float("-inf")
         self._kept: Counter[str] = Counter()
-        self._seen: Counter[str] = Counter()
-        self._reservoirs: dict[str, list[RequestEntry]] = {}
+        self._seen: Counter[tuple[str, str]] = Counter()
+        self._reservoirs: dict[tuple[str, str], list[RequestEntry]] = {}
         #: Entries that were counted in a group but not kept, and those lost to a full waiting list.
         self.only_counted = 0
         self.dropped = 0
@@ -75,7 +77,7 @@ class RequestLog:
         now = self._clock.monotonic()
         if now - self._minute >= _MINUTE:
             self._next_minute(now)
-        if record.outcome == "success":
+        if record.outcome in _HARMLESS:
             self._sample(record, endpoint)
             return
         culprit, error = _culprit(record, causes)
@@ -113,9 +115,10 @@ class RequestLog:
 
     def _sample(self, record: Explanation, endpoint: str) -> None:
         """Algorithm R (Vitter 1985): each of n successes is kept with probability RESERVOIR / n."""
-        self._seen[record.route] += 1
-        seen = self._seen[record.route]
-        reservoir = self._reservoirs.setdefault(record.route, [])
+        kind = record.route, record.outcome
+        self._seen[kind] += 1
+        seen = self._seen[kind]
+        reservoir = self._reservoirs.setdefault(kind, [])
         if len(reservoir) < RESERVOIR:
             reservoir.append(self._entry(record, endpoint))
         elif (place := self._rng.randrange(seen)) < RESERVOIR:

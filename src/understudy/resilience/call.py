@@ -36,6 +36,10 @@ class Source(Protocol):
     def endpoint(self) -> str:
         """What is asked for people: `GET /path`, without its query; empty for an operation."""
 
+    @property
+    def part(self) -> bool:
+        """Whether it goes on with an earlier call, and is none of its own."""
+
     def safe_again(self, api: Api) -> bool:
         """Whether `api` may be asked again although it may have executed the request."""
 

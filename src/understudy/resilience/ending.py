@@ -107,6 +107,15 @@ def clean_record(plan: Plan, route: Route, at: float, seconds: float, policy_ver
     )
 
 
+def abandoned_record(plan: Plan, call_id: str, at: float, seconds: float, policy_version: int) -> Explanation:
+    """The record of a call that its caller gave up during the first attempt, made on the prepared path."""
+    attempt = AttemptRecord(
+        plan.api.name, "", 0.0, seconds, ABANDONED.kind, ABANDONED.attribution, reason=ABANDONED.reason
+    )
+    clean = clean_record(plan, plan.route, at, seconds, policy_version)
+    return replace(clean, call_id=call_id, outcome="cancelled", chosen="", attempts=(attempt,))
+
+
 def _say(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 

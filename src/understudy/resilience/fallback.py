@@ -24,7 +24,7 @@ from .auth import SignHook
 from .call import Call, First, Result
 from .deadline import ELSEWHERE, EXPIRED, IDLE, SCOPE, DeadlineWheel, Scope, ended_by_us, prepared_fault, running_task
 from .describe import describe
-from .ending import ABANDONED, clean_record
+from .ending import ABANDONED, abandoned_record, clean_record
 from .healthcheck import ProbeResult
 from .invoke import Invoker, code_of
 from .operation_probe import probe_operation
@@ -298,7 +298,9 @@ class FallbackManager:
         result = await self._pipeline.run(call, self.wheel, first)
         return result.value
 
-    def unmask(self, scope: Scope, error: BaseException, plan: Plan, seconds: float) -> BaseException:
+    def unmask(
+        self, scope: Scope, error: BaseException, plan: Plan, seconds: float, endpoint: str = ""
+    ) -> BaseException:
         """The error of a prepared attempt as the pipeline judges it; ends the scope's limit.
 
         Raises the error itself when it is not the pipeline's to judge: the caller's cancellation,
@@ -307,6 +309,8 @@ class FallbackManager:
         caught = prepared_fault(scope, error, seconds)
         if not isinstance(caught, Exception):
             plan.binding.neutral(ABANDONED, seconds)
+            begun, version = self._clock.time() - seconds, self._pipeline.policy_version
+            self._reporter.abandoned(abandoned_record(plan, self.new_id(), begun, seconds, version), endpoint, caught)
             raise caught
         return caught
 

@@ -62,6 +62,11 @@ class Continuation(Query):
     early = True
 
 
+def endpoint_of(query: Query) -> str:
+    """What is asked, for people: `GET /path`, without its query, where secrets may be."""
+    return f"{query.method} {query.path.partition('?')[0]}"
+
+
 class OnceOnly:
     """A body from an iterator that can be read only once; it knows whether that has begun."""
 
@@ -105,7 +110,12 @@ class HttpSource:
     @property
     def endpoint(self) -> str:
         """As in `Source`."""
-        return f"{self._query.method} {self._query.path.partition('?')[0]}"
+        return endpoint_of(self._query)
+
+    @property
+    def part(self) -> bool:
+        """As in `Source`."""
+        return isinstance(self._query, Continuation)
 
     def safe_again(self, api: Api) -> bool:
         """By method, by the caller's word, or by an idempotency key; the same for every API."""

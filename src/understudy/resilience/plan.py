@@ -10,7 +10,7 @@ from understudy.core.types import Candidate
 
 from .call import Call
 from .deadline import DeadlineWheel
-from .registry import Api, Binding
+from .registry import Api, Binding, Route
 from .standing import Gatekeeper
 
 #: A plan is made anew after this long, or sooner when a breaker's wait ends, s.
@@ -36,12 +36,14 @@ class Plan:
         "name",
         "operation",
         "quick",
+        "route",
         "wheel",
     )
 
     def __init__(
         self,
         name: str,
+        route: Route,
         binding: Binding,
         candidates: tuple[Candidate, ...],
         limit: float,
@@ -49,6 +51,7 @@ class Plan:
         wheel: DeadlineWheel,
     ) -> None:
         self.name = name
+        self.route = route
         self.binding = binding
         self.api: Api = binding.api
         #: Bound when the plan is made: what a call appends later goes to the list of this breaker generation.
@@ -110,7 +113,7 @@ def prepare(name: str, call: Call, gates: Gatekeeper, wheel: DeadlineWheel, now:
     binding = gates.among(call, first.api)
     reserve = gates.reserve(generic, served_by, now)
     limit = min(served_by.options.timeout.attempt, call.route.options.deadline - reserve)
-    return Plan(name, binding, tuple(ranked), limit, expires, wheel)
+    return Plan(name, call.route, binding, tuple(ranked), limit, expires, wheel)
 
 
 def _steady(binding: Binding) -> bool:

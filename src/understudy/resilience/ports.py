@@ -53,10 +53,13 @@ class HealthView(Protocol):
     def p50(self, api: str) -> float | None:
         """Median seconds of the API's successes over the last minutes; None without samples."""
 
-    def called(self, record: Explanation, endpoint: str, causes: Mapping[str, BaseException]) -> None:
-        """A call that did not take the prepared path has ended, served or not.
+    def called(
+        self, record: Explanation, endpoint: str, causes: Mapping[str, BaseException], *, part: bool = False
+    ) -> None:
+        """A call that no success on the prepared path tells of has ended, served or not.
 
         `endpoint` is what was asked (`GET /path`; empty for operations), `causes` what APIs failed with.
+        `part`: it was no call of its own, but went on with one that was told before.
         """
 
 

@@ -62,4 +62,10 @@ class Reporter:
                 self.emit("selection.changed", api=record.chosen, route=route.name, previous=route.incumbent)
             route.incumbent = record.chosen
         self.log.add(record)
-        self._health.called(record, call.source.endpoint, call.causes)
+        self._health.called(record, call.source.endpoint, call.causes, part=call.source.part)
+
+    def abandoned(self, record: Explanation, endpoint: str, error: BaseException) -> None:
+        """A call was given up by its caller on the prepared path, where nothing else was to be told of it."""
+        self.counters.finished(record, "")
+        self.log.add(record)
+        self._health.called(record, endpoint, {record.attempts[0].api: error})

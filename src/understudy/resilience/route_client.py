@@ -23,7 +23,7 @@ from .deadline import EXPIRED, IDLE, SCOPE, ended_by_us, running_task
 from .fallback import NOTHING, FallbackManager
 from .http_body import plain_body
 from .http_request import Params, checked_headers, checked_method, checked_value, encode_params, wire_path
-from .http_source import Continuation, HttpSource, OnceOnly, Query, build
+from .http_source import Continuation, HttpSource, OnceOnly, Query, build, endpoint_of
 from .keys import Key
 from .outcome_table import SUCCESS
 from .plan import Plan, prepare
@@ -275,7 +275,7 @@ class RouteClient:
         seconds = self._now() - started
         if error is not None:
             api.keys.left(key, error)
-            judged = manager.unmask(scope, error, plan, seconds)
+            judged = manager.unmask(scope, error, plan, seconds, endpoint_of(query))
             first = First(plan.binding, seconds, judged, key=key, ours=judged is not error, generation=plan.generation)
             return await self._go_on(query, plan, started, first, idempotent, default)
         headers = response.headers

@@ -19,6 +19,7 @@ class OperationSource:
 
     #: An operation has no name that says more than its API's.
     endpoint = ""
+    part = False
 
     def __init__(
         self,

@@ -378,6 +378,7 @@ class _AnyCall:
     """A call that every API could serve: for showing how a route stands."""
 
     endpoint = ""
+    part = False
     replayable = True
     repeated = False
 

@@ -82,8 +82,10 @@ class MemoryHealth:
         """As `resilience.ports.HealthView.series`."""
         return self.all.setdefault((api, operation), MemorySeries())
 
-    def called(self, record: Explanation, endpoint: str, causes: Mapping[str, BaseException]) -> None:
-        """As `resilience.ports.HealthView.called`."""
+    def called(
+        self, record: Explanation, endpoint: str, causes: Mapping[str, BaseException], *, part: bool = False
+    ) -> None:
+        """As `resilience.ports.HealthView.called`; a part is told like a call."""
         self.calls.append(record)
 
     def p50(self, api: str) -> float | None:
