@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from . import cancellations, clock_jumps, half_open, hostile, outage, retry_after, survival
+from . import (
+    cancellations,
+    clock_jumps,
+    half_open,
+    hostile,
+    outage,
+    retry_after,
+    storage_crash,
+    storage_kill,
+    survival,
+)  # fmt: skip
 from .experiment import Report, Tell
 
 Run = Callable[[int, Tell], Awaitable[Report]]
@@ -29,4 +39,6 @@ EXPERIMENTS = (
     Experiment("clock_jumps", clock_jumps.TITLE, clock_jumps.full, clock_jumps.sample),
     Experiment("retry_after", retry_after.TITLE, retry_after.full, retry_after.sample),
     Experiment("hostile", hostile.TITLE, hostile.full, hostile.sample),
+    Experiment("storage_kill", storage_kill.TITLE, storage_kill.full, storage_kill.sample),
+    Experiment("storage_crash", storage_crash.TITLE, storage_crash.full, storage_crash.sample),
 )
