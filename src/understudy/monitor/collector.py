@@ -93,7 +93,7 @@ class Collector:
         clean = []
         for seconds in batch:
             if seconds <= 0.0 and str(seconds).startswith("-"):
-                continue  # a failure always leaves the prepared path, and so arrives by `called`; a cancellation does, too
+                continue  # a failure always leaves the prepared path, and so arrives by `called`
             if left[seconds] > 0:
                 left[seconds] -= 1
             else:
