@@ -12,6 +12,7 @@ import pytest
 import understudy.cli
 import understudy.reports
 from understudy.cli.commands import language
+from understudy.cli.faults import SENTENCES
 from understudy.cli.usage import LIBRARY
 from understudy.cli.words import ending_word, fault_word, gate_word, term_word
 from understudy.connectivity import _ADVICE
@@ -26,7 +27,7 @@ RESILIENCE = CLI.parent / "resilience"
 
 def messages() -> dict[str, str | None]:
     """Every message in the source, with its plural."""
-    found: dict[str, str | None] = dict.fromkeys((*_ADVICE.values(), *LIBRARY))
+    found: dict[str, str | None] = dict.fromkeys((*_ADVICE.values(), *LIBRARY, *SENTENCES))
     for path in (REPORTS / "templates").glob("*.html"):
         found |= dict.fromkeys(re.findall(r'\b_\("([^"]+)"', path.read_text("utf-8")))
     for path in (*CLI.glob("*.py"), *REPORTS.glob("*.py")):

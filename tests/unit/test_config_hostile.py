@@ -26,44 +26,45 @@ def faults(folder: Path, text: str | bytes | None = None, env=None, overrides=()
     return [str(fault) for fault in caught.value.faults]
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (API.encode("utf-16"), "understudy.toml: is not UTF-8 text (byte 0)"),
-        ('[apis."é"]'.encode("latin-1"), "understudy.toml: is not UTF-8 text (byte 7)"),
-        (b"[apis.a]\nhub = 'a\0b'\n", "understudy.toml:2: TOML syntax, column 9: Found invalid character …"),
-        (b"#" * 6_000_000, "understudy.toml: is larger than 5 MiB, which no configuration is"),
-        (API + "priority = " + "[" * 5000 + "]" * 5000, "understudy.toml: is nested too deeply"),
-        (API + "priority = " + "[" * 60 + "]" * 60, "understudy.toml: apis.a.priority: is nested too deeply"),
-        (API + ".".join(["x"] * 3000) + " = 1", "understudy.toml: apis.a.x: is nested too deeply"),
-        ("[" + ".".join(["x"] * 3000) + "]", "understudy.toml: x.x.x: is nested too deeply"),
-        (API + "priority = " + "9" * 5000, "understudy.toml:3: holds a number that is too long to be read"),
-        ("[apis.a]\n[apis.a]\n", "understudy.toml:2: TOML syntax, column 8: Cannot declare (…, …) twice"),
-        (API + "quota = 1" + "0" * 400, "understudy.toml:3: apis.a.quota.limit: expected at most 1e+15, found 1" + "0" * 118 + "…"),  # noqa: E501 - one row, one mistake
-        (API + "price = nan", "understudy.toml:3: apis.a.price: expected a finite number, found nan"),
-        (API + "timeout = inf", "understudy.toml:3: apis.a.timeout.attempt: expected a finite number, found inf"),
-        (API + "price = 2020-01-01", "understudy.toml:3: apis.a.price: no date or time is expected here, found '2020-01-01'"),  # noqa: E501 - one row, one mistake
-        (API + "timeout = true", "understudy.toml:3: apis.a.timeout: expected a number or a table, found true"),
-        (API + 'rate_limit = "10/parsec"', "understudy.toml:3: apis.a.rate_limit: expected a text such as '10/s' or a table, found '10/parsec'"),  # noqa: E501 - the same
-        (API + 'preset = "rapidapy"', "understudy.toml:3: apis.a.preset: expected the name of a preset, found 'rapidapy'; did you mean 'rapidapi'?"),  # noqa: E501 - the same
-        (API + 'auth = {kind = "bearer", keys = [""]}', "understudy.toml:3: apis.a.auth.keys[0].value: a key must not be empty"),  # noqa: E501 - the same
-        (API + 'auth = {kind = "bearer", keys = ["env:"]}', "understudy.toml:3: apis.a.auth.keys[0].value: expected env: and the name of a variable"),  # noqa: E501 - the same
-        (API + 'auth = {kind = "bearer", keys = ["file:no/such"]}', "understudy.toml:3: apis.a.auth.keys[0].value: the secret's file no/such cannot be read: no such file or directory"),  # noqa: E501 - the same
-        (API + 'auth = {kind = "bearer", keys = [2]}', "understudy.toml:3: apis.a.auth.keys[0]: expected a table, found a value that is not shown"),  # noqa: E501 - the same
-        ('[apis.a]\nbase_url = "http://x/v1?key=hunter2"', "understudy.toml:2: apis.a.base_url: must hold no query and no fragment, as paths are appended to it"),  # noqa: E501 - the same
-        ('log.file = "a\\u0000b"', "understudy.toml:1: log.file: must not hold control characters, found 'a\\x00b'"),
-        ('service.host = "::1\\n"', "understudy.toml:1: service.host: must not hold control characters, found '::1\\n'"),  # noqa: E501 - the same
-        ("[storage.db]\nurl = 1", "understudy.toml:1: storage.db: unknown key"),
-        ('[storage]\nurl = "mysql://x/y"', "understudy.toml:2: storage.url: expected memory:, sqlite:///PATH or postgresql://USER@HOST/DATABASE"),
-        ("[channels.slack]\nurl = 1", "understudy.toml:1: channels: unknown key"),
-        ("[[rules]]\nname = 1", "understudy.toml:1: rules: unknown key; did you mean 'routes'?"),
-        ("[environments.prod.storage]\nx = 1", "understudy.toml:2: environments.prod.storage.x: unknown key"),
-        ("[environments.prod.channels]\nx = 1", "understudy.toml:1: environments.prod.channels: unknown key"),
-        ("[environments.prod.environments.dev]\nx = 1", "understudy.toml:1: environments.prod.environments: unknown key of an overlay"),  # noqa: E501 - the same
-        ("[environments.prod]\n[environments.production]", "understudy.toml:2: environments.production: is the same environment as another table here"),  # noqa: E501 - the same
-        ('[environments.prod.apis.a]\nbase_url = "ftp://x"', "understudy.toml:2: environments.prod.apis.a.base_url: expected http:// or https:// and a host, found 'ftp://x'"),  # noqa: E501 - the same
-    ],
-)  # fmt: skip
+#: A file with one mistake, and the line that tells it.
+MISTAKES = [
+    (API.encode("utf-16"), "understudy.toml: is not UTF-8 text (byte 0)"),
+    ('[apis."é"]'.encode("latin-1"), "understudy.toml: is not UTF-8 text (byte 7)"),
+    (b"[apis.a]\nhub = 'a\0b'\n", "understudy.toml:2: TOML syntax, column 9: Found invalid character …"),
+    (b"#" * 6_000_000, "understudy.toml: is larger than 5 MiB, which no configuration is"),
+    (API + "priority = " + "[" * 5000 + "]" * 5000, "understudy.toml: is nested too deeply"),
+    (API + "priority = " + "[" * 60 + "]" * 60, "understudy.toml: apis.a.priority: is nested too deeply"),
+    (API + ".".join(["x"] * 3000) + " = 1", "understudy.toml: apis.a.x: is nested too deeply"),
+    ("[" + ".".join(["x"] * 3000) + "]", "understudy.toml: x.x.x: is nested too deeply"),
+    (API + "priority = " + "9" * 5000, "understudy.toml:3: holds a number that is too long to be read"),
+    ("[apis.a]\n[apis.a]\n", "understudy.toml:2: TOML syntax, column 8: Cannot declare (…, …) twice"),
+    (API + "quota = 1" + "0" * 400, "understudy.toml:3: apis.a.quota.limit: expected at most 1e+15, found 1" + "0" * 118 + "…"),  # noqa: E501 - one row, one mistake
+    (API + "price = nan", "understudy.toml:3: apis.a.price: expected a finite number, found nan"),
+    (API + "timeout = inf", "understudy.toml:3: apis.a.timeout.attempt: expected a finite number, found inf"),
+    (API + "price = 2020-01-01", "understudy.toml:3: apis.a.price: no date or time is expected here, found '2020-01-01'"),  # noqa: E501 - one row, one mistake
+    (API + "timeout = true", "understudy.toml:3: apis.a.timeout: expected a number or a table, found true"),
+    (API + 'rate_limit = "10/parsec"', "understudy.toml:3: apis.a.rate_limit: expected a text such as '10/s' or a table, found '10/parsec'"),  # noqa: E501 - the same
+    (API + 'preset = "rapidapy"', "understudy.toml:3: apis.a.preset: expected the name of a preset, found 'rapidapy'; did you mean 'rapidapi'?"),  # noqa: E501 - the same
+    (API + 'auth = {kind = "bearer", keys = [""]}', "understudy.toml:3: apis.a.auth.keys[0].value: a key must not be empty"),  # noqa: E501 - the same
+    (API + 'auth = {kind = "bearer", keys = ["env:"]}', "understudy.toml:3: apis.a.auth.keys[0].value: expected env: and the name of a variable"),  # noqa: E501 - the same
+    (API + 'auth = {kind = "bearer", keys = ["file:no/such"]}', "understudy.toml:3: apis.a.auth.keys[0].value: the secret's file no/such cannot be read: no such file or directory"),  # noqa: E501 - the same
+    (API + 'auth = {kind = "bearer", keys = [2]}', "understudy.toml:3: apis.a.auth.keys[0]: expected a table, found a value that is not shown"),  # noqa: E501 - the same
+    ('[apis.a]\nbase_url = "http://x/v1?key=hunter2"', "understudy.toml:2: apis.a.base_url: must hold no query and no fragment, as paths are appended to it"),  # noqa: E501 - the same
+    ('log.file = "a\\u0000b"', "understudy.toml:1: log.file: must not hold control characters, found 'a\\x00b'"),
+    ('service.host = "::1\\n"', "understudy.toml:1: service.host: must not hold control characters, found '::1\\n'"),
+    ("[storage.db]\nurl = 1", "understudy.toml:1: storage.db: unknown key"),
+    ('[storage]\nurl = "mysql://x/y"', "understudy.toml:2: storage.url: expected memory:, sqlite:///PATH or postgresql://USER@HOST/DATABASE"),
+    ("[channels.slack]\nurl = 1", "understudy.toml:1: channels: unknown key"),
+    ("[[rules]]\nname = 1", "understudy.toml:1: rules: unknown key; did you mean 'routes'?"),
+    ("[environments.prod.storage]\nx = 1", "understudy.toml:2: environments.prod.storage.x: unknown key"),
+    ("[environments.prod.channels]\nx = 1", "understudy.toml:1: environments.prod.channels: unknown key"),
+    ("[environments.prod.environments.dev]\nx = 1", "understudy.toml:1: environments.prod.environments: unknown key of an overlay"),  # noqa: E501 - the same
+    ("[environments.prod]\n[environments.production]", "understudy.toml:2: environments.production: is the same environment as another table here"),  # noqa: E501 - the same
+    ('[environments.prod.apis.a]\nbase_url = "ftp://x"', "understudy.toml:2: environments.prod.apis.a.base_url: expected http:// or https:// and a host, found 'ftp://x'"),  # noqa: E501 - the same
+]  # fmt: skip  # one row, one mistake
+
+
+@pytest.mark.parametrize(("text", "expected"), MISTAKES)
 def test_one_mistake_is_one_line(tmp_path, text, expected):
     assert faults(tmp_path, text) == [expected]
 
@@ -115,23 +116,24 @@ deadline = "soon"
     ]
 
 
-@pytest.mark.parametrize(
-    ("env", "overrides", "expected"),
-    [
-        ({"UNDERSTUDY__ALERTS__ERROR_RATE": "5"}, (), "env:UNDERSTUDY__ALERTS__ERROR_RATE: alerts: unknown key"),
-        ({"UNDERSTUDY__STORAGE__URLS": "x"}, (), "env:UNDERSTUDY__STORAGE__URLS: storage.urls: unknown key; did you mean 'url'?"),  # noqa: E501 - one row, one mistake
-        ({"UNDERSTUDY__CHANNELS__SLACK__URL": "x"}, (), "env:UNDERSTUDY__CHANNELS__SLACK__URL: channels: unknown key"),
-        ({}, ("channels.slack=1",), "command line: channels: unknown key"),
-        ({}, ("environments.dev.log.level=DEBUG",), "command line: environments: the tables of environments stand in files only"),  # noqa: E501 - one row, one mistake
-        ({"UNDERSTUDY__": "1"}, (), "env:UNDERSTUDY__: expected a name such as UNDERSTUDY__APIS__NAME__TIMEOUT"),
-        ({"UNDERSTUDY__" + "A__" * 4000 + "A": "1"}, (), "a.a.a: is nested too deeply"),
-        ({}, ("a." * 4000 + "a=1",), "command line: a.a.a: is nested too deeply"),
-        ({"UNDERSTUDY__LOG__FILE": "\udcff"}, (), "env:UNDERSTUDY__LOG__FILE: log.file: is not UTF-8 text, found '\\udcff'"),  # noqa: E501 - the same
-        ({"UNDERSTUDY__\x1b[31m__X": "1"}, (), 'env:UNDERSTUDY__\\x1b[31m__X: "\\x1b[31m": unknown key'),
-        ({"UNDERSTUDY__SERVICE__PORT": "٣"}, (), "env:UNDERSTUDY__SERVICE__PORT: service.port: expected a whole number, found '٣'"),  # noqa: E501 - the same
-        ({"SMTP_PASSWORD_FILE": "gone"}, (), "env:SMTP_PASSWORD_FILE: the secret's file gone cannot be read: no such file or directory"),  # noqa: E501 - the same
-    ],
-)  # fmt: skip
+#: Variables and overrides with one mistake, and the line that tells it.
+VARIABLES = [
+    ({"UNDERSTUDY__ALERTS__ERROR_RATE": "5"}, (), "env:UNDERSTUDY__ALERTS__ERROR_RATE: alerts: unknown key"),
+    ({"UNDERSTUDY__STORAGE__URLS": "x"}, (), "env:UNDERSTUDY__STORAGE__URLS: storage.urls: unknown key; did you mean 'url'?"),  # noqa: E501 - one row, one mistake
+    ({"UNDERSTUDY__CHANNELS__SLACK__URL": "x"}, (), "env:UNDERSTUDY__CHANNELS__SLACK__URL: channels: unknown key"),
+    ({}, ("channels.slack=1",), "command line: channels: unknown key"),
+    ({}, ("environments.dev.log.level=DEBUG",), "command line: environments: the tables of environments stand in files only"),  # noqa: E501 - one row, one mistake
+    ({"UNDERSTUDY__": "1"}, (), "env:UNDERSTUDY__: expected a name such as UNDERSTUDY__APIS__NAME__TIMEOUT"),
+    ({"UNDERSTUDY__" + "A__" * 4000 + "A": "1"}, (), "a.a.a: is nested too deeply"),
+    ({}, ("a." * 4000 + "a=1",), "command line: a.a.a: is nested too deeply"),
+    ({"UNDERSTUDY__LOG__FILE": "\udcff"}, (), "env:UNDERSTUDY__LOG__FILE: log.file: is not UTF-8 text, found '\\udcff'"),  # noqa: E501 - the same
+    ({"UNDERSTUDY__\x1b[31m__X": "1"}, (), 'env:UNDERSTUDY__\\x1b[31m__X: "\\x1b[31m": unknown key'),
+    ({"UNDERSTUDY__SERVICE__PORT": "٣"}, (), "env:UNDERSTUDY__SERVICE__PORT: service.port: expected a whole number, found '٣'"),  # noqa: E501 - the same
+    ({"SMTP_PASSWORD_FILE": "gone"}, (), "env:SMTP_PASSWORD_FILE: the secret's file gone cannot be read: no such file or directory"),  # noqa: E501 - the same
+]  # fmt: skip  # one row, one mistake
+
+
+@pytest.mark.parametrize(("env", "overrides", "expected"), VARIABLES)
 def test_a_variable_or_an_override_is_judged_like_a_file(tmp_path, env, overrides, expected):
     (said,) = faults(tmp_path, None, env, overrides)
     assert said.endswith(expected)

@@ -18,6 +18,7 @@ from understudy.core.text import Texts, known_language, texts
 
 from .config import config_commands
 from .exits import FAILED, INTERRUPTED, OK, UNAVAILABLE, USAGE, Stop
+from .faults import told
 from .options import (
     HELP,
     config_option,
@@ -65,7 +66,7 @@ def _run(arguments: list[str], text: Texts) -> int:
         return stop.code
     except ConfigError as error:
         for fault in error.faults:
-            complain(str(fault))
+            complain(told(fault, text))
         complain(text("the configuration has faults, so nothing was done"))
         return USAGE
     except (KeyboardInterrupt, typer.Abort):

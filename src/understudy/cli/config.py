@@ -17,6 +17,7 @@ from understudy.config.templates import env_template, toml_template
 from understudy.core.text import Texts
 
 from .exits import USAGE, Stop
+from .faults import said
 from .options import HELP, config_option, environment_option, examples, json_option, override_option
 from .screen import Screen, complain
 
@@ -44,7 +45,7 @@ def _check(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
         if file is None and not loaded.files[0].exists():
             complain(_("there is no {file} here: only defaults and variables apply", file=loaded.files[0].name))
         for warning in loaded.warnings:
-            complain(_("warning: {text}", text=warning))
+            complain(_("warning: {text}", text=said(warning, _)))
         tree = loaded.settings
         apis = _.plural("{count} API", "{count} APIs", len(tree.apis))
         routes = _.plural("{count} route", "{count} routes", len(tree.routes))

@@ -25,6 +25,7 @@ from understudy.export.logs import configure_logging
 from understudy.simulator import SimulatorThread
 
 from .exits import FAILED, INTERRUPTED, OK
+from .faults import said
 from .screen import Screen, complain
 from .serve import Ended, open_socket, refuse_exposure, serve
 from .simulated import load_sample, traffic
@@ -78,7 +79,7 @@ def run_service(screen: Screen, options: RunOptions) -> int:
         with open_socket(service.host, service.port, screen.text) as opened:
             _log_to(loaded)
             for warning in loaded.warnings:
-                complain(warning)
+                complain(said(warning, screen.text))
             running = _Running(screen, options, loaded, read)
             with asyncio.Runner(loop_factory=_loop) as runner:
                 ended = runner.run(running.serve(opened))

@@ -1,0 +1,110 @@
+"""Faults of a configuration, and its warnings, in the reader's language.
+
+`config` tells them in English, values and all. Here each sentence is recognised by its pattern, and said again with
+the same values; one that is not known stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from understudy.config.faults import Fault, dotted
+from understudy.core.text import Texts
+
+#: What `config` can say; a name in braces stands for a value.
+SENTENCES = (
+    # what is wrong
+    "unknown key", "unknown key of an overlay", "required, but not there", "must not be empty", "is nested too deeply",
+    "expected a finite number", "no date or time is expected here", "is not UTF-8 text", "expected {what}",
+    "expected more than {limit}", "expected at least {limit}", "expected less than {limit}", "expected at most {limit}",
+    "no API of that name is configured", "the API is named twice", "must not hold control characters",
+    "a name is printable, not empty, and at most {most} characters long",
+    "is the same name as {other} in environment variables", "expected a path that begins with /",
+    "expected the name of a preset", "expected an address such as https://api.example.com/v1",
+    "must hold no user name and password", "expected http:// or https:// and a host",
+    "must hold no query and no fragment, as paths are appended to it", "expected the name of a header",
+    "a header's value must not hold line ends", "kind {kind} needs at least one key", "kind {kind} needs it",
+    "kind 'rapidapi' needs it: its host header is taken from there", "kind {kind} needs the name that carries the key",
+    "must not hold line ends", "a key must not be empty", "a key must not hold line ends", "cannot be read: {reason}",
+    "expected the table of an environment", "is the same environment as another table here",
+    "expected env: and the name of a variable", "the variable {name} is not set", "the secret's file is empty",
+    "is a directory, not a file", "is not a regular file", "is larger than {size} MiB, which no configuration is",
+    "is not UTF-8 text (byte {place})", "is no name of a file", "holds a number that is too long to be read",
+    "is no valid TOML", "TOML syntax, column {column}: {what}", "TOML syntax: {what}",
+    "expected NAME=value, quotes closed on the same line", "the secret's file {file} {what}",
+    "the tables of environments stand in files only", "expected a name such as UNDERSTUDY__APIS__NAME__TIMEOUT",
+    "the variable's name matches {names}", "an override is written PATH=VALUE, as in apis.x.timeout=3",
+    "the log's file cannot be written: {reason}", "cannot be used: {reason}",
+    # what was expected
+    "a whole number", "a number", "true or false", "a text", "an array", "a table", "another value",
+    "a number or a table", "a whole number or a table", "a text such as '10/s' or a table", "a text or an array",
+    "a status or an array", "no repetition of a group that itself repeats or branches",
+    "a regular expression ({why})", "a JMESPath expression ({why})", "`Name` or `Name: pattern`",
+    "a status (429), a class (5xx) or a range (500-504)", "statuses between 100 and 599",
+    # what was found
+    "a value that is not shown",
+    # what to do
+    "did you mean {near}?", "rename one", "rename one of them", "set {name} or {name}_FILE",
+    'use [auth] with keys = ["env:NAME"]',
+    # why a file cannot be read
+    "no such file or directory", "permission denied", "is a directory", "not a directory",
+    "too many levels of symbolic links", "file name too long",
+    # where a value came from
+    "command line",
+    # warnings
+    "{place}: a secret stands in the file itself; write env:NAME or file:PATH instead",
+    "API {name} has keys, but its auth.kind is 'none', so no request carries one",
+    "API {name} has no real key: {variable} is a placeholder", "{variable} is not configured: it is a placeholder",
+    "channel {channel} is not configured: {reasons}", "{variable} is a placeholder", "{variable} is no port number",
+    "{variable} is not set",
+)  # fmt: skip  # a list of sentences
+_PLACE = re.compile(r"\{(\w+)\}")
+
+
+def told(fault: Fault, text: Texts) -> str:
+    """One fault in one line, as `str(fault)` has it in English."""
+    where = [said(str(fault.origin), text)] if fault.origin.kind != "default" else []
+    if fault.path:
+        where.append(dotted((*fault.origin.under, *fault.path)))
+    line = ": ".join([*where, said(fault.expected, text)])
+    if fault.found:
+        line += text(", found {found}", found=said(fault.found, text))
+    return f"{line}; {said(fault.hint, text)}" if fault.hint else line
+
+
+def said(sentence: str, text: Texts) -> str:
+    """A sentence of `config` in the reader's language."""
+    if text.language == "en":
+        return sentence
+    for pattern, message in _patterns():
+        found = pattern.fullmatch(sentence)
+        if found is not None:
+            values = {name: _value(name, value, text) for name, value in found.groupdict().items()}
+            return text(message, **values) if values else text(message)
+    return sentence
+
+
+def _value(name: str, value: str, text: Texts) -> str:
+    """A value inside a sentence: some are sentences themselves, some a row of them."""
+    if name == "what" and value.startswith("'"):
+        return value.replace("' or '", f"' {text('or')} '")  # a choice of words of ours
+    if name == "reasons":
+        return ", ".join(said(part, text) for part in value.split(", "))
+    return said(value, text) if name in ("what", "reason") else value
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Each sentence with what recognises it; those with more words of their own first."""
+    found = []
+    for message in SENTENCES:
+        pieces, seen = [], set[str]()
+        for index, piece in enumerate(_PLACE.split(message)):
+            if index % 2 == 0:
+                pieces.append(re.escape(piece))
+            else:
+                pieces.append(f"(?P={piece})" if piece in seen else f"(?P<{piece}>.+?)")
+                seen.add(piece)
+        found.append((len(_PLACE.sub("", message)), re.compile("".join(pieces), re.DOTALL), message))
+    return tuple((pattern, message) for _, pattern, message in sorted(found, key=lambda each: -each[0]))

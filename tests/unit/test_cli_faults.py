@@ -1,0 +1,79 @@
+"""Faults and warnings of a configuration are said in Portuguese too, with the same values."""
+
+from __future__ import annotations
+
+import pytest
+from test_config_hostile import API, MISTAKES, VARIABLES, get
+
+from understudy.cli.faults import SENTENCES, said, told
+from understudy.core.errors import ConfigError
+from understudy.core.text import texts
+
+EN, PT = texts("en"), texts("pt")
+
+
+def faults(folder, text, env=None, overrides=()):
+    with pytest.raises(ConfigError) as caught:
+        get(folder, text, env, overrides)
+    return caught.value.faults
+
+
+def in_portuguese(fault):
+    line = told(fault, PT)
+    assert told(fault, EN) == str(fault)
+    assert said(fault.expected, PT) != fault.expected
+    for value in [*fault.path] if fault.path else []:
+        assert str(value) in line or not str(value).isprintable() or len(str(value)) > 100
+    return line
+
+
+@pytest.mark.parametrize(("text", "_"), MISTAKES)
+def test_every_mistake_in_a_file_is_said(tmp_path, text, _):
+    for fault in faults(tmp_path, text):
+        in_portuguese(fault)
+
+
+@pytest.mark.parametrize(("env", "overrides", "_"), VARIABLES)
+def test_every_mistake_in_a_variable_is_said(tmp_path, env, overrides, _):
+    for fault in faults(tmp_path, None, env, overrides):
+        in_portuguese(fault)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (API + "prioritty = 1", "understudy.toml:3: apis.a.prioritty: chave desconhecida; quis dizer 'priority'?"),
+        (API + "priority = 0", "understudy.toml:3: apis.a.priority: esperado no mínimo 1, encontrado 0"),
+        (API + "retry = 1", "understudy.toml:3: apis.a.retry: esperado uma tabela, encontrado 1"),
+        (API + 'retry = {mode = "of"}', "understudy.toml:3: apis.a.retry.mode: esperado 'off', 'observe' ou 'enforce', encontrado 'of'; quis dizer 'off'?"),  # noqa: E501 - one row, one mistake
+        (API + 'auth = {kind = "bearer"}', "understudy.toml:3: apis.a.auth.keys: o tipo 'bearer' precisa de pelo menos uma chave; keys = [\"env:NAME\"]"),  # noqa: E501 - the same
+        (API + 'auth = {kind = "bearer", keys = ["file:gone"]}', "understudy.toml:3: apis.a.auth.keys[0].value: o arquivo do segredo gone não pode ser lido: não há esse arquivo ou diretório"),  # noqa: E501 - the same
+        (API + 'success = {json = "a["}', "understudy.toml:3: apis.a.success.json: esperado uma expressão JMESPath ("),
+        ("a = ", "understudy.toml:1: sintaxe TOML: "),
+    ],
+)  # fmt: skip
+def test_a_fault_keeps_its_place_and_its_values(tmp_path, text, expected):
+    (fault,) = faults(tmp_path, text)
+    assert told(fault, PT).startswith(expected)
+
+
+def test_warnings_are_said_too(tmp_path):
+    env = {"SMTP_SERVER": "x", "SMTP_PASSWORD": "sua_senha_app", "DASHBOARD_SECRET_KEY": "sua_chave", "K": "sua_chave"}
+    text = '[apis.a]\nauth = {keys = ["in-the-file", "env:K"]}\n'
+    warnings = get(tmp_path, text, env).warnings
+    assert len(warnings) == 5
+    assert all(said(each, PT) != each for each in warnings)
+    assert (
+        "o canal email não está configurado: SMTP_USERNAME não está definida, SMTP_PASSWORD é um valor de exemplo"
+        in [said(each, PT) for each in warnings]
+    )
+
+
+def test_a_sentence_that_is_not_known_stays_as_it_is():
+    assert said("something of a later version", PT) == "something of a later version"
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_no_sentence_is_taken_for_another(sentence):
+    """With its own places as values, each is recognised as itself."""
+    assert said(sentence, PT) == PT(sentence)
