@@ -33,6 +33,8 @@ _OUTCOME_WORDS: Final = {"ok": ("success", "fallback"), "error": ("failed", "dea
 _OPERATORS: tuple[Operator, ...] = (">=", "<=", "!=", ">", "<", "=")
 _UNITS = {"": 1.0, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s?(us|µs|ms|s|m|h|d|w|)")
+#: Longest duration that is one, s: three hundred years.
+_LONGEST = 1e10
 _STATUS_CLASS = re.compile(r"([1-5])xx")
 
 
@@ -61,6 +63,8 @@ def parse(text: str, now: float) -> RequestQuery:
     """
     if len(text) > MAX_LENGTH:
         raise SearchError(f"a query is at most {MAX_LENGTH} characters long", MAX_LENGTH)
+    if "\0" in text:
+        raise SearchError("a query has no NUL character", text.index("\0"))
     query = RequestQuery()
     terms = _terms(text)
     if len(terms) > MAX_TERMS:
@@ -187,9 +191,10 @@ def _integer(text: str) -> float | None:
 
 
 def duration(text: str) -> float | None:
-    """Seconds of `1.5s`, `200ms`, `1h`, `7d` (a bare number is seconds); None when it is none."""
+    """Seconds of `1.5s`, `200ms`, `1h`, `7d` (a bare number is seconds); None when it is none, or centuries."""
     found = _DURATION.fullmatch(text)
-    return float(found[1]) * _UNITS[found[2]] if found else None
+    seconds = float(found[1]) * _UNITS[found[2]] if found else _LONGEST
+    return seconds if seconds < _LONGEST else None
 
 
 def moment(text: str) -> float | None:

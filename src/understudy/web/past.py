@@ -27,6 +27,8 @@ Asked = Callable[["Understudy", "Keeping", Request], Awaitable[Answer]]
 
 #: Most entries on one page of the request log.
 PAGE = 500
+#: Longest number in the text that says where a page begins; more does not fit into a database.
+_DIGITS = 18
 #: A report is a document of its own: its styles stand in it, and nothing else may be loaded or run.
 _REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 
@@ -126,7 +128,7 @@ def _cursor(text: str) -> Cursor | None:
     if not text:
         return None
     at, _, number = text.partition("-")
-    if not (at.isascii() and at.isdigit() and number.isascii() and number.isdigit() and len(text) < 40):
+    if not all(part.isascii() and part.isdigit() and len(part) <= _DIGITS for part in (at, number)):
         raise Problem(400, "before is the text that the page before gave as next")
     return Cursor(int(at), int(number))
 

@@ -16,22 +16,29 @@ SPAN = ("last", "from", "to", "month")
 def span(query: Mapping[str, str], now: float, default: float = 3600.0) -> tuple[float, float]:
     """Begin and end in epoch seconds; the last `default` seconds when nothing is said.
 
+    The span is never empty, and begins in the past; nothing is older than 1970.
+
     Raises:
         Problem: 400 with what was expected.
     """
     given = [name for name in ("last", "from", "month") if name in query]
     if len(given) > 1 or ("to" in query and "from" not in query):
         raise Problem(400, "say the span as last=1h, or as from= with or without to=, or as month=2026-11")
+    start, end = _told(query, now, default)
+    start = max(start, 0.0)
+    if not start < min(end, now):
+        raise Problem(400, "the span is empty: it must begin before its end, and before now")
+    return start, end
+
+
+def _told(query: Mapping[str, str], now: float, default: float) -> tuple[float, float]:
     if "month" in query:
         try:
             return span_of(query["month"])
         except ValueError as error:
             raise Problem(400, str(error)) from None
     if "from" in query:
-        start, end = _moment(query, "from"), _moment(query, "to") if "to" in query else now
-        if not start < end:
-            raise Problem(400, "from must lie before to, and before now")
-        return start, end
+        return _moment(query, "from"), _moment(query, "to") if "to" in query else now
     seconds = duration(query["last"]) if "last" in query else default
     if not seconds:
         raise Problem(400, "last is a span such as 15m, 1h or 7d")
@@ -52,6 +59,10 @@ def whole(query: Mapping[str, str], name: str, default: int, highest: int) -> in
         Problem: 400 when it is none.
     """
     text = query.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= highest):
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and 1 <= int(text) <= highest):
         raise Problem(400, f"{name} is a number from 1 to {highest}")
     return int(text)
+
+
+#: Longest number that is read.
+_DIGITS = 15
