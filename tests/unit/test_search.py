@@ -102,7 +102,7 @@ def test_any_text_is_a_query_or_a_search_error(text):
         assert 0 <= error.position <= len(text)
 
 
-@given(st.text(st.characters(blacklist_categories=("Cs",)), min_size=1, max_size=80))
+@given(st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), min_size=1, max_size=80))
 def test_every_text_can_be_searched_for_in_quotes(text):
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     assert parse(f'err:"{escaped}"', NOW).text == (text,)
