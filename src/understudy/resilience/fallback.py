@@ -419,7 +419,7 @@ class FallbackManager:
             if isinstance(operation, FunctionType) and operation.__closure__ is None:
                 plan.operation = operation  # anything else may hold objects that must not live as long as a plan
         plans = self._covered_plans if covered else self._plans
-        if plan is not None:
+        if plan is not None and call.home in ("", name):  # else one of too many names: none of them is kept
             plans[name] = plan
         else:
             plans.pop(name, None)

@@ -11,21 +11,30 @@ from urllib.parse import urlsplit
 
 from understudy.core.clock import Clock
 from understudy.core.errors import UnknownName
+from understudy.core.types import Mode
 
 from .api import ApiOptions, RouteOptions
 from .auth import check_base_url, with_preset
-from .breaker import Breaker
+from .breaker import Breaker, BreakerOptions
 from .invoke import refuse_uncallable
 from .keys import KeyPool
 from .outcome import Classifier
 from .ports import HealthView
 from .presets import load_preset
 from .registry import Api, Binding, Hub, Operation, Route
+from .retry import RetryOptions
 
 MAX_NAME = 200
+#: Names that are registered by being called; those beyond share the API `OVERFLOW`.
+MAX_CALLED = 10_000
+OVERFLOW = "(too many names)"
 
 Emit = Callable[..., None]
 Transition = Callable[[Binding | None, str, str, str, str], None]
+
+
+#: Calls under different names say nothing about one another: no breaker, no repeats.
+_UNPROTECTED = ApiOptions(breaker=BreakerOptions(mode=Mode.OFF), retry=RetryOptions(mode=Mode.OFF))
 
 
 class Roster:
@@ -44,6 +53,7 @@ class Roster:
         self.hubs: dict[str, Hub] = {}
         self._own_routes: dict[str, Route] = {}
         self._order = 0
+        self._called_names = 0
 
     # -- registering ----------------------------------------------------------------------------
 
@@ -207,7 +217,7 @@ class Roster:
         if name in self.routes:
             route = self.routes[name]
             return route, None, list(route.apis)
-        home = self.apis.get(name) or self.register(name, None, None, None, None, {}, implicit=True)
+        home = self._called(name)
         route = self.routes.get(home.route) or self._own_route(home)
         apis = [home, *(api for api in route.apis if api is not home)]
         if covered:
@@ -215,6 +225,24 @@ class Roster:
             if standby not in apis:
                 apis.append(standby)
         return route, home, apis
+
+    def _called(self, name: str) -> Api:
+        """The API of a name, registered with the defaults at its first call.
+
+        A name is an API's. A program that makes up a new one for each call must neither fill memory nor
+        fail: beyond `MAX_CALLED` its calls share one API, which is measured, and neither breaks nor repeats.
+        """
+        known = self.apis.get(name)
+        if known is not None:
+            return known
+        if self._called_names < MAX_CALLED:
+            self._called_names += 1
+            return self.register(name, None, None, None, None, {}, implicit=True)
+        if OVERFLOW not in self.apis:
+            self._emit("names.overflowed", api=OVERFLOW, limit=MAX_CALLED)
+            for shared in (OVERFLOW, f"{OVERFLOW}.fallback"):
+                self.register(shared, None, None, None, _UNPROTECTED, {}, implicit=True)
+        return self.apis[OVERFLOW]
 
     def standby_of(self, home: Api) -> Api:
         """The API on which a call's own fallback operation is booked."""
@@ -230,7 +258,7 @@ class Roster:
         if free:
             return min(free, key=lambda api: (api.options.priority, api.order))
         name = f"{home.name}.fallback"
-        return self.apis.get(name) or self.register(name, None, None, None, None, {}, implicit=True)
+        return self._called(name)
 
     def _own_route(self, api: Api) -> Route:
         route = self._own_routes.get(api.name)
