@@ -49,7 +49,10 @@ def test_ctrl_c_ends_with_130(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("run", "--host", "0.0.0.0"), 78, "no accounts yet"),
+        (("run", "--host", "0.0.0.0"), 78, "refused to listen on 0.0.0.0 (command line): others could reach it"),
+        (("run", "--host", "::"), 78, "ssh -L 8080:127.0.0.1:8080 THIS-MACHINE"),
+        (("run", "--host", "127.1"), 78, "no accounts yet"),
+        (("run", "--host", "::ffff:127.0.0.1"), 78, "no accounts yet"),
         (("run", "--config", "missing.toml"), 2, "missing.toml"),
         (("run", "--set", "service.prot=1"), 2, "prot"),
         (("run", "--no-such-option"), 2, "no-such-option"),
@@ -96,3 +99,14 @@ def test_without_the_extra_one_line_names_it(tmp_path):
     )
     assert ended.returncode == 69
     assert ended.stderr == "the command line needs an extra: pip install 'understudy[service]'\n"
+
+
+def test_the_address_of_the_original_document_s_file_is_refused_with_the_ways_out(tmp_path):
+    (tmp_path / ".env").write_text("# from the template\nDASHBOARD_HOST=0.0.0.0\nDASHBOARD_PORT=9000\n")
+    ended = run(tmp_path, "run")
+    assert ended.returncode == 78
+    (line,) = ended.stderr.splitlines()
+    assert "refused to listen on 0.0.0.0 (.env:2)" in line
+    assert "understudy run --host 127.0.0.1" in line
+    assert "ssh -L 9000:127.0.0.1:9000 THIS-MACHINE" in line
+    assert "reverse proxy" in line

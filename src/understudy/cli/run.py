@@ -75,7 +75,8 @@ def run_service(screen: Screen, options: RunOptions) -> int:
 
         loaded = read()
         service = loaded.settings.service
-        refuse_exposure(service.host, screen.text)
+        origin = said(str(loaded.origin(("service", "host"))), screen.text)
+        refuse_exposure(service.host, service.port, origin, screen.text)
         with open_socket(service.host, service.port, screen.text) as opened:
             _log_to(loaded)
             for warning in loaded.warnings:

@@ -29,14 +29,17 @@ _log = logging.getLogger("understudy.service")
 BACKLOG = 512
 
 
-def refuse_exposure(host: str, text: Texts) -> None:
+def refuse_exposure(host: str, port: int, origin: str, text: Texts) -> None:
     """Raise `Stop` unless `host` is reached from this machine only: there are no accounts yet."""
     if is_loopback(host):
         return
     message = text(
-        "refused to listen on {host}: others could reach it, and there are no accounts yet. "
-        "Use --host 127.0.0.1, and for others an SSH tunnel or a reverse proxy that signs them in",
+        "refused to listen on {host} ({origin}): others could reach it, and there are no accounts yet. Instead: "
+        "understudy run --host 127.0.0.1; for others an SSH tunnel, ssh -L {port}:127.0.0.1:{port} THIS-MACHINE, "
+        "or a reverse proxy here that signs them in and asks for http://127.0.0.1:{port}",
         host=host,
+        origin=origin,
+        port=port,
     )
     raise Stop(REFUSED, message)
 
@@ -59,6 +62,10 @@ def open_socket(host: str, port: int, text: Texts) -> socket.socket:
             raise Stop(NO_PERMISSION, message) from None
         reason = error.strerror or str(error)
         raise Stop(UNAVAILABLE, text("cannot listen on {host}: {reason}", host=host, reason=reason)) from None
+    if not is_loopback(opened.getsockname()[0]):  # what a name means is known only now
+        reached = opened.getsockname()[0]
+        opened.close()
+        refuse_exposure(reached, port, host, text)
     opened.setblocking(False)
     return opened
 
