@@ -9,7 +9,7 @@ from itertools import cycle
 from understudy.app import Understudy
 from understudy.config import Loaded, load
 from understudy.core.clock import Clock
-from understudy.core.errors import CallError
+from understudy.core.errors import UnderstudyError
 from understudy.simulator import Simulator, SimulatorThread
 
 #: What the routes of the sample are asked for.
@@ -48,5 +48,5 @@ async def traffic(app: Understudy, clock: Clock, rate: float) -> None:
 async def _call(app: Understudy, route: str) -> None:
     try:
         await app.route(route).get(PATHS.get(route, "/"))
-    except CallError:
+    except UnderstudyError:
         pass  # its decision record tells
