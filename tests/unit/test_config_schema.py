@@ -1,6 +1,7 @@
 """The schema and the templates say what the loader accepts."""
 
 import json
+import re
 
 from understudy.config.loader import load
 from understudy.config.schema import schema
@@ -27,3 +28,11 @@ def test_the_dotenv_template_uncommented_configures_no_channel(tmp_path):
     lines = [line.removeprefix("# ") for line in env_template().splitlines() if "=" in line]
     (tmp_path / ".env").write_text("\n".join(lines))
     assert load(cwd=tmp_path, env={}, secret_dirs=()).settings.channels.names() == []
+
+
+def test_the_template_is_valid_with_every_key_taken_out_of_its_comment(tmp_path):
+    lines = [re.sub(r"^# (?=\[|[a-z_]+ = (?!…))", "", line) for line in toml_template().splitlines()]
+    (tmp_path / "understudy.toml").write_text("\n".join(lines))
+    settings = load(cwd=tmp_path, env={}, secret_dirs=()).settings
+    assert list(settings.apis) == list(settings.routes) == ["NAME"]
+    assert settings.apis["NAME"].outcomes[0].class_ == "caller"

@@ -10,6 +10,7 @@ from typing import Any
 from understudy.core.options import FieldSpec, describe
 from understudy.resilience.api import ApiOptions, RouteOptions
 from understudy.resilience.keys import AuthOptions
+from understudy.resilience.outcome import OutcomeRule
 
 from .environ import SEED_VARIABLES
 from .settings import Settings
@@ -27,6 +28,8 @@ def toml_template() -> str:
         below = AuthOptions() if spec.name == "auth" else getattr(ApiOptions(), spec.name)
         if dataclasses.is_dataclass(below):
             lines += [f"# [apis.NAME.{spec.name}]  # {spec.doc.text if spec.doc else ''}", *_keys(below), ""]
+    lines += ["# Own rules about what answers mean, before those of the preset; the first that matches decides."]
+    lines += ["# [[apis.NAME.outcomes]]", *_keys(OutcomeRule("caller")), ""]
     lines += ["# [routes.NAME]", *_keys(RouteOptions()), ""]
     lines += ["# The same tree for one environment, over what stands above.", "# [environments.production]", ""]
     return "\n".join(lines)
@@ -40,7 +43,7 @@ def _keys(options: Any) -> list[str]:
             continue
         text = spec.doc.text if spec.doc else ""
         unit = f" [{spec.doc.unit}]" if spec.doc and spec.doc.unit else ""
-        lines.append(f"# {spec.name} = {_plain(value)}  # {text}{unit}")
+        lines.append(f"# {spec.name.rstrip('_')} = {_plain(value)}  # {text}{unit}")
     return lines
 
 
