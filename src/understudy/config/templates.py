@@ -39,8 +39,8 @@ def _keys(options: Any) -> list[str]:
     lines = []
     for spec in _specs(options):
         value = getattr(options, spec.name)
-        if dataclasses.is_dataclass(value):
-            continue
+        if dataclasses.is_dataclass(value) or spec.name == "outcomes":
+            continue  # tables of their own
         text = spec.doc.text if spec.doc else ""
         unit = f" [{spec.doc.unit}]" if spec.doc and spec.doc.unit else ""
         lines.append(f"# {spec.name.rstrip('_')} = {_plain(value)}  # {text}{unit}")
