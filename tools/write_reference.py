@@ -15,11 +15,15 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import annotated_types as at
 
+from understudy.config.settings import ServiceSettings
 from understudy.core import errors
 from understudy.core.options import FieldSpec, Options, describe
 from understudy.export import kept, process, prometheus
+from understudy.export.logs import LogSettings
 from understudy.export.prometheus_text import Family
+from understudy.reports.schedule import ReportSchedule
 from understudy.resilience.api import ApiOptions, RouteOptions
+from understudy.storage.options import StorageOptions
 
 REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
 _BOUNDS = ((at.Ge, "ge", "≥"), (at.Gt, "gt", ">"), (at.Le, "le", "≤"), (at.Lt, "lt", "<"))
@@ -99,10 +103,19 @@ def class_section(cls: type) -> list[str]:
 
 
 def options_page() -> str:
-    """Every key of `[apis.NAME]` and `[routes.NAME]`."""
+    """Every key of the tables in a configuration file."""
     lines = ["# Options", "", "Written from the source by `tools/write_reference.py`; do not edit.", ""]
-    lines += ["`[apis.NAME]` is [ApiOptions](#apioptions), `[routes.NAME]` is [RouteOptions](#routeoptions).", ""]
-    for cls in dict.fromkeys([*nested(ApiOptions), *nested(RouteOptions)]):
+    tables = {
+        "apis.NAME": ApiOptions,
+        "routes.NAME": RouteOptions,
+        "service": ServiceSettings,
+        "storage": StorageOptions,
+        "reports.NAME": ReportSchedule,
+        "log": LogSettings,
+    }
+    told = [f"`[{table}]` is [{cls.__name__}](#{cls.__name__.lower()})" for table, cls in tables.items()]
+    lines += [", ".join(told) + ".", ""]
+    for cls in dict.fromkeys(each for top in tables.values() for each in nested(top)):
         lines += class_section(cls)
     return "\n".join(lines).rstrip() + "\n"
 
