@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from servers import postgres
+
+__all__ = ["postgres"]
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the tests that take long, so that no worker is left alone with one at the end."""

@@ -15,7 +15,7 @@ LIST
 missing_commands=""
 missing_packages=""
 while read -r command package _; do
-    if ! command -v "$command" >/dev/null 2>&1; then
+    if ! there "$command"; then
         missing_commands="$missing_commands $command"
         missing_packages="$missing_packages $package"
     fi

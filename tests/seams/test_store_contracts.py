@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from stores import copied, empty_file, fake_clock, opened, upkeep_of
+from stores import copied, empty_file, fake_clock, opened, upgraded, upkeep_of
 
 from understudy.testing import (
     AuditLogContract,
@@ -17,7 +17,7 @@ from understudy.testing import (
     StateStoreContract,
 )
 
-KINDS = ["memory", "sqlite"]
+KINDS = ["memory", "sqlite", "postgresql"]
 
 
 @pytest.fixture
@@ -27,12 +27,23 @@ def clock() -> FakeClock:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory):
-    return asyncio.run(empty_file(tmp_path_factory.mktemp("template") / "understudy.db"))
+    return empty_file(tmp_path_factory.mktemp("template") / "understudy.db")
+
+
+@pytest.fixture(scope="session")
+def database(postgres):
+    return upgraded(postgres)
 
 
 @pytest.fixture(params=KINDS)
-async def opened_store(request, clock, template, tmp_path):
-    url = {"memory": lambda: "memory:", "sqlite": lambda: copied(template, tmp_path)}[request.param]()
+async def opened_store(request, clock, tmp_path):
+    if request.param == "sqlite":
+        url = copied(request.getfixturevalue("template"), tmp_path)
+    elif request.param == "postgresql":
+        server = request.getfixturevalue("postgres")
+        url = server.url(server.new_database(request.getfixturevalue("database")))
+    else:
+        url = "memory:"
     async with opened(url, clock) as store:
         yield store
 
@@ -86,8 +97,10 @@ class TestLeases(LeaseStoreContract):
         return clock.monotonic
 
     @pytest.fixture
-    def pass_time(self, clock):
+    def pass_time(self, clock, opened_store):
         async def later(seconds: float) -> None:
             clock.tick(seconds)
+            if opened_store.health().kind == "postgresql":
+                await asyncio.sleep(seconds)  # it reckons by the time of its server
 
         return later

@@ -106,6 +106,20 @@ class SqlDeltas:
             tiers += 1
         return tiers
 
+    def finish(self, inst: int, now: float) -> Steps[bool]:
+        """Add up the periods in which a writer that is gone wrote last; False while one of them is not over yet."""
+        last: int | None = yield lambda connection: self._rollups.latest(connection, TIERS[0], inst)
+        for finer, tier in pairwise(TIERS):
+            if last is None:
+                break
+            start = _start(last, tier)
+            if start + tier > now - _GRACE:
+                return False
+            numbers = yield all_series
+            for place in range(0, len(numbers), _TOGETHER):
+                yield self._add_up(inst, finer, tier, (start, start + tier), numbers[place : place + _TOGETHER])
+        return True
+
     def _add_up(self, inst: int, finer: int, tier: int, span: tuple[int, int], numbers: Sequence[int]) -> Work[None]:
         def work(connection: Connection) -> None:
             sums: Buckets = {}

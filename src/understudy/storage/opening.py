@@ -20,6 +20,14 @@ def open_sql(options: StorageOptions, clock: Clock) -> Store:
         import sqlalchemy  # noqa: F401 - likewise
     except ImportError:
         raise NotInstalled("keeping history", "service") from None
-    from .sqlite_store import SqliteStore
+    if options.kind == "sqlite":
+        from .sqlite_store import SqliteStore
 
-    return SqliteStore(options, clock)
+        return SqliteStore(options, clock)
+    try:
+        import psycopg  # noqa: F401 - likewise
+    except ImportError:
+        raise NotInstalled("keeping history in PostgreSQL", "postgres") from None
+    from .postgres_store import PostgresStore
+
+    return PostgresStore(options, clock)

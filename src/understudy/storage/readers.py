@@ -14,6 +14,7 @@ from understudy.core.errors import StoreUnavailable
 
 from .backend import Backend
 from .jobs import Job, Work, fail, outcome, succeed
+from .trouble import Trouble
 
 T = TypeVar("T")
 
@@ -72,6 +73,7 @@ class Readers:
         while (job := self._queue.get()) is not None:
             if job.abandoned:
                 continue
+            used = connection is not None
             try:
                 if connection is not None and (generation != self._backend.generation or connection.invalidated):
                     _close(connection)
@@ -83,10 +85,14 @@ class Readers:
                     result = job.work(connection)
                 succeed(job.future, result)
             except Exception as error:  # noqa: BLE001 - told to whoever waits for the result
-                fail(job.future, self._told(error))
                 if connection is not None:
                     _close(connection)
                     connection = None
+                if used and self._backend.trouble(error) is Trouble.AWAY:
+                    # The server may be back by now, and only this connection to it of before is gone.
+                    self._queue.put(job)
+                else:
+                    fail(job.future, self._told(error))
         if connection is not None:
             _close(connection)
 
