@@ -9,7 +9,14 @@ needed() {
 git git tests/house reads the list of committed files
 prometheus prometheus tests/flows has it scrape /metrics and compares what it stored
 promtool prometheus tests/flows has it judge /metrics
+initdb postgresql tests/servers.py starts a server of the tests' own
+pg_dump postgresql-client tests/flows has it copy a database
 LIST
+}
+
+# Debian keeps the programs of PostgreSQL's server off PATH, in a folder for each version.
+there() {
+    command -v "$1" >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/"$1" >/dev/null 2>&1
 }
 
 missing_commands=""
