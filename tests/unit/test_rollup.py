@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 
@@ -14,6 +15,7 @@ from understudy.monitor.histogram import digest
 from understudy.monitor.rollup import (
     Bucket,
     SeriesName,
+    add_histogram,
     decode_classes,
     decode_histogram,
     encode_classes,
@@ -102,10 +104,43 @@ def test_merging_an_empty_bucket_does_not_lower_the_minimum():
     assert bucket.lat_min_us == 500_000
 
 
-@pytest.mark.parametrize("blob", [b"", b"\x02\x01\x01", b"\x01\x80", b"\x01\x81\x80"])
-def test_a_blob_of_another_layout_or_a_cut_one_is_refused(blob):
+@pytest.mark.parametrize(
+    "blob", [b"", b"\x01\x01\x01", b"\x06\x00\x00\x01", b"\x02", b"\x02\x01\x00", b"\x03\x01\x00\x05"]
+)
+def test_a_histogram_of_another_layout_or_a_cut_one_is_refused(blob):
     with pytest.raises(ValueError, match=r"layout|cut"):
         decode_histogram(blob)
+
+
+@pytest.mark.parametrize("blob", [b"", b"\x02\x01\x01", b"\x01\x80", b"\x01\x81\x80"])
+def test_a_breakdown_of_another_layout_or_a_cut_one_is_refused(blob):
+    with pytest.raises(ValueError, match=r"layout|cut"):
+        decode_classes(blob)
+
+
+@pytest.mark.parametrize(("most", "width"), [(255, 1), (256, 2), (65_535, 2), (65_536, 4), (2**32, 8)])
+def test_counts_are_as_wide_as_the_largest_of_them(most, width):
+    assert len(encode_histogram({1900: 1, 1901: most})) == 3 + 1 + 2 * width
+
+
+@given(
+    st.dictionaries(st.integers(0, 8191), st.integers(1, 300), min_size=1, max_size=40),
+    st.dictionaries(st.integers(0, 8191), st.integers(1, 300), min_size=1, max_size=40),
+)
+def test_stored_histograms_add_up(one, other):
+    into = Counter()
+    told = [add_histogram(encode_histogram(each), into) for each in (one, other)]
+    assert told == [sum(one.values()), sum(other.values())]
+    assert into == Counter(one) + Counter(other)
+
+
+@given(
+    st.dictionaries(st.integers(0, 4000), st.integers(0, 50), max_size=40), st.sampled_from([0.0, 0.5, 0.95, 0.99, 1.0])
+)
+def test_a_quantile_is_the_nearest_rank(hist, share):
+    events = sorted(key for key, times in hist.items() for _ in range(times))
+    (found,) = quantiles_of(hist, (share,))
+    assert found == (value_of(events[max(1, math.ceil(share * len(events) - 1e-9)) - 1]) if events else None)
 
 
 def test_no_samples_no_quantiles():

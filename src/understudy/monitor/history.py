@@ -152,10 +152,12 @@ def plan(start: float, end: float, now: float, points: int, retention: Retention
     tier = _tier((end - start) / points, end - start, start, now, retention)
     stretches = tuple(_stretches(TIERS.index(tier), start, end, now, retention))
     begin, until = stretches[0][1], stretches[-1][2]
-    step = ceil((until - begin) / points / tier) * tier
+    length = until - begin
+    # The nearest step that whole buckets can make: up to half as many points more or fewer than were asked for.
+    step = (ceil(length / tier) if points == 1 else max(1, round(length / points / tier))) * tier
     # Points begin at multiples of their step, so that they stay where they are while the span moves on.
     origin = begin if points == 1 else begin // step * step
-    if ceil((until - origin) / step) > MAX_POINTS:
+    while ceil((until - origin) / step) > MAX_POINTS:
         step += tier
         origin = begin // step * step
     return Span(begin, until, origin, step, tier, stretches)

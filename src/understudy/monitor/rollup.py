@@ -8,11 +8,14 @@ of its minutes, and percentiles are always taken from merged histograms, never a
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from itertools import accumulate
 from math import ceil
-from struct import pack, unpack
+from operator import sub
+from struct import calcsize, pack, unpack, unpack_from
 from typing import Literal, NamedTuple
 
 from understudy.core.types import OutcomeClass
@@ -24,8 +27,12 @@ from .window import Kinds
 TIERS = (10, 60, 3600, 86400)
 TIER_NAMES = {10: "10s", 60: "1m", 3600: "1h", 86400: "1d"}
 
-#: The first byte of a histogram and of a breakdown by class; another layout gets another number.
+#: The first byte of a breakdown by class; another layout gets another number.
 _VERSION = 1
+#: The first byte of a histogram: how its counts are written, the narrowest that holds them all.
+_WIDTHS = {2: "B", 3: "H", 4: "I", 5: "Q"}
+#: Farthest that two neighbouring keys of a stored histogram may lie apart: a step is one byte.
+_FARTHEST = 0xFF
 #: A histogram key of the monitor (float32 bits >> 16) loses this many more bits on its way into a rollup.
 _CUT = 3
 
@@ -205,6 +212,7 @@ def key_of(seconds: float) -> int:
     return int(unpack("<I", pack("<f", seconds))[0]) >> (16 + _CUT)
 
 
+@cache
 def value_of(key: int) -> float:
     """The middle of a key's range, seconds."""
     if key == 0:
@@ -213,37 +221,45 @@ def value_of(key: int) -> float:
 
 
 def quantiles_of(hist: Mapping[int, int], shares: Sequence[float]) -> tuple[float | None, ...]:
-    """Nearest-rank quantiles (shares of 1, ascending) in seconds; None for each without samples."""
-    total = sum(hist.values())
-    if not total:
+    """Nearest-rank quantiles (shares of 1) in seconds; None for each without samples."""
+    keys = sorted(hist)
+    seen = list(accumulate([hist[key] for key in keys]))
+    if not seen or not seen[-1]:
         return (None,) * len(shares)
-    ranks = iter([max(1, ceil(share * total - 1e-9)) for share in shares])
-    found: list[float | None] = []
-    rank = next(ranks)
-    seen = 0
-    for key in sorted(hist):
-        seen += hist[key]
-        while rank <= seen:
-            found.append(value_of(key))
-            following = next(ranks, None)
-            if following is None:
-                return tuple(found)
-            rank = following
-    return tuple(found)
+    total = seen[-1]
+    return tuple(value_of(keys[bisect_left(seen, max(1, ceil(share * total - 1e-9)))]) for share in shares)
 
 
 def encode_histogram(hist: Mapping[int, int]) -> bytes | None:
-    """Keys in ascending order as LEB128 pairs of (step from the key before, count), behind a version byte."""
-    if not hist:
+    """The first key (two bytes), the steps to the next keys (a byte each), then the counts, all of one width.
+
+    Everything is written and read in one piece, because a month of an API is a thousand of these.
+    """
+    keys = sorted([key for key, times in hist.items() if times > 0])
+    if not keys:
         return None
-    pairs: list[int] = []
-    before = 0
-    for key in sorted(hist):
-        times = hist[key]
-        if times > 0:
-            pairs += (key - before, times)
-            before = key
-    return _encoded(pairs) if pairs else None
+    counts = [hist[key] for key in keys]
+    try:
+        steps = bytes(map(sub, keys[1:], keys))
+    except ValueError:  # two keys lie too far apart
+        keys, counts = _bridged(keys, counts)
+        steps = bytes(map(sub, keys[1:], keys))
+    most = max(counts)
+    layout = 2 if most < 1 << 8 else 3 if most < 1 << 16 else 4 if most < 1 << 32 else 5
+    written = bytes(counts) if layout == 2 else pack(f"<{len(counts)}{_WIDTHS[layout]}", *counts)
+    return bytes((layout, keys[0] & 0xFF, keys[0] >> 8)) + steps + written
+
+
+def _bridged(keys: Sequence[int], counts: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The same with keys without events in between, so that no step is too far."""
+    found, times = [keys[0]], [counts[0]]
+    for key, count_of in zip(keys[1:], counts[1:], strict=True):
+        while key - found[-1] > _FARTHEST:
+            found.append(found[-1] + _FARTHEST)
+            times.append(0)
+        found.append(key)
+        times.append(count_of)
+    return found, times
 
 
 def decode_histogram(blob: bytes) -> Counter[int]:
@@ -255,12 +271,23 @@ def decode_histogram(blob: bytes) -> Counter[int]:
 
 def add_histogram(blob: bytes, into: Counter[int]) -> int:
     """Add a stored histogram to one in memory; answers how many events it held."""
-    numbers = _decoded(blob)
-    times = numbers[1::2]
-    get = into.get  # `+=` would call Counter.__missing__ for each new key
-    for key, each in zip(accumulate(numbers[0::2]), times, strict=True):
-        into[key] = get(key, 0) + each
-    return sum(times)
+    code = _WIDTHS.get(blob[0]) if blob else None
+    if code is None:
+        raise ValueError(f"a stored histogram has the unknown layout {blob[:1].hex() or 'none'}")
+    width = calcsize(code)
+    size, rest = divmod(len(blob) - 2, 1 + width)
+    if rest or not size:
+        raise ValueError("a stored histogram is cut")
+    first = blob[1] | blob[2] << 8
+    counts: Sequence[int] = blob[size + 2 :] if width == 1 else unpack_from(f"<{size}{code}", blob, size + 2)
+    keys = accumulate(blob[3 : size + 2], initial=first)
+    if into:
+        get = into.get  # `+=` would call Counter.__missing__ for each new key
+        for key, each in zip(keys, counts, strict=True):
+            into[key] = get(key, 0) + each
+    else:
+        dict.update(into, zip(keys, counts, strict=True))
+    return sum(counts)
 
 
 def encode_classes(classes: Mapping[tuple[bool, str], int]) -> bytes | None:
@@ -296,12 +323,10 @@ def _encoded(numbers: Iterable[int]) -> bytes:
 
 def _decoded(blob: bytes) -> Sequence[int]:
     if not blob or blob[0] != _VERSION:
-        raise ValueError(f"a stored histogram or breakdown has the unknown layout {blob[:1].hex() or 'none'}")
+        raise ValueError(f"a stored breakdown has the unknown layout {blob[:1].hex() or 'none'}")
     body = blob[1:]
     if body.isascii():  # every number is below 128: the bytes are the numbers
         return body
-    if len(body) > 1 and body[1:].isascii():  # a histogram's first key takes two bytes, its counts are mostly small
-        return [body[0] & 0x7F | body[1] << 7, *body[2:]]
     numbers = []
     number = shift = 0
     for byte in body:
@@ -312,5 +337,5 @@ def _decoded(blob: bytes) -> Sequence[int]:
             numbers.append(number)
             number = shift = 0
     if shift:
-        raise ValueError("a stored histogram or breakdown is cut")
+        raise ValueError("a stored breakdown is cut")
     return numbers
