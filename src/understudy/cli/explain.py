@@ -112,11 +112,9 @@ def _attempt(screen: Screen, number: int, attempt: AttemptRecord) -> Text:
 
 def _list(screen: Screen, records: tuple[Explanation, ...]) -> None:
     _ = screen.text
-    table = screen.table(
-        _("Time"), _("Call"), _("Route"), _("Outcome"), _("Served by"), _("Attempts"), _("Took"), numbers=(5, 6)
-    )
-    for record in records:
-        table.add_row(
+    columns = [_("Time"), _("Call"), _("Route"), _("Outcome"), _("Served by"), _("Attempts"), _("Took")]
+    rows = [
+        (
             _time(record.at),
             safe(record.call_id) or "–",
             safe(record.route),
@@ -125,7 +123,9 @@ def _list(screen: Screen, records: tuple[Explanation, ...]) -> None:
             str(len(record.attempts)),
             screen.seconds(record.duration),
         )
-    screen.console.print(table)
+        for record in records
+    ]
+    screen.console.print(screen.fitting(columns, rows, numbers=(5, 6)))
     screen.line(_("understudy explain CALL tells one of them in full."), "quiet")
 
 

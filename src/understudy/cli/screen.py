@@ -6,10 +6,12 @@ Texts of upstreams are shown as text: no markup, no control characters.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import IO, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
@@ -64,6 +66,19 @@ class Screen:
         for place, column in enumerate(columns):
             table.add_column(column, justify="right" if place in numbers else "left", overflow="fold")
         return table
+
+    def fitting(
+        self, columns: Sequence[str], rows: Sequence[Sequence[str | Text]], numbers: tuple[int, ...] = (), keep: int = 2
+    ) -> Table:
+        """A table with as many of the columns, from the left, as the terminal has room for; `keep` of them at least."""
+        boundless = self.console.options.update(max_width=10_000)
+        for count in range(len(columns), 0, -1):
+            table = self.table(*columns[:count], numbers=numbers)
+            for row in rows:
+                table.add_row(*row[:count])
+            if count <= keep or Measurement.get(self.console, boundless, table).maximum <= self.console.width:
+                return table
+        return self.table()
 
     def state(self, state: str) -> Text:
         """A state as shape and word."""

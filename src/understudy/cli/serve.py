@@ -123,7 +123,6 @@ class Server(uvicorn.Server):
 
 def configured(service: Service, drain: float) -> uvicorn.Config:
     """Uvicorn's settings for our service; logging is ours."""
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     return uvicorn.Config(
         service,
         http=BoundedProtocol,

@@ -6,11 +6,16 @@ import json
 
 from rich.text import Text
 
+from understudy.core.text import Texts
 from understudy.web.views import ApiRow, RouteRow, StatusView
 
 from .client import ServiceClient
 from .exits import FAILED, OK, Stop
 from .screen import Screen, safe
+from .words import gate_word
+
+#: Columns of a terminal in which the whole table of routes can be read.
+ROOMY = 70
 
 
 def show_status(screen: Screen, url: str, *, as_json: bool) -> int:
@@ -75,7 +80,7 @@ def _about(screen: Screen, view: StatusView, url: str) -> str:
     _ = screen.text
     memory = view.system.get("memory_rss")
     parts = [
-        url,
+        safe(url),
         f"Understudy {view.version}",
         _("up {time}", time=screen.seconds(view.uptime)),
         *([f"{screen.number(memory / 1e6)} MB"] if memory else []),
@@ -85,49 +90,60 @@ def _about(screen: Screen, view: StatusView, url: str) -> str:
 
 def _routes(screen: Screen, routes: tuple[RouteRow, ...]) -> None:
     _ = screen.text
-    table = screen.table(_("Route"), _("Serves now"), _("Standing by"), _("Fallbacks"), _("Unserved"), numbers=(3, 4))
-    for route in routes:
-        table.add_row(
+    rows = [
+        (
             Text(safe(route.name), "name"),
             Text(safe(route.lead), "good") if route.lead else Text(_("nobody"), "bad"),
-            Text(", ".join(map(safe, route.standbys)) or "–"),
             screen.number(route.fallbacks),
             screen.number(route.failures),
+            Text(", ".join(map(safe, route.standbys)) or "–"),
         )
+        for route in routes
+    ]
+    columns = [_("Route"), _("Serves now"), _("Fallbacks"), _("Unserved"), _("Standing by")]
+    # Who stands by may take several lines; the rest is dropped where there is no room for it.
+    if screen.console.width >= ROOMY:
+        table = screen.table(*columns, numbers=(2, 3))
+        for row in rows:
+            table.add_row(*row)
+    else:
+        table = screen.fitting(columns[:4], rows, numbers=(2, 3))
     screen.console.print(table)
     for route in routes:
         for name, why in route.closed.items():
-            passed = _("{route} passes over {api}: {why}", route=safe(route.name), api=safe(name), why=safe(why))
+            passed = _("{route} passes over {api}: {why}", route=safe(route.name), api=safe(name), why=_why(_, why))
             screen.line(passed, "degraded")
+
+
+def _why(_: Texts, why: str) -> str:
+    """A closed gate in words, and what is known besides."""
+    gate, _space, detail = why.partition(" ")
+    return f"{gate_word(_, gate)} ({safe(detail)})" if detail else gate_word(_, gate)
 
 
 def _apis(screen: Screen, apis: tuple[ApiRow, ...]) -> None:
     """The table of APIs; a narrow terminal gets fewer columns instead of broken words."""
     _ = screen.text
-    wide = screen.console.width >= 110
     columns = ["API", _("State"), _("Success"), _("Attempts"), "p95", _("Breaker")]
-    if wide:
-        columns += [_("per min"), "p50", _("Keys"), _("Quota left")]
-    table = screen.table(*columns, numbers=(2, 3, 4, 6, 7, 8, 9))
+    columns += [_("per min"), "p50", _("Keys"), _("Quota left")]
+    rows = []
     for row in apis:
         wait = f" ({screen.seconds(row.retry_after)})" if row.retry_after else ""
-        cells: list[str | Text] = [
-            Text(safe(row.name), "name"),
-            screen.state(row.state),
-            screen.percent(row.success_rate),
-            screen.number(row.requests),
-            screen.seconds(row.p95),
-            Text(f"{breaker_word(screen, row.breaker)}{wait}", "" if row.breaker != "closed" else "quiet"),
-        ]
-        if wide:
-            cells += [
+        rows.append(
+            (
+                Text(safe(row.name), "name"),
+                screen.state(row.state),
+                screen.percent(row.success_rate),
+                screen.number(row.requests),
+                screen.seconds(row.p95),
+                Text(f"{breaker_word(screen, row.breaker)}{wait}", "" if row.breaker != "closed" else "quiet"),
                 screen.number(row.requests_per_minute),
                 screen.seconds(row.p50),
                 f"{row.keys_usable}/{row.keys}" if row.keys else "–",
                 "–" if row.quota_remaining is None else screen.number(row.quota_remaining),
-            ]
-        table.add_row(*cells)
-    screen.console.print(table)
+            )
+        )
+    screen.console.print(screen.fitting(columns, rows, numbers=(2, 3, 4, 6, 7, 8, 9)))
 
 
 def breaker_word(screen: Screen, state: str) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from understudy.core.errors import OptionError
 from understudy.resilience import conditions, presets
 from understudy.resilience.api import ApiOptions
+from understudy.resilience.roster import MAX_NAME
 
 from .check import salvage
 from .faults import Fault, Path, did_you_mean, shown
@@ -18,8 +19,6 @@ from .tree import Layer
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BREAKS = re.compile(r"[\r\n\0]")
-#: Longest name of an API or a route, characters.
-MAX_NAME = 100
 
 
 class CrossCheck:

@@ -20,6 +20,8 @@ from understudy.core.options import Doc, Options
 from understudy.core.redaction import REDACTOR, Redactor
 from understudy.core.secrets import Secret
 
+#: Libraries whose everyday news are of no use to whoever runs the service.
+LIBRARIES = ("alembic", "asyncio", "uvicorn")
 #: Longest message and longest trace that is written, in characters.
 MAX_MESSAGE = 8_000
 MAX_TRACE = 32_000
@@ -222,4 +224,6 @@ def configure_logging(
             old.close()
     root.addHandler(handler)
     root.setLevel(settings.level)
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     return handler
