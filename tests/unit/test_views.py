@@ -101,6 +101,23 @@ async def test_a_page_of_another_site_changes_nothing(app, headers, path):
     assert len(app.events.recent()) == before
 
 
+@pytest.mark.parametrize("path", ["/", "/metrics", "/api/status", "/health"])
+@pytest.mark.parametrize(
+    ("mode", "dest", "expected"),
+    [("no-cors", "image", 403), ("navigate", "iframe", 403), ("cors", "empty", 403), ("navigate", "document", 200)],
+)
+async def test_a_page_of_another_site_may_link_here_and_nothing_else(app, path, mode, dest, expected):
+    headers = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", mode), ("sec-fetch-dest", dest)]
+    assert (await ask(Service(app), path=path, headers=headers))[0] == expected
+
+
+async def test_a_flood_from_another_site_takes_no_rate_away(app):
+    service = Service(app, limit=Limit(app.clock, rate=1, burst=2))
+    for _ in range(20):
+        assert (await ask(service, path="/metrics", headers=[("sec-fetch-site", "cross-site")]))[0] == 403
+    assert (await ask(service, path="/metrics"))[0] == 200
+
+
 async def test_a_program_and_our_own_page_may_reset(app):
     for headers in ([], [("sec-fetch-site", "same-origin"), ("origin", "http://127.0.0.1:8080")]):
         status, _, body = await ask(Service(app), "POST", "/api/fallback/reset", headers)

@@ -75,6 +75,7 @@ class Guard:
 
         try:
             self._host(scope)
+            self._embedded(scope)
             if scope["path"] != "/health":  # a probe that is refused would be taken for a dead service
                 extra += self._limit.take(scope["client"][0] if scope.get("client") else "")
             if scope["method"] not in SAFE:
@@ -95,6 +96,17 @@ class Guard:
         name = _host_name(header(scope, b"host") or "")
         if name not in self._hosts:
             raise Problem(421, "this service is not known by that host name; use the address it printed at its start")
+
+    def _embedded(self, scope: Scope) -> None:
+        """A page of another site may link here, but not use us for pictures, frames or floods of requests.
+
+        It could read nothing, but it would use up the rate that Prometheus needs. Such requests are not counted.
+        """
+        if header(scope, b"sec-fetch-site") not in ("cross-site", "same-site"):
+            return
+        linked = header(scope, b"sec-fetch-mode") == "navigate" and header(scope, b"sec-fetch-dest") == "document"
+        if not linked or scope["method"] not in SAFE:
+            raise Problem(403, "requests from other sites are refused")
 
     def _origin(self, scope: Scope) -> None:
         """A page of another site must not change anything here; programs send neither header."""
