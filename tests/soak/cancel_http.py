@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
+
 from understudy.app import Understudy
 from understudy.core.secrets import Secret
 from understudy.resilience.breaker import BreakerOptions
@@ -133,6 +135,18 @@ def stages(app: Understudy) -> dict[str, Stage]:
         async with await app.route("narrow").get("/body", stream=True):
             await asyncio.sleep(chance.uniform(0.0, 0.02))
 
+    async def by_httpx(chance: random.Random) -> None:
+        async with httpx.AsyncClient(transport=app.httpx_transport("narrow"), base_url="http://any.example") as client:
+            await client.get("/slow")
+
+    async def streamed_by_httpx(chance: random.Random) -> None:
+        async with (
+            httpx.AsyncClient(transport=app.httpx_transport("narrow"), base_url="http://any.example") as client,
+            client.stream("GET", "/body") as response,
+        ):
+            async for _ in response.aiter_bytes():
+                await asyncio.sleep(chance.uniform(0.0, 0.005))
+
     return {
         "before admission": get("plain", "/quick"),
         "before the headers": get("plain", "/slow"),
@@ -151,6 +165,8 @@ def stages(app: Understudy) -> dict[str, Stage]:
         "in a stream": read,
         "in a stream that nobody closes": dropped,
         "holding a stream": unread,
+        "through a client of httpx": by_httpx,
+        "in a stream of httpx": streamed_by_httpx,
     }
 
 
