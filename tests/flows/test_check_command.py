@@ -111,6 +111,16 @@ async def test_the_table_fits_a_narrow_terminal_and_speaks_portuguese(tmp_path, 
     assert advice(screen, found) == "verifique a chave em [apis.it.auth] e se a conta dela assina esta API"
 
 
+def test_the_sample_is_checked_with_its_own_simulated_apis(tmp_path, monkeypatch, capsys):
+    from understudy.cli.commands import run
+
+    monkeypatch.chdir(tmp_path)
+    assert run(["check", "--simulator", "--json"]) == OK
+    found = json.loads(capsys.readouterr().out)
+    assert len(found) == 7
+    assert all(each["ok"] for each in found)
+
+
 def test_the_exit_code_is_that_of_the_worst(tmp_path, monkeypatch, capsys):
     from understudy.cli.commands import run
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from typer.core import TyperCommand
@@ -30,6 +31,9 @@ from .options import (
 )
 from .screen import Screen, complain, safe
 from .usage import explained, spoken
+
+if TYPE_CHECKING:
+    from understudy.config import Settings
 
 #: Where the language is looked for when `--lang` does not say it, in the order of the C library.
 _LANGUAGE_VARIABLES = ("UNDERSTUDY_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
@@ -244,7 +248,12 @@ def _explain(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
 
 
 def _check(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
-    shown = examples(_, "understudy check", "understudy check fixtures_pro --config understudy.toml --json")
+    shown = examples(
+        _,
+        "understudy check",
+        "understudy check fixtures_pro --config understudy.toml --json",
+        "understudy check --simulator",
+    )
 
     @app.command("check", help=_("Test the connectivity of every API of the configuration."), epilog=shown, cls=kind)
     def command(
@@ -252,14 +261,26 @@ def _check(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
         config: Path | None = config_option(_),
         override: list[str] = override_option(_),
         environment: str | None = environment_option(_),
+        simulator: bool = typer.Option(
+            False, "--simulator", "--sample", help=_("With seven simulated APIs and the sample configuration.")
+        ),
         as_json: bool = json_option(_),
     ) -> None:
         from understudy.config import load
 
         from .check import check
 
-        settings = load(config, overrides=override, environment=environment).settings
-        raise typer.Exit(check(Screen(_), settings, list(apis or ()), as_json=as_json))
+        def checked(settings: Settings) -> int:
+            return check(Screen(_), settings, list(apis or ()), as_json=as_json)
+
+        if simulator:
+            from understudy.simulator import SimulatorThread
+
+            from .simulated import load_sample
+
+            with SimulatorThread() as running:
+                raise typer.Exit(checked(load_sample(running, override, environment).settings))
+        raise typer.Exit(checked(load(config, overrides=override, environment=environment).settings))
 
 
 def _report(app: typer.Typer, _: Texts, cls: type[TyperCommand]) -> None:
