@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from servers import postgres
+from servers import pgbouncer, postgres
 
-__all__ = ["postgres"]
+__all__ = ["pgbouncer", "postgres"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,9 +11,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+
+from understudy.core.secrets import Secret
+from understudy.storage import StorageOptions
+from understudy.storage.postgres_upgrade import upgrade
 
 PASSWORD = "only for tests"
 
@@ -39,12 +44,13 @@ class Postgres:
     """A PostgreSQL cluster of its own, under a user that is not root: the server refuses to run as root."""
 
     def __init__(self) -> None:
-        self._user = "postgres" if os.geteuid() == 0 else None
+        #: Who the programs run as; None: who we are.
+        self.user = "postgres" if os.geteuid() == 0 else None
         self.folder = Path(tempfile.mkdtemp(prefix="understudy-pg-", dir="/tmp"))
         self.port = free_port()
-        if self._user is not None:
+        if self.user is not None:
             try:
-                owner = pwd.getpwnam(self._user)
+                owner = pwd.getpwnam(self.user)
             except KeyError:
                 pytest.fail("PostgreSQL does not run as root, and there is no user postgres: run the set-up script")
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
@@ -59,14 +65,14 @@ class Postgres:
             "fsync = off\nfull_page_writes = off\nmax_connections = 60\nshared_buffers = 32MB\n"
             "log_min_messages = fatal\n"
         )
-        self._templates: set[str] = set()
+        self._template: str | None = None
         self._count = 0
         self.start()
 
     def run(self, name: str, *arguments: str) -> None:
         """Run one of its programs, as its user."""
         done = subprocess.run(
-            [program(name), *arguments], user=self._user, group=self._user, cwd=self.folder, check=False,
+            [program(name), *arguments], user=self.user, group=self.user, cwd=self.folder, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
         )  # fmt: skip
         assert done.returncode == 0, f"{name}: {done.stdout}"
@@ -104,6 +110,17 @@ class Postgres:
                 time.sleep(0.1)  # a connection that was closed just now is still being taken down
         raise AssertionError("not reached")
 
+    def options(self, database: str, *, port: int | None = None, **more: Any) -> StorageOptions:
+        """The options of a store in a database."""
+        return StorageOptions(url=self.url(database, port=port), password=Secret(PASSWORD), **more)
+
+    def with_tables(self) -> str:
+        """A new database with nothing but the tables of the newest revision in it."""
+        if self._template is None:
+            self._template = self.new_database()
+            upgrade(self.options(self._template))
+        return self.new_database(self._template)
+
     def close(self) -> None:
         """End the server and take everything away."""
         try:
@@ -118,3 +135,57 @@ def postgres() -> Iterator[Postgres]:
     server = Postgres()
     yield server
     server.close()
+
+
+class PgBouncer:
+    """A pooler in front of a server, in its transaction mode: every transaction may meet another session."""
+
+    def __init__(self, server: Postgres) -> None:
+        self._server = server
+        self.port = free_port()
+        self._folder = server.folder / f"pgbouncer-{self.port}"
+        self._folder.mkdir()
+        users = self._folder / "users"
+        users.write_text(f'"tester" "{PASSWORD}"\n')
+        self._settings = self._folder / "pgbouncer.ini"
+        self._settings.write_text(
+            f"[databases]\n* = host=127.0.0.1 port={server.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+            f"listen_port = {self.port}\nauth_type = scram-sha-256\nauth_file = {users}\npool_mode = transaction\n"
+            f"default_pool_size = 4\nunix_socket_dir =\nlogfile = {self._folder / 'log'}\n"
+            "server_login_retry = 0.2\n"
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+        if server.user is not None:
+            for each in (self._folder, users, self._settings):
+                shutil.chown(each, server.user, server.user)
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        self._process = subprocess.Popen(
+            [shutil.which("pgbouncer") or "pgbouncer", str(self._settings)], user=self._server.user,
+            group=self._server.user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        pytest.fail(f"pgbouncer does not listen: {(self._folder / 'log').read_text()}")
+
+    def kill(self) -> None:
+        """End it at once, with every connection."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(timeout=10)
+            self._process = None
+
+
+@pytest.fixture
+def pgbouncer(postgres: Postgres) -> Iterator[PgBouncer]:
+    """A pooler in front of the server of this worker."""
+    if shutil.which("pgbouncer") is None:
+        pytest.fail("the tests need pgbouncer: run tools/setup_test_system.sh, or put it on PATH")
+    pooler = PgBouncer(postgres)
+    yield pooler
+    pooler.kill()

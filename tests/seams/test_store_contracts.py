@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from stores import copied, empty_file, fake_clock, opened, upgraded, upkeep_of
+from stores import copied, fake_clock, opened, upkeep_of
 
+from understudy.storage import StorageOptions
+from understudy.storage.sqlite_schema import prepare
 from understudy.testing import (
     AuditLogContract,
     DeltaStoreContract,
@@ -17,8 +19,6 @@ from understudy.testing import (
     StateStoreContract,
 )
 
-KINDS = ["memory", "sqlite", "postgresql"]
-
 
 @pytest.fixture
 def clock() -> FakeClock:
@@ -27,24 +27,21 @@ def clock() -> FakeClock:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory):
-    return empty_file(tmp_path_factory.mktemp("template") / "understudy.db")
+    path = tmp_path_factory.mktemp("template") / "understudy.db"
+    prepare(path)
+    return path
 
 
-@pytest.fixture(scope="session")
-def database(postgres):
-    return upgraded(postgres)
-
-
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 async def opened_store(request, clock, tmp_path):
     if request.param == "sqlite":
-        url = copied(request.getfixturevalue("template"), tmp_path)
+        options = copied(request.getfixturevalue("template"), tmp_path)
     elif request.param == "postgresql":
         server = request.getfixturevalue("postgres")
-        url = server.url(server.new_database(request.getfixturevalue("database")))
+        options = server.options(server.with_tables())
     else:
-        url = "memory:"
-    async with opened(url, clock) as store:
+        options = StorageOptions(url="memory:")
+    async with opened(options, clock) as store:
         yield store
 
 

@@ -16,7 +16,7 @@ from understudy.core.clock import Clock
 from understudy.monitor.rollup import TIERS, Bucket, Row, SeriesName
 
 from .control import Desk
-from .dialect import replace
+from .dialect import replace, safe
 from .jobs import Steps, Work
 from .retention import all_series
 from .rollups import SqlRollups
@@ -51,6 +51,7 @@ class SqlDeltas:
 
         def work(connection: Connection) -> bool:
             now = self._clock.time()
+            safe(connection)  # the reporter is told that it need not keep this any longer
             if not take(connection, instance, boot, seq, round(now * 1000)):
                 return False
             self._add(connection, TIERS[0], rows)

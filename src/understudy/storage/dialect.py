@@ -15,6 +15,12 @@ def is_sqlite(connection: Connection) -> bool:
     return connection.dialect.name == "sqlite"
 
 
+def safe(connection: Connection) -> None:
+    """Let this transaction of statistics wait for the server's disk: what it does cannot be done again."""
+    if not is_sqlite(connection):
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
+
+
 def insert(connection: Connection, table: Table) -> SqliteInsert | PostgresInsert:
     """An INSERT that can say `on_conflict_…` in the words of this database."""
     return sqlite.insert(table) if is_sqlite(connection) else postgresql.insert(table)

@@ -51,17 +51,7 @@ class PostgresBackend:
             StoreUnusable: it does not, and never will by itself; nothing was touched.
             StoreUnavailable: it cannot be reached now.
         """
-        try:
-            with self.engine("control").connect() as connection, connection.begin():
-                self.check_revision(connection)
-        except Exception as error:
-            refused = postgres.refusal(error, self.where, self._user)
-            if refused is not None:
-                raise refused from None
-            trouble = self.trouble(error)
-            if trouble is None:
-                raise
-            raise StoreUnavailable(self.sentence(trouble, error)) from None
+        self.once(self.check_revision)
 
     def check_revision(self, connection: Connection) -> None:
         """Raise `StoreUnusable` unless the tables are of the newest revision."""
@@ -139,7 +129,7 @@ class PostgresBackend:
             return False
         try:
             self.on_taken()
-        except (*postgres.ERRORS, StoreUnavailable) as error:
+        except (*postgres.ERRORS, StoreUnavailable, StoreUnusable) as error:
             _log.warning("no new number could be had: %s", postgres.cause(error))
             return False
         return True
@@ -148,16 +138,20 @@ class PostgresBackend:
         """Do something in a transaction of its own, on a connection of its own.
 
         Raises:
-            StoreUnavailable: it could not be done.
+            StoreUnusable: the server will never let us in.
+            StoreUnavailable: it cannot be done now.
         """
         try:
             with self._engines["control"].connect() as connection, connection.begin():
                 return work(connection)
         except postgres.ERRORS as error:
+            refused = postgres.refusal(error, self.where, self._user)
+            if refused is not None:
+                raise refused from None
             trouble = self.trouble(error)
             if trouble is None:
                 raise
-            raise StoreUnavailable(self.sentence(trouble, error)) from error
+            raise StoreUnavailable(self.sentence(trouble, error)) from None
 
     def ready(self) -> bool:
         """As `Backend.ready`."""

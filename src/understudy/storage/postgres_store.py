@@ -23,6 +23,10 @@ from .retention import forget_requests, kept
 from .schema import REVISIONS, Revisions
 from .sql_store import SqlStore
 
+#: A server that breaks down may forget statistics of this long, s: their commits do not wait for its disk. It is
+#: three times its `wal_writer_delay`, of 0.2 s unless somebody changed it, and some more.
+_LAG = 10.0
+
 _log = logging.getLogger("understudy.storage")
 
 
@@ -35,7 +39,7 @@ class PostgresStore(SqlStore):
         board = HealthBoard("postgresql", "")
         self._backend = PostgresBackend(options, board, revisions)
         board.set(where=self._backend.where)
-        super().__init__(options, clock, self._backend, board, PostgresRollups)
+        super().__init__(options, clock, self._backend, board, PostgresRollups, _LAG)
         #: Ended services whose last periods were added up, by number and the end of their claim.
         self._finished: set[tuple[int, int]] = set()
         self._backend.open()

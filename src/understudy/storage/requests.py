@@ -16,7 +16,7 @@ from understudy.monitor.rollup import SeriesName
 
 from .control import Desk
 from .dialect import insert as upsert
-from .dialect import is_sqlite
+from .dialect import is_sqlite, safe
 from .rollups import SqlRollups
 from .seen import take
 from .series import NOBODY, SeriesIds
@@ -55,6 +55,7 @@ class SqlRequests:
             now = round(self._clock.time() * 1000)
             # Counts are added, so a batch that was committed though we were not told must be known again. Batches
             # stay in their order, whatever else is done.
+            safe(connection)
             if take(connection, f"self:{self._rollups.inst}", self._boot, seq, now):
                 write(connection, self._rollups.ids, packed, groups)
 

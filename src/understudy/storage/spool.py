@@ -8,6 +8,7 @@ rows of the finest tier go: the coarser ones still have their sums.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
@@ -19,8 +20,11 @@ Key = tuple[int, SeriesName]
 class Spool:
     """Rows that wait to be written. Safe from any thread."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, remember: float = 0.0) -> None:
         self._limit = limit
+        #: What was written in the last seconds, where a server that breaks down may forget it.
+        self._remember = remember
+        self._written: deque[tuple[float, int, Sequence[Row]]] = deque()
         self._lock = threading.Lock()
         self._waiting: dict[int, dict[Key, Row]] = {tier: {} for tier in TIERS}
         #: Rows that were given up, since the start.
@@ -61,14 +65,27 @@ class Spool:
                     return tier, list(islice(waiting.values(), sizes[tier]))
         return TIERS[0], []
 
-    def done(self, tier: int, rows: Sequence[Row]) -> None:
-        """These rows are written; one that was replaced meanwhile goes on waiting."""
+    def done(self, tier: int, rows: Sequence[Row], now: float) -> None:
+        """These rows are written; one that was replaced meanwhile goes on waiting. `now` is monotonic."""
         with self._lock:
+            if self._remember:
+                self._written.append((now, tier, rows))
+                while self._written[0][0] < now - self._remember:
+                    self._written.popleft()
             waiting = self._waiting[tier]
             for row in rows:
                 key = (row.ts, row.series)
                 if waiting.get(key) is row:
                     del waiting[key]
+
+    def again(self, now: float) -> None:
+        """Let what was written in the last seconds wait once more, where nothing newer does."""
+        with self._lock:
+            written, self._written = self._written, deque()
+            for at, tier, rows in reversed(written):  # of one bucket the newest numbers count
+                if at >= now - self._remember:
+                    for row in rows:
+                        self._waiting[tier].setdefault((row.ts, row.series), row)
 
     def within(self, tier: int, start: int, end: int) -> dict[Key, Row]:
         """The rows of a tier that wait, with `start <= ts < end`."""

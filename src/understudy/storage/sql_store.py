@@ -39,6 +39,7 @@ class SqlStore:
         backend: Backend,
         board: HealthBoard,
         rollups: Callable[..., SqlRollups],
+        remember: float = 0.0,
     ) -> None:
         self._options = options
         self._clock = clock
@@ -49,7 +50,7 @@ class SqlStore:
         def generation() -> int:
             return backend.generation
 
-        self._spool = Spool(options.waiting_rows)
+        self._spool = Spool(options.waiting_rows, remember)
         self._readers = Readers(backend, options.readers, options.patience)
         self._writer = Writer(backend, self._spool, board, clock)
         self._desk = Desk(self._writer, self._readers, board, options.patience)

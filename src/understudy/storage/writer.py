@@ -341,12 +341,12 @@ class Writer:
             return False
         fault = job.future.exception()
         if fault is None:
-            self._spool.done(tier, rows)
+            self._spool.done(tier, rows, self._pace.monotonic())
             return True
         if len(rows) > 1:
             return min([self._write(tier, [row]) for row in rows])
         _log.error("a row of %s cannot be kept: %s", rows[0].series.name, fault)
-        self._spool.done(tier, rows)
+        self._spool.done(tier, rows, self._pace.monotonic())
         self._spool.dropped += 1
         return True
 
@@ -399,6 +399,8 @@ class Writer:
 
     def _failed(self, trouble: Trouble, error: Exception, lane: _Lane, *, control: bool) -> None:
         sentence = self._backend.sentence(trouble, error)
+        if trouble is Trouble.AWAY:
+            self._spool.again(self._pace.monotonic())
         if trouble in (Trouble.BUSY, Trouble.FULL):
             self.on_failure()  # the connection is as good as before
         else:
