@@ -187,7 +187,7 @@ class PerformanceMonitor:
                 break
         return not self._left
 
-    async def drain_in_turns(self, seconds: float = 0.002) -> None:
+    async def drain_in_turns(self, seconds: float = 0.001) -> None:
         """As `drain`, with a turn of the event loop after each `seconds` of it."""
         # Twice: the first round may be the rest of one that somebody else has begun.
         for _ in range(2):

@@ -49,9 +49,11 @@ class SqlRequests:
 
     def _later(self, entries: Sequence[RequestEntry], groups: Sequence[ErrorGroup]) -> None:
         seq = next(self._count)
-        packed = [(entry, pack(entry)) for entry in entries]
+        packed: list[tuple[RequestEntry, bytes]] = []
 
         def work(connection: Connection) -> None:
+            if not packed:  # here, because packing a storm's entries would stop the event loop for 20 ms and more
+                packed.extend((entry, pack(entry)) for entry in entries)
             now = round(self._clock.time() * 1000)
             # Counts are added, so a batch that was committed though we were not told must be known again. Batches
             # stay in their order, whatever else is done.

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, Select, case, func, select
 
 from understudy.core.errors import StoreUnavailable
+from understudy.core.turn import Turn
 from understudy.monitor.rollup import COUNTERS, Row, SeriesName
 
 from .jobs import outcome
@@ -18,6 +19,9 @@ from .tables import ROLL, series
 from .writer import Writer
 
 T = TypeVar("T")
+
+#: Rows that are put into the spool before the event loop gets its turn.
+_AT_ONCE = 500
 
 #: The columns of a row behind `ts` and `api`, as `Row` has them.
 NUMBERS = (*COUNTERS, "classes", "hist")
@@ -58,7 +62,10 @@ class SqlRollups:
 
     async def write(self, rows: Mapping[int, Sequence[Row]]) -> None:
         """As `monitor.ports.RollupStore.write`."""
-        self._spool.put(rows)
+        for tier, some in rows.items():
+            for place in range(0, len(some), _AT_ONCE):
+                self._spool.put({tier: some[place : place + _AT_ONCE]})
+                await Turn()
         try:
             await outcome(self._writer.flush(), self._patience, str)
         except StoreUnavailable:
