@@ -46,7 +46,7 @@ class ApiOptions(Options):
     success: Annotated[SuccessOptions, Doc("what a response must be")] = SuccessOptions()
     auth: Annotated[AuthOptions, Doc("how requests are signed in")] = AuthOptions()
     outcomes: Annotated[tuple[OutcomeRule, ...], Doc("own outcome rules, before those of the preset")] = ()
-    max_body: Annotated[int, at.Ge(1), Doc("largest body read", "bytes")] = 32 * 1024 * 1024
+    max_body: Annotated[int, at.Ge(1), at.Le(1 << 34), Doc("largest body read", "bytes")] = 32 * 1024 * 1024
     not_found_next: Annotated[bool, Doc("a 404 goes on to the next API")] = False
     headers: Annotated[dict[str, str] | None, Doc("headers sent with each request")] = None
 
@@ -66,7 +66,9 @@ class RouteOptions(Options):
         Literal["auto", "whole", "first_byte"],
         Doc("when an answer is final (R15); auto: a stream at its first byte, everything else when it is whole"),
     ] = "auto"
-    hold_max: Annotated[int, at.Ge(0), Doc("bytes of a held-back stream before it is committed", "bytes")] = 1024 * 1024
+    hold_max: Annotated[
+        int, at.Ge(0), at.Le(1 << 30), Doc("bytes of a held-back stream before it is committed", "bytes")
+    ] = 1024 * 1024
     hold_for: Annotated[float, at.Gt(0), at.Le(3600), Doc("time the same", "s")] = 30.0
     wait_for_lead: Annotated[float, at.Ge(0), at.Le(600), Doc("wait that long for a lead that asked for it", "s")] = 0.0
     fallback_unsafe: Annotated[bool, Doc("an unsafe request may go to another API")] = False
