@@ -18,6 +18,7 @@ from understudy.core.errors import ConfigError, NotInstalled, UnderstudyError
 from understudy.core.text import Texts, known_language, texts
 
 from .config import config_commands
+from .db import db_commands
 from .exits import FAILED, INTERRUPTED, OK, UNAVAILABLE, USAGE, Stop
 from .faults import told
 from .options import (
@@ -159,6 +160,7 @@ def build(text: Texts) -> typer.Typer:
     for add in (_serve, _status, _explain, _check, _report, _simulate_history, _demo):
         add(app, text, command)
     app.add_typer(config_commands(text, command, group), name="config")
+    app.add_typer(db_commands(text, command, group), name="db")
     return app
 
 

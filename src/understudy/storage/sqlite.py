@@ -119,3 +119,9 @@ def meaning(error: BaseException) -> Trouble | None:
 def sizes(hot: int, roll: int) -> Mapping[int, int]:
     """Rows in one transaction by tier: many where they lie in order of time, few where each has its own page."""
     return {10: hot, 60: hot, 3600: roll, 86400: roll}
+
+
+def cause(error: BaseException) -> str:
+    """The database's own words."""
+    original = getattr(error, "orig", None) or error
+    return str(original) or type(original).__name__

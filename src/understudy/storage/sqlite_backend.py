@@ -15,7 +15,7 @@ from understudy.core.clock import Clock
 from understudy.core.errors import StoreUnavailable, StoreUnusable, UnderstudyError
 
 from . import sqlite
-from .filesystem import Owner, Reserve, check_place, create_private, file_size, identity, is_sqlite
+from .filesystem import Owner, Reserve, check_place, file_size, identity, is_sqlite
 from .health import HealthBoard
 from .salvage import Salvage
 from .schema import REVISIONS, Revisions
@@ -107,7 +107,6 @@ class SqliteBackend:
             self._replace()
 
     def _prepare(self) -> None:
-        create_private(self.path)
         prepare(self.path, self._revisions, self._open)
         self._file = identity(self.path)
         self._log_file = None
@@ -176,7 +175,7 @@ class SqliteBackend:
             Trouble.CORRUPT: "is damaged; it is set aside and a new one begun",
             Trouble.READ_ONLY: "cannot be written any more: give this user the right to",
         }.get(trouble)
-        return f"{self.path} {said}" if said else f"{self.path} cannot be used now: {cause(error)}"
+        return f"{self.path} {said}" if said else f"{self.path} cannot be used now: {sqlite.cause(error)}"
 
     def remedy(self, trouble: Trouble, *, control: bool) -> bool:
         """As `Backend.remedy`."""
@@ -266,9 +265,3 @@ class SqliteBackend:
 
 def _nothing(_: Salvage) -> None:
     pass
-
-
-def cause(error: BaseException) -> str:
-    """The database's own words."""
-    original = getattr(error, "orig", None) or error
-    return str(original) or type(original).__name__

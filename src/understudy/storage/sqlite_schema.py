@@ -10,6 +10,7 @@ from pathlib import Path
 from understudy.core.errors import StoreUnusable
 
 from . import sqlite
+from .filesystem import create_private
 from .schema import REVISIONS, Revisions, revision
 from .tables import APPLICATION_ID
 
@@ -32,6 +33,7 @@ def prepare(path: Path, revisions: Revisions = REVISIONS, open_it: sqlite.Open =
     Raises:
         StoreUnusable: it holds something else; nothing was touched.
     """
+    create_private(path)
     sqlite.new_file(path, APPLICATION_ID, open_it)
     engine = sqlite.engine(path, sqlite.CONTROL, open_it)
     with engine.connect() as connection:
