@@ -236,7 +236,8 @@ async def test_a_database_is_upgraded_checked_copied_and_restored(postgres, tmp_
     assert "1 running services" in said
     await store.close()
 
-    assert db("restore", str(dump)) == (0, f"the store is what {dump} holds\n")
+    code, said = db("restore", str(dump))
+    assert code == 0, said
     store = open_store(options, SYSTEM_CLOCK)
     assert await store.state.load() == {"in the copy": 1}
     assert [record.entry.action for record in await store.audit.read()] == ["db.restored", "db.upgraded"]

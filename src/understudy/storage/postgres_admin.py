@@ -29,8 +29,10 @@ from .tables import instance, metadata
 __all__ = ["back_up", "check", "restore", "upgrade", "upgrade_sql"]
 
 
-#: The copy remembers the services that ran when it was made.
-_NOBODY_RUNS = "UPDATE instance SET holder = '', until_ms = 0; UPDATE leader SET holder = '', until_ms = 0"
+#: The copy remembers the services that ran when it was made; and its script leaves no path to look for tables.
+_NOBODY_RUNS = (
+    "RESET search_path; UPDATE instance SET holder = '', until_ms = 0; UPDATE leader SET holder = '', until_ms = 0"
+)
 
 
 def check(options: StorageOptions) -> Checked:
@@ -73,7 +75,8 @@ def restore(options: StorageOptions, source: Path) -> None:
         raise StoreUnusable(f"{backend.where} is in use by {running} running services: stop them first")
     # Our tables go, and those of the copy come, in one transaction. `pg_restore --clean` cannot do that with tables
     # that have parts.
-    tables = ", ".join([*(f'"{name}"' for name in metadata.tables), "alembic_version"])
+    names = [name for name in metadata.tables if not name.startswith("hot_")]
+    tables = ", ".join([*(f'"{name}"' for name in names), "alembic_version"])
     with _connection_string(options) as where, tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "restore.sql"
         _run("pg_restore", "--no-owner", "--no-privileges", f"--file={script}", str(source))
@@ -109,12 +112,10 @@ def _run(program: str, *arguments: str) -> None:
     found = shutil.which(program)
     if found is None:
         raise StoreUnusable(f"{program} is needed for this and not on PATH: install PostgreSQL's client programs")
-    # Programs of PostgreSQL's, by their full path, with arguments of ours.
-    done = subprocess.run(
-        [found, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
-    )
+    command = [found, *arguments]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 - a program of PostgreSQL's by its path, arguments of ours
     if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip() and "NOTICE:" not in line]
         raise StoreUnusable(f"{program} failed: {lines[0] if lines else f'exit code {done.returncode}'}")
 
 
