@@ -28,7 +28,7 @@ class Shape:
     successes: int = 3
 
     def __str__(self) -> str:
-        return f"{self.permits} permits, {self.concurrent} at a time"
+        return f"{self.permits} permit{'s' * (self.permits > 1)}, {self.concurrent} at a time"
 
     @property
     def options(self) -> BreakerOptions:
