@@ -180,3 +180,20 @@ async def test_a_caller_who_gives_up_late_is_nobodys_failure_but_makes_the_api_s
                 await task
         breaker = app.fallback.roster.api("slow").bindings[""].breaker
         assert breaker.state == "open" and "took 5 s or more" in breaker.view().last_cause
+
+
+async def test_a_task_that_calls_by_several_applications_is_held_to_its_deadlines_in_each():
+    clock = FakeClock()
+
+    async def by_turns(*apps: Understudy) -> list[float]:
+        took = []
+        for app in apps:
+            await clock.sleep(1)  # at rest for long enough that no wheel turns any more
+            begun = clock.monotonic()
+            with pytest.raises(DeadlineExceeded):
+                await app.fallback.execute_with_fallback("api", hang, deadline=1.0)
+            took.append(clock.monotonic() - begun)
+        return took
+
+    async with Understudy.build(clock=clock) as one, Understudy.build(clock=clock) as other:
+        assert await within(clock, by_turns(one, other, one, other)) == pytest.approx([1.0] * 4, abs=0.06)

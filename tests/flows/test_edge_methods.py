@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 from served import gates, outcomes, served
 
+from understudy.app import Understudy
 from understudy.core.errors import AttemptTimeout, BadResponse, BodyBroken, ConnectFailed, ConnectionLost
+from understudy.resilience.deadline import TimeoutOptions
+from understudy.testing import FakeClock
+from understudy.testing.raw_server import STALL, RawServer, ok
 from understudy.testing.scripted_http import Answer
 
 TWO = {"a": {}, "b": {}}
@@ -135,3 +139,33 @@ async def test_every_discarded_answer_is_closed():
         answer = await app.route("r").get("/", stream=True)
         assert [chunk async for chunk in answer.chunks()] == [b"z"]
         assert http.open == 0
+
+
+@pytest.mark.parametrize(("waited", "asked"), [(0.01, ["a", "a", "b"]), (3.0, ["a", "b"])])
+async def test_what_was_never_sent_is_repeated_before_the_standby_only_where_that_was_known_soon(waited, asked):
+    clock, seen = FakeClock(), []
+
+    async def lead():
+        seen.append("a")
+        await clock.sleep(waited)
+        raise ConnectFailed("no connection")
+
+    async def standby():
+        seen.append("b")
+        return "standby"
+
+    async with Understudy.build(clock=clock, seed=1) as app:
+        app.fallback.register_api("a", route="r", operation=lead)
+        app.fallback.register_api("b", priority=2, route="r", operation=standby)
+        assert await app.fallback.execute_with_fallback("a", lead) == "standby"
+    assert seen == asked
+
+
+@pytest.mark.parametrize(("limits", "deadline"), [({"attempt": 0.3}, 5.0), ({}, 0.6)])
+async def test_a_post_whose_connection_was_never_made_goes_on_whichever_limit_ends_it(limits, deadline):
+    async with RawServer(STALL) as silent, RawServer(ok()) as standby, Understudy.build() as app:
+        never = silent.url.replace("http:", "https:")  # it accepts, and then says nothing to the TLS handshake
+        app.fallback.register_api("a", route="r", base_url=never, timeout=TimeoutOptions(**limits))
+        app.fallback.register_api("b", priority=2, route="r", base_url=standby.url)
+        answer = await app.route("r").post("/", json={"charge": 5}, deadline=deadline)
+        assert answer.api == "b" and standby.requests == 1 and silent.requests == 0

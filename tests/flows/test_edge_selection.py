@@ -46,6 +46,24 @@ async def test_a_lead_that_recovers_on_a_busy_route_warms_up_and_gets_its_share_
         assert shares[6] == 1.0
 
 
+async def test_a_lead_that_was_reset_by_hand_serves_at_once():
+    down = True
+
+    def script(request):
+        return Answer(503 if down and request.url.startswith("http://a") else 200)
+
+    async with served(script, TWO, mode="priority") as (app, http, clock):
+        for _ in range(100):  # 50 calls a second
+            await app.route("r").get("/")
+            await clock.advance(0.02)
+        assert breaker(app, "a").state == "open"
+        down = False
+        app.fallback.reset()
+        for _ in range(20):
+            await app.route("r").get("/")
+        assert http.hosts()[-20:] == ["a"] * 20
+
+
 async def test_a_quiet_route_gives_a_recovered_lead_everything_at_once():
     async with served({"a": [*[503] * 5, *[200] * 20], "b": 200}, TWO, mode="priority") as (app, http, clock):
         route = app.route("r")

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from understudy.resilience.deadline import BOUND, EXPIRED, IDLE, DeadlineWheel, ended_by_us
+from understudy.resilience.deadline import BOUND, EXPIRED, IDLE, DeadlineWheel, ended_by_us, wheel_of
 from understudy.testing import FakeClock
 
 
@@ -17,7 +17,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 async def wheel(clock: FakeClock) -> DeadlineWheel:
-    return DeadlineWheel(clock, asyncio.get_running_loop())
+    return DeadlineWheel(clock)
 
 
 async def held(wheel: DeadlineWheel, clock: FakeClock, seconds: float) -> str:
@@ -161,3 +161,24 @@ async def test_an_expired_scope_is_marked_so_that_a_swallowed_cancellation_shows
     task = asyncio.ensure_future(stubborn())
     await clock.advance(0.3)
     assert task.result() is True
+
+
+async def test_every_application_of_a_loop_is_watched_by_one_wheel(clock):
+    loop = asyncio.get_running_loop()
+    assert wheel_of(clock, loop) is wheel_of(clock, loop)
+    assert wheel_of(FakeClock(), loop) is not wheel_of(clock, loop), "their limits cannot be compared"
+
+
+async def test_a_task_that_calls_by_another_clock_is_handed_over(wheel, clock):
+    other_clock = FakeClock()
+    other = DeadlineWheel(other_clock)
+
+    async def both() -> list[str]:
+        first = await held(other, other_clock, 1.0)
+        return [first, await held(wheel, clock, 1.0)]
+
+    task = asyncio.ensure_future(both())
+    await other_clock.advance(1.1)
+    await other_clock.advance(10)  # at rest for long, that wheel stands still
+    await clock.advance(1.1)
+    assert task.result() == ["timed out", "timed out"]

@@ -17,7 +17,7 @@ from yarl import URL
 
 from understudy.core.clock import SYSTEM_CLOCK, Clock
 from understudy.core.errors import ConnectFailed, ConnectionLost, TransportError, UnderstudyError
-from understudy.core.http import BodyFactory, HttpRequest
+from understudy.core.http import BodyFactory, HttpRequest, mark_unsent
 
 from .aiohttp_faults import connect_fault, headers_fault, unsendable
 from .aiohttp_response import AiohttpResponse, Flight
@@ -202,9 +202,10 @@ class AiohttpClient:
                 connection.close()
                 connection = None
                 connection = await connector.connect(wire, [], _NO_LIMITS)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cut:
             # Ours only when nobody else asked for it too: the caller's cancellation always wins.
             if not flight.withdraw_cancel():
+                mark_unsent(cut)
                 raise
             fault = ConnectFailed(
                 f"no connection to {host} within {request.connect_timeout:g} s", stage="timeout", host=host

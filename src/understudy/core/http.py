@@ -17,6 +17,19 @@ Headers = Mapping[str, str]
 BodyFactory = Callable[[], AsyncIterator[bytes]]
 
 
+def mark_unsent(cut: BaseException) -> None:
+    """Say of what ends a request from outside (a cancellation) that no byte of the request was sent.
+
+    The limit of an attempt may end it while it connects: another API may then be asked, whatever the method.
+    """
+    cut.understudy_unsent = True  # type: ignore[attr-defined]  # exceptions take attributes; this one is ours
+
+
+def is_unsent(cut: BaseException) -> bool:
+    """Whether a client has marked it so."""
+    return getattr(cut, "understudy_unsent", False) is True
+
+
 @dataclass(slots=True, repr=False)
 class HttpRequest:
     """One request on the wire. `url` is absolute; `body` is bytes or makes an iterator of bytes.

@@ -6,6 +6,7 @@ import asyncio
 import math
 import sys
 import traceback
+import weakref
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import annotated_types as at
 
 from understudy.core.clock import Clock
 from understudy.core.errors import AttemptTimeout
+from understudy.core.http import is_unsent
 from understudy.core.options import Doc, Options
 
 
@@ -46,10 +48,12 @@ class Scope:
     started, knows the time it has left. Writing `limit` is all that a call does to be watched.
     """
 
-    __slots__ = ("limit", "marks", "outer", "outer_limit", "seen", "task")
+    __slots__ = ("limit", "marks", "outer", "outer_limit", "seen", "task", "wheel")
 
     def __init__(self, task: asyncio.Task[Any] | None, outer: Scope | None = None) -> None:
         self.task = task
+        #: What watches it; a task that calls by another clock than before is handed over.
+        self.wheel: DeadlineWheel | None = None
         self.limit = IDLE
         #: Cancellations that the task was marked with when the wheel first saw the present limit. A task may
         #: carry marks of old ones that nobody took back: up to Python 3.12 every failed TaskGroup leaves one.
@@ -98,30 +102,34 @@ SCOPE: ContextVar[Scope] = ContextVar("understudy_scope", default=_NOWHERE)
 class DeadlineWheel:
     """Cancels tasks whose scope is past its limit: one timer for all calls, none for each.
 
-    Belongs to one event loop. It turns every `resolution` seconds while a call is in flight, sooner when a
-    limit is about to pass, and stops when none is: a limit is kept to within `resolution` in any case, and
-    an idle program has no timer.
+    Belongs to one event loop, and there to every application that reads the same clock (see `wheel_of`): a
+    task has one scope, whichever of them it calls. It turns every `resolution` seconds while a call is in
+    flight, sooner when a limit is about to pass, and stops when none is: a limit is kept to within
+    `resolution` in any case, and an idle program has no timer.
     """
 
-    def __init__(self, clock: Clock, loop: asyncio.AbstractEventLoop, resolution: float = 0.05) -> None:
+    def __init__(self, clock: Clock, resolution: float = 0.05) -> None:
         self._clock = clock
         self._resolution = resolution
         self._scopes: list[Scope] = []
-        self.loop = loop
         #: Whether a turn is scheduled; the hot path reads it and calls `arm` when it is not.
         self.armed = False
 
     def enter(self) -> Scope:
         """The scope of the running task, made and watched from now on when it has none."""
-        task = asyncio.current_task(self.loop)
+        task = asyncio.current_task()
         scope = SCOPE.get()
         if scope.task is not task or task is None:
             outer = None if scope is _NOWHERE or scope.task is None else scope
             scope = Scope(task, outer)
             SCOPE.set(scope)
-            self._scopes.append(scope)
-        elif scope.task is task and scope.limit == BOUND:
+        elif scope.limit == BOUND:
             scope.limit = scope.rest()
+        if scope.wheel is not self and (scope.limit == IDLE or scope.limit == BOUND):
+            if scope.wheel is not None:
+                scope.wheel._scopes.remove(scope)  # noqa: SLF001 - a wheel as well
+            scope.wheel = self
+            self._scopes.append(scope)
         return scope
 
     def arm(self) -> None:
@@ -164,6 +172,24 @@ class DeadlineWheel:
             self._clock.call_later(min(self._resolution, max(soonest, first - now)), self._turn)
 
 
+#: The wheels of each loop, one for each clock.
+_WHEELS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, DeadlineWheel]] = weakref.WeakKeyDictionary()
+
+
+def wheel_of(clock: Clock, loop: asyncio.AbstractEventLoop) -> DeadlineWheel:
+    """The wheel of `loop` for what reads `clock`.
+
+    One for all applications: the prepared path of each of them finds the task's scope, and asks not who watches it.
+    """
+    for closed in [known for known in list(_WHEELS) if known.is_closed()]:
+        _WHEELS.pop(closed, None)  # its tasks hold it
+    wheels = _WHEELS.setdefault(loop, {})
+    wheel = wheels.get(id(clock))
+    if wheel is None:
+        wheel = wheels[id(clock)] = DeadlineWheel(clock)  # which keeps the clock, and so its id
+    return wheel
+
+
 def ended_by_us(scope: Scope, cancelling_before: int) -> bool:
     """Whether the wheel alone wanted the task cancelled; takes the wheel's request back, and ends the limit.
 
@@ -189,7 +215,7 @@ def prepared_fault(scope: Scope, error: BaseException, seconds: float) -> BaseEx
         cancelled.__cause__ = error
         return cancelled
     if ours and isinstance(error, asyncio.CancelledError):
-        return AttemptTimeout(f"no answer within {seconds:.2f} s")
+        return AttemptTimeout(f"no answer within {seconds:.2f} s", sent=not is_unsent(error))
     return error
 
 

@@ -22,11 +22,22 @@ from .across_loops import carry
 from .api import ApiOptions, RouteOptions
 from .auth import SignHook
 from .call import Call, First, Result
-from .deadline import ELSEWHERE, EXPIRED, IDLE, SCOPE, DeadlineWheel, Scope, ended_by_us, prepared_fault, running_task
+from .deadline import (
+    ELSEWHERE,
+    EXPIRED,
+    IDLE,
+    SCOPE,
+    DeadlineWheel,
+    Scope,
+    ended_by_us,
+    prepared_fault,
+    running_task,
+    wheel_of,
+)
 from .describe import describe
 from .ending import ABANDONED, abandoned_record, clean_record
 from .healthcheck import ProbeResult
-from .invoke import Invoker, code_of
+from .invoke import Invoker, bound, code_of
 from .operation_probe import probe_operation
 from .outcome import LocalNetworkDetector
 from .pipeline import Pipeline
@@ -233,7 +244,7 @@ class FallbackManager:
                 if scope.task is not running_task(self._loop):
                     scope = self.enter()
                 if plan is None or scope.limit is not IDLE or not direct or (started := now()) >= plan.expires:
-                    operation, standby = _bind(function, fallback, args, kwargs)
+                    operation, standby = bound(function, fallback, args, kwargs)
                     return (await self.call(name, operation, standby, **options)).value
                 if not plan.wheel.armed:
                     plan.wheel.arm()
@@ -247,7 +258,7 @@ class FallbackManager:
                     )
                 except BaseException as error:  # noqa: BLE001 - as above
                     api.in_flight -= 1
-                    operations = (*_bind(function, fallback, args, kwargs), False, NOTHING)
+                    operations = (*bound(function, fallback, args, kwargs), False, NOTHING)
                     return await self._recover(plan, scope, started, error, operations)
                 api.in_flight -= 1
                 if scope.limit is EXPIRED:
@@ -400,7 +411,7 @@ class FallbackManager:
         if self._loop is not None and self._loop.is_running() and self._pid == os.getpid():
             return self._loop
         self._loop, self._pid = running, os.getpid()
-        self._wheel = DeadlineWheel(self._clock, running)
+        self._wheel = wheel_of(self._clock, running)
         self.forget_plans()
         if self.on_bind is not None:
             self.on_bind()
@@ -469,6 +480,7 @@ class FallbackManager:
             for binding in entry.bindings.values():
                 binding.breaker.reset()
                 binding.follow()
+                self._gates.closed_at.pop((entry.name, binding.operation), None)  # whoever resets says: all is well
         self.forget_plans()
         names = [entry.name for entry in chosen]
         self._reporter.emit("fallback.reset", api=api or "", actor=actor, reason=reason, apis=names)
@@ -484,13 +496,3 @@ class FallbackManager:
     def close(self) -> None:
         """Let go of threads; calls in flight end by their own deadlines."""
         self._invoker.close()
-
-
-def _bind(
-    function: Callable[..., Any], fallback: Callable[..., Any] | None, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Callable[[], Any], Callable[[], Any] | None]:
-    """Operations without arguments, as the pipeline runs them."""
-    if not args and not kwargs:
-        return function, fallback
-    operation = functools.partial(function, *args, **kwargs)
-    return operation, None if fallback is None else functools.partial(fallback, *args, **kwargs)

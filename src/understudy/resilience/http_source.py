@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from zlib import crc32
 
 from understudy.core.clock import Clock
@@ -60,6 +60,10 @@ class Continuation(Query):
 
     __slots__ = ()
     early = True
+
+
+#: Share of an attempt's time in which an unsafe request must be connected, where another API could have it.
+CONNECT_SHARE: Final = 0.6
 
 
 def endpoint_of(query: Query) -> str:
@@ -144,6 +148,11 @@ class HttpSource:
         """Send the request; answers the response and what it means, whatever its status."""
         api = attempt.binding.api
         request = build(self._query, api, attempt.number, attempt.fresh)
+        if not self._safe_elsewhere and len(self._route.apis) > 1:
+            # Until it is sent, another API may have it; afterwards nobody. So no time is kept back for that one,
+            # and connecting must leave it some.
+            left = CONNECT_SHARE * (attempt.limit - self._clock.monotonic())
+            request.connect_timeout = min(request.connect_timeout, max(left, 0.0))
         key = attempt.key
         api.in_flight += 1
         try:

@@ -161,3 +161,13 @@ def _catch(operation: Callable[..., Any]) -> tuple[Any, BaseException | None]:
         return operation(), None
     except BaseException as error:  # noqa: BLE001 - handed to the caller's loop unchanged
         return None, error
+
+
+def bound(
+    function: Callable[..., Any], fallback: Callable[..., Any] | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Callable[[], Any], Callable[[], Any] | None]:
+    """Operations without arguments, as the pipeline runs them."""
+    if not args and not kwargs:
+        return function, fallback
+    operation = functools.partial(function, *args, **kwargs)
+    return operation, None if fallback is None else functools.partial(fallback, *args, **kwargs)

@@ -16,7 +16,8 @@ from .registry import Api
 from .retry import backoff
 from .standing import Gatekeeper
 
-#: With another API eligible, a 5xx is repeated at once only when the wait is no longer than this, s.
+#: With another API eligible, a 5xx is repeated only when the wait before it, and what was never sent only when the
+#: attempt itself, was no longer than this, s.
 FAST_RETRY = 0.5
 
 #: Whether what runs here is itself the repeat of an outer call's attempt: then nothing in it is repeated
@@ -163,4 +164,6 @@ class NextStep:
         if api.name in call.failed_lately:
             return False
         fast = outcome.status is not None and outcome.status >= 500 and tries == 1 and wait <= FAST_RETRY
-        return outcome.never_sent or fast
+        # What was never sent is repeated, but not what has kept the caller waiting for a connection.
+        silent = getattr(call.causes.get(api.name), "stage", "") == "timeout"
+        return fast or (outcome.never_sent and not silent and call.attempts[-1].duration <= FAST_RETRY)

@@ -14,6 +14,7 @@ from typing import Any
 
 from understudy.core.clock import Clock
 from understudy.core.errors import AttemptTimeout, DeadlineExceeded, Rejected
+from understudy.core.http import is_unsent
 from understudy.core.types import AttemptRecord, Attribution, Candidate, Explanation, OutcomeClass, Verdict
 
 from .admission import Admission
@@ -309,7 +310,9 @@ class Pipeline:
         if not cancelled and scope.task is not None and scope.task.cancelling() > cancelling:
             return asyncio.CancelledError()
         nested = isinstance(error, DeadlineExceeded) and self._now() >= limit
-        return AttemptTimeout(f"no answer within {seconds:.2f} s") if ours or nested else error
+        if ours or nested:
+            return AttemptTimeout(f"no answer within {seconds:.2f} s", sent=not is_unsent(error))
+        return error
 
     def _stream_end(
         self, binding: Binding, admission: Admission, begun: float
