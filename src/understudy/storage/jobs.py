@@ -75,8 +75,10 @@ async def outcome(future: Future[T], patience: float, what: Callable[[], str]) -
         done, _ = await asyncio.wait((waiting,), timeout=patience)
     except asyncio.CancelledError:
         waiting.cancel()
+        future.cancel()  # at once, not when the loop turns next: what has not begun does not begin any more
         raise
     if not done:
         waiting.cancel()
+        future.cancel()
         raise StoreUnavailable(what())
     return waiting.result()

@@ -68,7 +68,6 @@ class PostgresStore(SqlStore):
     def _upkeep(self, lease: Lease | None) -> Steps[None]:
         now = self._clock.time()
         yield self._renew
-        yield from self.deltas.close(self.deltas.inst, now)
         yield self._look
         if lease is not None:
             yield from _under(lease, self._shared(now))

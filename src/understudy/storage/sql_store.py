@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable
+from typing import Any
 
 from understudy.core.clock import Clock
 from understudy.core.lease import Lease
@@ -25,6 +26,9 @@ from .series import SeriesIds, SeriesNames
 from .spool import Spool
 from .state import SqlState
 from .writer import Writer
+
+#: What was reported is added up this often, s, also in the middle of long upkeep.
+CLOSE_EVERY = 10.0
 
 _log = logging.getLogger("understudy.storage")
 
@@ -61,6 +65,8 @@ class SqlStore:
         self.state = SqlState(self._desk)
         self.audit = SqlAudit(self._desk, self._boot)
         self.leases = SqlLeases(self._desk, clock)
+        #: When periods of what was reported were last added up, epoch seconds.
+        self._closed_at = 0.0
         self._writer.write_rows = self.rollups.write_rows
         self._writer.on_failure = self.rollups.forget
 
@@ -74,7 +80,25 @@ class SqlStore:
 
     async def upkeep(self, lease: Lease | None = None) -> None:
         """As `Store.upkeep`."""
-        await asyncio.wrap_future(self._writer.upkeep(self._upkeep(lease)))
+        await asyncio.wrap_future(self._writer.upkeep(self._round(lease)))
+
+    def _round(self, lease: Lease | None) -> Steps[None]:
+        """One round of upkeep. Where it takes minutes, what was reported meanwhile is not kept waiting for its end."""
+        yield from self._close_reported()
+        steps = self._upkeep(lease)
+        answer: Any = None
+        while True:
+            try:
+                step = steps.send(answer)
+            except StopIteration:
+                return
+            answer = yield step
+            if abs(self._clock.time() - self._closed_at) >= CLOSE_EVERY:
+                yield from self._close_reported()
+
+    def _close_reported(self) -> Steps[None]:
+        self._closed_at = self._clock.time()
+        yield from self.deltas.close(self.deltas.inst, self._closed_at)
 
     def _upkeep(self, lease: Lease | None) -> Steps[None]:
         raise NotImplementedError

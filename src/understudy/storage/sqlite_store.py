@@ -59,7 +59,6 @@ class SqliteStore(SqlStore):
     def _upkeep(self, lease: Lease | None) -> Steps[None]:
         """One process owns the file, so it needs no lease."""
         now = self._clock.time()
-        yield from self.deltas.close(self.deltas.inst, now)
         yield from self.rollups.move(now)
         yield from forget_requests(self._options, now)
         hour = int(now // 3600)
