@@ -141,10 +141,20 @@ async def test_when_many_hosts_of_several_domains_cannot_be_reached_it_is_our_ow
         for _ in range(3):
             with pytest.raises(UnderstudyError):
                 await app.route("r").get("/")
-        assert http.hosts()[:3] == ["a", "b", "c"] and "d" not in http.hosts()
+        assert http.hosts()[:4] == names, "the last host might have been reached"
+        assert http.hosts().count("d") == 1, "from then on it is known that it is not"
         assert [event.kind for event in app.events.recent()].count("network.local") == 1
         assert all(breaker(app, name).view().failures <= 1 for name in names)
         assert outcomes(app.fallback.decisions(1)[0])[0] == ("a", "local")
+
+
+async def test_a_host_that_was_not_tried_yet_is_asked_although_all_others_cannot_be_reached():
+    script = {"a": refused("a"), "b": refused("b"), "c": refused("c"), "d": 200}
+    async with served(script, dict.fromkeys("abcd", QUIET), mode="priority", max_apis=4) as (app, http, _):
+        served_by = [(await app.route("r").get("/")).api for _ in range(6)]
+        assert served_by == ["d"] * 6
+        assert http.hosts()[:4] == ["a", "b", "c", "d"]
+        assert breaker(app, "a").state == "open", "as our network works, it is the API that does not"
 
 
 async def test_while_another_api_answers_our_network_works_whoever_cannot_be_reached():

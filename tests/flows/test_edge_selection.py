@@ -7,10 +7,10 @@ import itertools
 from collections import Counter
 
 import pytest
-from served import breaker, gates, outcomes, served
+from served import breaker, gates, keys, outcomes, served
 
 from understudy.app import Understudy
-from understudy.core.errors import NoEligibleApi, UnderstudyError
+from understudy.core.errors import ConnectFailed, NoEligibleApi, UnderstudyError
 from understudy.testing import FakeClock
 from understudy.testing.scripted_http import Answer
 
@@ -219,3 +219,18 @@ async def test_every_candidate_is_in_the_record_with_its_gate_or_its_cost():
                 assert candidate.cost == pytest.approx(sum(candidate.terms.values()))
         assert (record.chosen, record.runner_up) == ("a", "b")
         assert outcomes(record) == [("a", "success")]
+
+
+@pytest.mark.parametrize("reply", [503, ConnectFailed("refused", stage="refused")], ids=["503", "refused"])
+async def test_repeats_never_take_the_attempt_of_an_api_that_was_not_asked_yet(reply):
+    script = {"a": itertools.repeat(reply), "b": itertools.repeat(reply), "c": 200}
+    async with served(script, dict.fromkeys("abc", {}), mode="priority") as (app, http, _):
+        assert (await app.route("r").get("/")).api == "c"
+        assert http.hosts() == ["a", "a", "b", "c"], "four attempts at most, and three APIs"
+
+
+async def test_a_pool_of_refused_keys_leaves_an_attempt_to_the_standby():
+    many = keys("one", "two", "three", "four", "five")
+    async with served({"a": 401, "b": 200}, {"a": {"auth": many}, "b": {}}, mode="priority") as (app, http, _):
+        assert (await app.route("r").get("/")).api == "b"
+        assert http.hosts() == ["a", "a", "a", "b"]

@@ -53,7 +53,7 @@ class NextStep:
         now = self._now()
         call.spent[api.name] = "tried"
         may_move = self._may_move(call, api, outcome)
-        others = may_move and self._gates.others(call, api, now)
+        others = self._gates.others(call, api, now) if may_move else 0
         wait = self._same_again(call, api, outcome, others, now)
         if wait is not None:
             del call.spent[api.name]
@@ -95,7 +95,14 @@ class NextStep:
         """Whether the same API is asked at once with another key; that draws on no budget."""
         if outcome.kind not in (OutcomeClass.KEY, OutcomeClass.QUOTA, OutcomeClass.BILLING, OutcomeClass.RATE):
             return False
-        return api.is_http and len(api.keys) > 1 and not api.keys.usable(self._now(), call.critical)
+        now = self._now()
+        if not api.is_http or len(api.keys) < 2 or api.keys.usable(now, call.critical):
+            return False
+        return self._attempts_left(call, self._gates.others(call, api, now))
+
+    def _attempts_left(self, call: Call, others: int) -> bool:
+        """Whether the API may be asked again without taking the attempt of one that was not asked yet."""
+        return call.total + others < call.policy.max_attempts
 
     def _waits_for_release(self, call: Call, api: Api, outcome: Outcome, now: float) -> bool:
         """Whether a short hold (429 with a near reset) may be waited for by `_choose`, when no other API serves."""
@@ -110,7 +117,7 @@ class NextStep:
     def _most_tries(self, call: Call, api: Api) -> int:
         return 1 if REPEATED.get() or call.source.repeated else api.options.retry.max_attempts_per_api
 
-    def _same_again(self, call: Call, api: Api, outcome: Outcome, others: bool, now: float) -> float | None:
+    def _same_again(self, call: Call, api: Api, outcome: Outcome, others: int, now: float) -> float | None:
         """Seconds to wait before the same API is asked again; None when it is not."""
         options = api.options.retry
         tries = call.tries.get(api.name, 0)
@@ -128,6 +135,8 @@ class NextStep:
                 return None
             wait = max(wait, told * (1.0 + 0.1 * self._rng.random()))
         if others and not self._worth_repeating(call, api, outcome, wait, tries):
+            return None
+        if not self._attempts_left(call, others):
             return None
         if told > 0.0 and not others and outcome.kind is OutcomeClass.RATE:
             elsewhere = self._gates.release_after(call, now)

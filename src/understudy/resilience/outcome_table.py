@@ -123,6 +123,10 @@ STATUS_ROWS: dict[int, str] = {
 }
 
 
-def local_network(outcome: Outcome) -> Outcome:
-    """A failed connect seen as ours, once `LocalNetworkDetector` says that everything fails."""
-    return replace(TABLE["local_unsent"], reason=f"local network: {outcome.reason}")
+def local_network(outcome: Outcome, *, onward: bool = False) -> Outcome:
+    """A failed connect seen as ours, once `LocalNetworkDetector` says that everything fails.
+
+    `onward` says that there is a host of which that is not known yet.
+    """
+    local = TABLE["local_unsent"]
+    return replace(local, reason=f"local network: {outcome.reason}", next=Next.ANY if onward else local.next)

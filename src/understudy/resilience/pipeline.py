@@ -351,7 +351,7 @@ class Pipeline:
         outcome = judge(error, elapsed=seconds, first_reuse_fault=first)
         if ours:
             outcome = self._cut(call, api, outcome, seconds)
-        outcome = self._gates.local_network(api, error, outcome)
+        outcome = self._gates.local_network(call, api, error, outcome)
         call.causes[api.name] = error
         if outcome.kind is OutcomeClass.REJECTED:
             call.spent[api.name] = "tried"  # a mechanism of ours inside the operation refused: not again here

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from understudy.core.clock import Clock
 from understudy.core.types import Attribution, Candidate, Mode, OutcomeClass, Verdict
@@ -244,12 +245,13 @@ class Gatekeeper:
         remaining = call.deadline_at - now
         return wait > remaining - self._kept(call, self._standbys(call, api), remaining)
 
-    def others(self, call: Call, api: Api, now: float) -> bool:
-        """Whether another API could serve this call now."""
-        return any(
+    def others(self, call: Call, api: Api, now: float) -> int:
+        """How many other APIs could serve this call now, and may still be tried in it."""
+        free = sum(
             other is not api and other.name not in call.tries and not self.gate(call, other, now)[0]
             for other in call.apis
         )
+        return min(free, max(0, call.policy.max_apis - len(call.tries)))
 
     def reserve(self, call: Call, api: Api, now: float) -> float:
         """Time kept for the next API, so that a slow first one cannot eat it all, seconds.
@@ -299,8 +301,11 @@ class Gatekeeper:
 
     # -- booking --------------------------------------------------------------------------------
 
-    def local_network(self, api: Api, error: BaseException, outcome: Outcome) -> Outcome:
-        """The outcome, made *local* when many unrelated hosts cannot be reached at the same time."""
+    def local_network(self, call: Call, api: Api, error: BaseException, outcome: Outcome) -> Outcome:
+        """The outcome, made *local* when many unrelated hosts cannot be reached at the same time.
+
+        The call still goes on to an API whose host was not among them: if it answers, our network works.
+        """
         host = _host_of(error) if outcome.kind is OutcomeClass.CONNECT else ""
         if not host or not self._local.connect_failed(host, api.hub.name):
             return outcome
@@ -309,7 +314,12 @@ class Gatekeeper:
             return outcome
         if self._local.begins():
             self._emit("network.local", api=api.name, hosts=sorted(self._local.hosts()), reason=outcome.reason)
-        return local_network(outcome)
+        unreached = self._local.hosts()
+        onward = any(
+            other.name not in call.tries and urlsplit(other.options.base_url).hostname not in unreached
+            for other in call.apis
+        )
+        return local_network(outcome, onward=onward)
 
     def book(self, binding: Binding, outcome: Outcome, seconds: float, generation: int) -> None:
         """Tell the series how an attempt ended; a failure is judged by the breaker at once.
