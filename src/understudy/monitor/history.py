@@ -7,15 +7,17 @@ as long as the finer tiers are kept. Percentiles are those of merged histograms.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import ceil
+from operator import add
 from typing import Any
 
 from understudy.core.clock import Clock
 
 from .ports import RollupStore
-from .rollup import TIERS, Bucket, Row, SeriesName
+from .rollup import TIERS, Bucket, Row, SeriesName, Total
 
 MAX_POINTS = 2000
 #: Most buckets of a tier that are read for one series: a week of minutes. More take longer than anybody waits.
@@ -29,8 +31,6 @@ MOST_COMPARED = 6
 WEEK = 7 * 86400
 #: An overview is read from buckets of about this share of its span: its edges are that exact.
 OVERVIEW_POINTS = 60
-#: What an overview adds up.
-_SUMMED = ("n", "ok", "err", "fallback_used", "retries", "lat_sum_us", "cost_microunits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,14 +243,19 @@ class History:
             ValueError: the span is empty.
             StoreUnavailable: the history cannot be read now.
         """
-        span = plan(start, end, self._clock.time(), OVERVIEW_POINTS, self._retention)
-        sums: dict[str, list[int]] = {}
-        for tier, begin, until in span.stretches:
-            for name, row in (await self._store.totals(tier, kind, begin, until)).items():
-                mine = sums.setdefault(name, [0] * len(_SUMMED))
-                for place, field in enumerate(_SUMMED):
-                    mine[place] += getattr(row, field)
-        return {name: _summed(numbers, span.end - span.start) for name, numbers in sorted(sums.items())}
+        now = self._clock.time()
+        tier = plan(start, end, now, OVERVIEW_POINTS, self._retention).tier
+        # It begins with a whole bucket: what the finer tiers hold before would cost as much again.
+        span = plan(int(start // tier) * tier, end, now, OVERVIEW_POINTS, self._retention)
+        parts = await asyncio.gather(
+            *(self._store.totals(each, kind, first, last) for each, first, last in span.stretches)
+        )
+        sums: dict[str, Total] = {}
+        for part in parts:
+            for name, mine in part.items():
+                known = sums.get(name)
+                sums[name] = mine if known is None else Total._make(map(add, known, mine))
+        return {name: _summed(total, span.end - span.start) for name, total in sorted(sums.items())}
 
     async def _read(
         self, names: Sequence[SeriesName], start: float, end: float, points: int
@@ -269,8 +274,8 @@ class History:
         return {name: _history(name, span, buckets) for name, buckets in gathered.items()}
 
 
-def _summed(numbers: Sequence[int], seconds: int) -> dict[str, Any]:
-    n, ok, err, fallback_used, retries, lat_sum_us, cost = numbers
+def _summed(total: Total, seconds: int) -> dict[str, Any]:
+    n, ok, err, fallback_used, retries, lat_sum_us, cost = total
     return {
         "n": n,
         "ok": ok,

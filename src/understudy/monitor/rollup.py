@@ -89,6 +89,18 @@ class Row(NamedTuple):
     hist: bytes | None
 
 
+class Total(NamedTuple):
+    """The sums of one series over a span, with the meaning of the same fields of `Row`."""
+
+    n: int
+    ok: int
+    err: int
+    fallback_used: int
+    retries: int
+    lat_sum_us: int
+    cost_microunits: int
+
+
 #: The columns of a row that hold a number of the bucket, in their order.
 COUNTERS = Row._fields[2:12]
 

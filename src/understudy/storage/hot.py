@@ -97,17 +97,19 @@ class HotRollups(SqlRollups):
 
     def source(self, connection: Connection, wanted: Wanted) -> Select[Any]:
         """As `SqlRollups.source`."""
+        parts = self.sources(connection, wanted)
+        return parts[0] if len(parts) == 1 else select(*union_all(*parts).subquery().c)
+
+    def sources(self, connection: Connection, wanted: Wanted) -> list[Select[Any]]:
+        """As `SqlRollups.sources`: what was moved, and what lies in the hot table."""
         tier, chosen, start, end, inst = wanted
         if tier not in HOT:
-            return self._lasting(wanted)
+            return [self._lasting(wanted)]
         moved = boundary(connection, tier)
         if end <= moved:
-            return self._lasting(wanted)
+            return [self._lasting(wanted)]
         hot = self._hot(connection, (tier, chosen, max(start, moved), end, inst))
-        if start >= moved:
-            return hot
-        both = union_all(self._lasting((tier, chosen, start, moved, inst)), hot).subquery()
-        return select(*both.c)
+        return [hot] if start >= moved else [self._lasting((tier, chosen, start, moved, inst)), hot]
 
     @staticmethod
     def _lasting(wanted: Wanted) -> Select[Any]:

@@ -17,7 +17,7 @@ from understudy.core.clock import Clock
 from understudy.core.errors import LeaseLost
 from understudy.core.lease import Lease
 from understudy.monitor.requests import Comparison, Cursor, ErrorGroup, RequestEntry, RequestQuery
-from understudy.monitor.rollup import TIERS, Bucket, Row, SeriesName
+from understudy.monitor.rollup import TIERS, Bucket, Row, SeriesName, Total
 
 from .health import StoreHealth
 from .options import StorageOptions
@@ -60,20 +60,15 @@ class MemoryRollups:
         wanted = None if names is None else set(names)
         return fold([row for row in self.get(tier, start, end) if wanted is None or row.series in wanted])
 
-    async def totals(self, tier: int, kind: str, start: int, end: int) -> dict[str, Row]:
+    async def totals(self, tier: int, kind: str, start: int, end: int) -> dict[str, Total]:
         """As `monitor.ports.RollupStore.totals`."""
-        found: dict[str, tuple[int, Bucket]] = {}
+        found: dict[str, Total] = {}
         for row in self.get(tier, start, end):
             if row.series.kind == kind:
-                ts, bucket = found.get(row.series.name, (row.ts, Bucket()))
-                bucket.take_in(row)
-                found[row.series.name] = (max(ts, row.ts), bucket)
-        return {
-            name: bucket.row(ts, SeriesName("api" if kind == "api" else "route", name))._replace(
-                classes=None, hist=None
-            )
-            for name, (ts, bucket) in found.items()
-        }
+                mine = Total._make(getattr(row, field) for field in Total._fields)
+                known = found.get(row.series.name)
+                found[row.series.name] = mine if known is None else Total._make(map(operator.add, known, mine))
+        return found
 
     async def own(self, tier: int, start: int, end: int) -> list[Row]:
         """As `monitor.ports.RollupStore.own`."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import add
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from understudy.core.errors import StoreUnavailable
 from understudy.core.turn import Turn
-from understudy.monitor.rollup import COUNTERS, Row, SeriesName
+from understudy.monitor.rollup import COUNTERS, Row, SeriesName, Total
 
 from .jobs import outcome
 from .readers import Readers
@@ -58,6 +59,10 @@ class SqlRollups:
         """The columns ts, api, inst and numbers of the wanted rows, in no order."""
         raise NotImplementedError
 
+    def sources(self, connection: Connection, wanted: Wanted) -> list[Select[Any]]:
+        """As `source`, in parts of one table each, which add up in the order of their keys."""
+        return [self.source(connection, wanted)]
+
     # -- RollupStore ------------------------------------------------------------------------------
 
     async def write(self, rows: Mapping[int, Sequence[Row]]) -> None:
@@ -82,18 +87,21 @@ class SqlRollups:
 
         return await self._readers.read(work)
 
-    async def totals(self, tier: int, kind: str, start: int, end: int) -> dict[str, Row]:
+    async def totals(self, tier: int, kind: str, start: int, end: int) -> dict[str, Total]:
         """As `monitor.ports.RollupStore.totals`."""
 
-        def work(connection: Connection) -> dict[str, Row]:
+        def work(connection: Connection) -> dict[str, Total]:
             names = self.names.all(connection)
-            rows = self.source(connection, (tier, None, start, end, None)).subquery()
-            told = connection.execute(_added_up(rows.c).group_by(rows.c.api))
-            found: dict[str, Row] = {}
-            for ts, api, *numbers in told:
-                name = names.get(api)
-                if name is not None and name.kind == kind:
-                    found[name.name] = Row._make((ts, name, *map(_whole, numbers), None, None))
+            found: dict[str, Total] = {}
+            for source in self.sources(connection, (tier, None, start, end, None)):
+                rows = source.subquery().c
+                sums = select(rows.api, *(func.sum(rows[field]) for field in Total._fields)).group_by(rows.api)
+                for api, *numbers in connection.execute(sums):
+                    name = names.get(api)
+                    if name is not None and name.kind == kind:
+                        mine = Total._make(map(int, numbers))  # PostgreSQL's sums are decimals
+                        known = found.get(name.name)
+                        found[name.name] = mine if known is None else Total._make(map(add, known, mine))
             return found
 
         return await self._readers.read(work)
@@ -141,20 +149,3 @@ class SqlRollups:
         newest = select(func.max(table.c.ts)).where(table.c.api == series.c.id, table.c.inst == inst).scalar_subquery()
         found = connection.execute(select(func.max(newest)).select_from(series)).scalar()
         return None if found is None else int(found)
-
-
-def _added_up(columns: Any) -> Select[Any]:
-    """The sums of rows by series, and the extremes of those that have successes."""
-    chosen: list[ColumnElement[Any]] = []
-    for name in COUNTERS:
-        if name == "lat_min_us":
-            chosen.append(func.min(case((columns.hist.is_not(None), columns.lat_min_us))))
-        elif name == "lat_max_us":
-            chosen.append(func.max(columns.lat_max_us))
-        else:
-            chosen.append(func.sum(columns[name]))
-    return select(func.max(columns.ts), columns.api, *chosen)
-
-
-def _whole(value: Any) -> int:
-    return 0 if value is None else int(value)
