@@ -47,7 +47,7 @@ def test_configuration_that_is_shown_loads(block, tmp_path, monkeypatch):
         block += f'\n[apis.{name}]\nbase_url = "https://backup.example.net"\n'
     file = tmp_path / "understudy.toml"
     file.write_text(block, "utf-8")
-    assert load(file).settings.routes
+    assert load(file).settings.routes or not re.search(r"^\[(apis|routes)", block, re.MULTILINE)
 
 
 async def run(block: str) -> dict[str, object]:
