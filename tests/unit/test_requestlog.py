@@ -8,9 +8,20 @@ import random
 import pytest
 
 from understudy.app import Understudy
+from understudy.core.clock import SYSTEM_CLOCK
 from understudy.core.errors import BadResponse
 from understudy.core.types import AttemptRecord, Attribution, Explanation, OutcomeClass
-from understudy.monitor.requestlog import MOST_GROUPS, MOST_WAITING, OF_ONE_ERROR, RESERVOIR, RequestLog
+from understudy.monitor import requestlog
+from understudy.monitor.requestlog import (
+    KINDS_OF_ALL,
+    KINDS_OF_ONE_API,
+    MOST_WAITING,
+    OF_ALL,
+    OF_ONE_ERROR,
+    RESERVOIR,
+    SAMPLES,
+    RequestLog,
+)
 from understudy.testing import FakeClock
 
 
@@ -117,16 +128,82 @@ async def test_a_storm_is_counted_and_only_its_beginning_kept_each_minute(clock,
     assert log.only_counted == 1000 - 2 * OF_ONE_ERROR
 
 
-async def test_errors_of_endless_kinds_cannot_fill_memory(clock, kept):
+async def storm(log, letters, api="lead", times=5000):
+    for _ in range(times):
+        record, endpoint, causes = failed(ValueError("".join(letters.choices("ghijklmnopqrstuvwxyz", k=9))))
+        attempts = (dataclasses.replace(record.attempts[0], api=api),)
+        log.take(dataclasses.replace(record, attempts=attempts), endpoint, {api: causes["lead"]})
+
+
+async def test_errors_of_endless_kinds_cannot_fill_memory_or_disk_and_are_all_counted(clock, kept):
     log = RequestLog(kept, clock, random.Random(1))
     letters = random.Random(2)
-    for _ in range(5000):
-        log.take(*failed(ValueError("".join(letters.choices("ghijklmnopqrstuvwxyz", k=9)))))
+    for _ in range(3):
+        await storm(log, letters)
+        await log.stop()
+    assert len(kept.entries) == KINDS_OF_ONE_API + OF_ONE_ERROR
+    assert len({group.fingerprint for group in kept.groups}) == KINDS_OF_ONE_API + 1
+    assert {group.api for group in kept.groups} == {"lead"}
+    assert sum(group.count for group in kept.groups) == 15_000
+    assert (log.only_counted, log.dropped) == (15_000 - len(kept.entries), 0)
+
+
+async def test_storms_of_many_apis_are_bounded_together_and_hide_no_other_apis_first_failure(clock, kept):
+    log = RequestLog(kept, clock, random.Random(1))
+    letters = random.Random(2)
+    for number in range(100):
+        await storm(log, letters, f"api-{number}", 300)
+    await storm(log, letters, "quiet", 1)
     await log.stop()
-    assert len(kept.entries) == MOST_WAITING
-    assert log.dropped == 5000 - MOST_WAITING
-    assert sum(group.count for group in kept.groups) == 5000
-    assert len(kept.groups) == MOST_GROUPS + 1
+    assert OF_ALL <= len(kept.entries) <= OF_ALL + 101
+    assert sum(entry.record["attempts"][0]["api"] == "quiet" for entry in kept.entries) == 1
+    assert len({group.fingerprint for group in kept.groups}) <= KINDS_OF_ALL + 101
+    assert sum(group.count for group in kept.groups) == 30_001
+
+
+@pytest.mark.parametrize(
+    "first,second",
+    [
+        ("no such user 17", "no such user 18"),
+        ("request req_9aZk3fQ failed", "request req_1bQm8xY failed"),
+        ("trace 3f2504e0-4f89-11d3-9a0c-0305e82c3301", "trace aaaabbbb-cccc-dddd-eeee-ffffaaaabbbb"),
+        ("at 2026-11-25T10:00:00.123Z", "at 2026-11-26T11:10:00.456Z"),
+        ("name 'anna'", "name 'otto'"),
+        ("1,234 left", "987 left"),
+    ],
+)
+def test_identifiers_numbers_times_and_quoted_parts_make_no_new_kind_of_error(clock, kept, first, second):
+    log = RequestLog(kept, clock, random.Random(1))
+    for text in (first, second):
+        log.take(*failed(ValueError(text)))
+    assert len(log._groups) == 1
+
+
+@pytest.mark.parametrize(
+    "first,second", [("attempt 3:timeout", "attempt 3:refused"), ("port 80 closed", "host 80 gone")]
+)
+def test_words_beside_numbers_do(clock, kept, first, second):
+    log = RequestLog(kept, clock, random.Random(1))
+    for text in (first, second):
+        log.take(*failed(ValueError(text)))
+    assert len(log._groups) == 2
+
+
+def test_a_long_text_without_an_end_is_looked_through_quickly():
+    started = SYSTEM_CLOCK.monotonic()
+    for text in ("a" * 300, "a-" * 150, "'" * 300, "1." * 150, "f" * 300, "ab " * 100):
+        for _ in range(20):
+            requestlog._VARIABLE.sub("?", text)
+    assert SYSTEM_CLOCK.monotonic() - started < 1.0
+
+
+async def test_samples_of_very_many_routes_are_bounded(clock, kept):
+    log = RequestLog(kept, clock, random.Random(1))
+    record, endpoint, _ = failed(ValueError("no matter"))
+    for number in range(1000):
+        log.take(dataclasses.replace(record, route=f"r{number}", outcome="success"), endpoint, {})
+    await log.stop()
+    assert (len(kept.entries), log.dropped) == (SAMPLES, 0)
 
 
 async def test_successes_are_sampled_fairly(app, kept, clock):
@@ -159,3 +236,16 @@ async def test_secrets_in_errors_and_headers_are_masked(app, kept):
     await app.monitor.request_log.stop()
     assert canary not in repr(kept.entries)
     assert canary not in repr(kept.groups)
+
+
+async def test_entries_that_a_slow_store_does_not_take_are_given_up_and_told(clock, kept):
+    log = RequestLog(kept, clock, random.Random(1))
+    for minute in range(5):
+        for number in range(OF_ALL):
+            record, endpoint, _ = failed(ValueError("down"))
+            attempts = (dataclasses.replace(record.attempts[0], api=f"api-{number}"),)
+            log.take(dataclasses.replace(record, attempts=attempts, at=60.0 * minute), endpoint, {})
+        await clock.advance(60)
+    await log.stop()
+    assert (len(kept.entries), log.dropped) == (MOST_WAITING, 5 * OF_ALL - MOST_WAITING)
+    assert sum(group.count for group in kept.groups) == 5 * OF_ALL

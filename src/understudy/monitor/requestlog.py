@@ -3,7 +3,8 @@
 Every failure and every fallback is kept. Of the successes that left the prepared path (about one a
 second on a busy route, all on a quiet one) a reservoir is kept: so many a minute and route, each as
 likely as the other (Vitter's algorithm R). In a storm the first entries of each error are kept, the
-rest is counted in its group, so that memory and disk stay bounded however much fails.
+rest is counted in its group, so that memory and disk stay bounded however much fails, and in however
+many words: a megabyte a minute at most.
 """
 
 from __future__ import annotations
@@ -30,22 +31,30 @@ _log = logging.getLogger("understudy.monitor")
 
 #: How often what was taken is handed over, s.
 EVERY = 1.0
-#: Entries that wait between two hand-overs; what is beyond is counted, not kept.
-MOST_WAITING = 1000
-#: Entries of one kind of error that are kept in a minute; the rest is counted in its group.
-OF_ONE_ERROR = 20
-#: Successes of one route that are kept in a minute, and as many calls that their callers gave up.
-RESERVOIR = 5
-#: Kinds of errors that are told apart between two hand-overs; the rest goes into one group.
-MOST_GROUPS = 500
+#: Entries that wait while the store is slow; what is beyond is counted, not kept.
+MOST_WAITING = 3000
+#: Failures and fallbacks that are kept in a minute, of one kind of error, of one API and altogether; the rest is
+#: counted in its group. The first of each API is always kept, so that one storm hides no other trouble.
+OF_ONE_ERROR, OF_ONE_API, OF_ALL = 20, 250, 1000
+#: Successes of one route that are kept in a minute, and as many calls that their callers gave up; and of all routes.
+RESERVOIR, SAMPLES = 5, 120
+#: Kinds of errors that are told apart in a minute, of one API and altogether; what is new beyond that is counted in
+#: one group of its API.
+KINDS_OF_ONE_API, KINDS_OF_ALL = 50, 1000
 #: Headers of a refused answer that are kept, and the longest value, characters.
 MOST_HEADERS, LONGEST_HEADER = 40, 300
 
 _MINUTE = 60.0
 #: Outcomes that are nobody's failure: sampled, and no kind of error.
 _HARMLESS = frozenset(("success", "cancelled"))
-#: What differs from one occurrence of an error to the next: numbers, hexadecimal, quoted parts.
-_VARIABLE = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8,}|\d+(?:[.,:]\d+)*|'[^']{0,200}'|\"[^\"]{0,200}\"", re.IGNORECASE)
+#: What differs from one occurrence of an error to the next: quoted and masked parts, identifiers, words with digits.
+_VARIABLE = re.compile(
+    r"'[^']{0,200}'|\"[^\"]{0,200}\""
+    r"|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
+    r"|\b[^\W\d]*+\d(?:\w|[.,:-](?=\w*\d))*"
+    r"|\b[0-9a-f]{8,}\b|\*{8}",
+    re.IGNORECASE,
+)
 #: Headers whose value is never kept.
 _SECRET_HEADERS = frozenset(
     ("authorization", "cookie", "proxy-authorization", "set-cookie", "set-cookie2", "www-authenticate", "x-api-key")
@@ -63,9 +72,14 @@ class RequestLog:
         self._waiting: list[RequestEntry] = []
         self._groups: dict[str, ErrorGroup] = {}
         self._minute = float("-inf")
-        self._kept: Counter[str] = Counter()
+        #: What this minute has brought: entries that were kept of each error and of each API, and kinds of errors.
+        self._kept = 0
+        self._kept_of_error: Counter[str] = Counter()
+        self._kept_of_api: Counter[str] = Counter()
+        self._kinds: set[str] = set()
+        self._kinds_of_api: Counter[str] = Counter()
         self._seen: Counter[tuple[str, str]] = Counter()
-        self._reservoirs: dict[tuple[str, str], list[RequestEntry]] = {}
+        self._reservoirs: dict[tuple[str, str], list[tuple[Explanation, str]]] = {}
         #: Entries that were counted in a group but not kept, and those lost to a full waiting list.
         self.only_counted = 0
         self.dropped = 0
@@ -81,10 +95,9 @@ class RequestLog:
             self._sample(record, endpoint)
             return
         culprit, error = _culprit(record, causes)
-        fingerprint = _fingerprint(culprit, record, error)
-        self._count(fingerprint, culprit, record, error)
-        self._kept[fingerprint] += 1
-        if self._kept[fingerprint] > OF_ONE_ERROR:
+        fingerprint, told = self._kind(_fingerprint(culprit, record, error), culprit, error)
+        self._count(fingerprint, culprit, record, told)
+        if not self._to_be_kept(fingerprint, culprit):
             self.only_counted += 1
         elif len(self._waiting) >= MOST_WAITING:
             self.dropped += 1
@@ -100,16 +113,38 @@ class RequestLog:
                 )
             )
 
+    def _to_be_kept(self, fingerprint: str, culprit: str) -> bool:
+        """Whether an entry is kept by itself; counts those that are."""
+        of_error, of_api = self._kept_of_error[fingerprint], self._kept_of_api[culprit]
+        if of_api and (of_error >= OF_ONE_ERROR or of_api >= OF_ONE_API or self._kept >= OF_ALL):
+            return False
+        self._kept_of_error[fingerprint] = of_error + 1
+        self._kept_of_api[culprit] = of_api + 1
+        self._kept += 1
+        return True
+
+    def _kind(self, fingerprint: str, culprit: str, error: str) -> tuple[str, str]:
+        """The group that an error is counted in, and its text: its own, or that of all kinds beyond counting."""
+        if fingerprint in self._kinds:
+            return fingerprint, error
+        if self._kinds_of_api[culprit] < KINDS_OF_ONE_API and len(self._kinds) < KINDS_OF_ALL:
+            self._kinds.add(fingerprint)
+            self._kinds_of_api[culprit] += 1
+            return fingerprint, error
+        return _digest(f"{culprit}\nbeyond counting"), "errors of too many kinds to tell apart"
+
     def _next_minute(self, now: float) -> None:
         self._minute = now
-        self._kept.clear()
+        self._kept = 0
+        for counted in (self._kept_of_error, self._kept_of_api, self._kinds, self._kinds_of_api):
+            counted.clear()
         self._hand_over_samples()
 
     def _hand_over_samples(self) -> None:
-        room = max(0, MOST_WAITING - len(self._waiting))
-        sampled = [entry for reservoir in self._reservoirs.values() for entry in reservoir]
-        self._waiting += sampled[:room]
-        self.dropped += len(sampled) - min(room, len(sampled))
+        sampled = [each for reservoir in self._reservoirs.values() for each in reservoir]
+        if len(sampled) > SAMPLES:
+            sampled = self._rng.sample(sampled, SAMPLES)
+        self._waiting += [self._entry(record, endpoint) for record, endpoint in sampled]
         self._reservoirs.clear()
         self._seen.clear()
 
@@ -120,9 +155,9 @@ class RequestLog:
         seen = self._seen[kind]
         reservoir = self._reservoirs.setdefault(kind, [])
         if len(reservoir) < RESERVOIR:
-            reservoir.append(self._entry(record, endpoint))
+            reservoir.append((record, endpoint))
         elif (place := self._rng.randrange(seen)) < RESERVOIR:
-            reservoir[place] = self._entry(record, endpoint)
+            reservoir[place] = record, endpoint
 
     def _entry(self, record: Explanation, endpoint: str) -> RequestEntry:
         last = record.attempts[-1] if record.attempts else None
@@ -141,8 +176,6 @@ class RequestLog:
         )
 
     def _count(self, fingerprint: str, culprit: str, record: Explanation, error: str) -> None:
-        if fingerprint not in self._groups and len(self._groups) >= MOST_GROUPS:
-            fingerprint, culprit, error = "other", "", "errors of too many kinds to tell apart"
         at = record.at + record.duration
         known = self._groups.get(fingerprint)
         if known is None:
@@ -201,7 +234,11 @@ def _fingerprint(api: str, record: Explanation, error: str) -> str:
     """The same for errors that differ in numbers and quoted parts only."""
     status = next((a.status for a in record.attempts if a.api == api and a.status), None)
     kind = f"{api}\n{record.outcome}\n{_class_of(record, api)}\n{status}\n{_VARIABLE.sub('?', error)}"
-    return hashlib.blake2b(kind.encode("utf-8", "replace"), digest_size=8).hexdigest()
+    return _digest(kind)
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def _responses(causes: Mapping[str, BaseException]) -> dict[str, dict[str, Any]]:
