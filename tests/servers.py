@@ -19,6 +19,7 @@ import pytest
 from understudy.core.secrets import Secret
 from understudy.storage import StorageOptions
 from understudy.storage.postgres_upgrade import upgrade
+from understudy.storage.tables import metadata
 
 PASSWORD = "only for tests"
 
@@ -66,6 +67,7 @@ class Postgres:
             "log_min_messages = fatal\n"
         )
         self._template: str | None = None
+        self._emptied: str | None = None
         self._count = 0
         self.start()
 
@@ -120,6 +122,14 @@ class Postgres:
             self._template = self.new_database()
             upgrade(self.options(self._template))
         return self.new_database(self._template)
+
+    def emptied(self) -> str:
+        """One and the same database, with nothing in its tables: faster to have than a new one."""
+        if self._emptied is None:
+            self._emptied = self.with_tables()
+        names = [name for name in metadata.tables if not name.startswith("hot_")]
+        self.execute(f"TRUNCATE {', '.join(names)} RESTART IDENTITY", database=self._emptied)
+        return self._emptied
 
     def close(self) -> None:
         """End the server and take everything away."""

@@ -38,7 +38,7 @@ async def opened_store(request, clock, tmp_path):
         options = copied(request.getfixturevalue("template"), tmp_path)
     elif request.param == "postgresql":
         server = request.getfixturevalue("postgres")
-        options = server.options(server.with_tables())
+        options = server.options(server.emptied(), readers=1)
     else:
         options = StorageOptions(url="memory:")
     async with opened(options, clock) as store:

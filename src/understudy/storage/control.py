@@ -45,7 +45,9 @@ class Desk:
 
         def told(future: Future[None]) -> None:
             error = future.exception()
-            if error is not None:
+            if isinstance(error, StoreUnavailable):
+                _log.debug("%s were given up: %s", what, error)  # counted, and the store's state tells why
+            elif error is not None:
                 _log.error("%s could not be kept: %s", what, error)
 
         self._writer.statistics(work).add_done_callback(told)

@@ -30,6 +30,8 @@ class StoreHealth:
     last_commit_at: float | None = None
     waiting: int = 0
     dropped: int = 0
+    #: Batches of the request log that were given up because too many waited.
+    dropped_batches: int = 0
     bytes: int = 0
     #: Share of `max_bytes`; 0 where there is no cap.
     fill: float = 0.0

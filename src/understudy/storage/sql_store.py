@@ -76,7 +76,9 @@ class SqlStore:
 
     def health(self) -> StoreHealth:
         """As `Store.health`."""
-        return self._board.look(waiting=len(self._spool), dropped=self._spool.dropped)
+        return self._board.look(
+            waiting=len(self._spool), dropped=self._spool.dropped, dropped_batches=self._writer.dropped_jobs
+        )
 
     async def upkeep(self, lease: Lease | None = None) -> None:
         """As `Store.upkeep`."""
