@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench docs soak dev lock lint types layers wheel clean
+.PHONY: help run test check bench bench-history docs soak dev lock lint types layers wheel clean
 
 help: ## Say what can be made.
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
 
 run: $(VENV)/.has-run ## Run the service with the sample configuration and its simulated APIs.
 	$(BIN)/understudy run --simulator --traffic 5
@@ -40,6 +40,9 @@ soak: $(VENV)/.has-test ## Run the long experiments at full length (twenty minut
 
 bench: $(VENV)/.has-bench ## Measure against other libraries; writes benchmarks/results/ and what the READMEs quote.
 	@$(BIN)/python benchmarks/_all.py; code=$$?; $(BIN)/python tools/write_comparison.py --complete && exit $$code
+
+bench-history: $(VENV)/.has-bench ## Measure 1,000 APIs over 30 days of history (half an hour, 7 GiB of temporary files).
+	$(BIN)/python benchmarks/history.py --full
 
 dev: $(VENV)/.has-dev ## Make the environment that developers use.
 

@@ -15,6 +15,7 @@ from operator import add
 from typing import Any
 
 from understudy.core.clock import Clock
+from understudy.core.turn import Slices
 
 from .ports import RollupStore
 from .rollup import TIERS, Bucket, Row, SeriesName, Total
@@ -261,9 +262,12 @@ class History:
         self, names: Sequence[SeriesName], start: float, end: float, points: int
     ) -> dict[SeriesName, SeriesHistory]:
         span = plan(start, end, self._clock.time(), points, self._retention)
+        fold = _folder(span.origin, span.step)
+        parts = await asyncio.gather(
+            *(self._store.read(tier, names, begin, until, fold) for tier, begin, until in span.stretches)
+        )
         gathered: dict[SeriesName, dict[int, Bucket]] = {name: {} for name in names}
-        for tier, begin, until in span.stretches:
-            part = await self._store.read(tier, names, begin, until, _folder(span.origin, span.step))
+        for part in parts:
             for name, buckets in part.items():
                 mine = gathered[name]
                 for at, bucket in buckets.items():
@@ -271,7 +275,8 @@ class History:
                         mine[at].merge(bucket)
                     else:
                         mine[at] = bucket
-        return {name: _history(name, span, buckets) for name, buckets in gathered.items()}
+        slices = Slices(self._clock.monotonic)
+        return {name: await _history(name, span, buckets, slices) for name, buckets in gathered.items()}
 
 
 def _summed(total: Total, seconds: int) -> dict[str, Any]:
@@ -306,12 +311,14 @@ def _folder(origin: int, step: int) -> Callable[[Iterable[Row]], dict[SeriesName
     return fold
 
 
-def _history(name: SeriesName, span: Span, buckets: Mapping[int, Bucket]) -> SeriesHistory:
+async def _history(name: SeriesName, span: Span, buckets: Mapping[int, Bucket], slices: Slices) -> SeriesHistory:
+    """The points and the whole; 2,000 points take tens of milliseconds, so the loop turns in between."""
     whole = Bucket()
     points = []
     for at in sorted(buckets):
         points.append(_point(at, buckets[at], span.seconds(at)))
         whole.merge(buckets[at])
+        await slices.breath()
     errors: dict[str, int] = {}
     for (neutral, outcome), times in whole.classes.items():
         if not neutral:
