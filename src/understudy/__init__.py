@@ -9,74 +9,134 @@ if TYPE_CHECKING:
     from .config.production import ProductionConfig, load_production_config
     from .core.errors import (
         AllApisFailed,
+        AttemptTimeout,
         BadResponse,
+        BodyBroken,
+        BodyTooLarge,
         BreakerOpen,
+        BudgetSpent,
+        BulkheadFull,
         CallError,
         ConfigError,
+        ConnectFailed,
+        ConnectionLost,
         DeadlineExceeded,
+        InvalidRequest,
+        KeysUnavailable,
         NoEligibleApi,
+        NotInstalled,
+        OptionError,
+        PoolTimeout,
+        QuotaExhausted,
+        RateLimited,
+        Rejected,
+        StoreUnavailable,
+        StoreUnusable,
         TransportError,
+        TruncatedResponse,
         UnderstudyError,
+        UnknownName,
     )
     from .core.secrets import Secret
     from .core.types import Explanation
     from .monitor import PerformanceMonitor
     from .resilience import FallbackManager
     from .resilience.api import ApiOptions, RouteOptions
+    from .resilience.breaker_options import BreakerOptions
+    from .resilience.budget import BudgetOptions
+    from .resilience.bulkhead import BulkheadOptions
     from .resilience.call import Result
+    from .resilience.deadline import TimeoutOptions
+    from .resilience.healthcheck import HealthCheckOptions
+    from .resilience.keys import AuthOptions, KeyOptions
+    from .resilience.limiter import RateLimitOptions
+    from .resilience.outcome_options import OutcomeRule, SuccessOptions
+    from .resilience.quota import QuotaOptions
+    from .resilience.retry import RetryOptions
 
+#: Where each public name lives; it is imported when it is first asked for.
 _HOMES = {
-    "Understudy": ".app",
-    "configure": "._default",
-    "current": "._default",
-    "get_fallback_manager": "._default",
-    "get_performance_monitor": "._default",
-    "reset": "._default",
-    "using": "._default",
-    "ProductionConfig": ".config.production",
-    "load_production_config": ".config.production",
-    **dict.fromkeys(
-        (
-            "AllApisFailed",
-            "BadResponse",
-            "BreakerOpen",
-            "CallError",
-            "ConfigError",
-            "DeadlineExceeded",
-            "NoEligibleApi",
-            "TransportError",
-            "UnderstudyError",
+    name: home
+    for home, names in {
+        "._default": "configure current get_fallback_manager get_performance_monitor reset using",
+        ".app": "Understudy",
+        ".config.production": "ProductionConfig load_production_config",
+        ".core.errors": (
+            "AllApisFailed AttemptTimeout BadResponse BodyBroken BodyTooLarge BreakerOpen BudgetSpent "
+            "BulkheadFull CallError ConfigError ConnectFailed ConnectionLost DeadlineExceeded InvalidRequest "
+            "KeysUnavailable NoEligibleApi NotInstalled OptionError PoolTimeout QuotaExhausted RateLimited "
+            "Rejected StoreUnavailable StoreUnusable TransportError TruncatedResponse UnderstudyError UnknownName"
         ),
-        ".core.errors",
-    ),
-    "Secret": ".core.secrets",
-    "Explanation": ".core.types",
-    "PerformanceMonitor": ".monitor",
-    "FallbackManager": ".resilience",
-    "ApiOptions": ".resilience.api",
-    "RouteOptions": ".resilience.api",
-    "Result": ".resilience.call",
+        ".core.secrets": "Secret",
+        ".core.types": "Explanation",
+        ".monitor": "PerformanceMonitor",
+        ".resilience": "FallbackManager",
+        ".resilience.api": "ApiOptions RouteOptions",
+        ".resilience.breaker_options": "BreakerOptions",
+        ".resilience.budget": "BudgetOptions",
+        ".resilience.bulkhead": "BulkheadOptions",
+        ".resilience.call": "Result",
+        ".resilience.deadline": "TimeoutOptions",
+        ".resilience.healthcheck": "HealthCheckOptions",
+        ".resilience.keys": "AuthOptions KeyOptions",
+        ".resilience.limiter": "RateLimitOptions",
+        ".resilience.outcome_options": "OutcomeRule SuccessOptions",
+        ".resilience.quota": "QuotaOptions",
+        ".resilience.retry": "RetryOptions",
+    }.items()
+    for name in names.split()
 }
 
 __all__ = [
     "AllApisFailed",
     "ApiOptions",
+    "AttemptTimeout",
+    "AuthOptions",
     "BadResponse",
+    "BodyBroken",
+    "BodyTooLarge",
     "BreakerOpen",
+    "BreakerOptions",
+    "BudgetOptions",
+    "BudgetSpent",
+    "BulkheadFull",
+    "BulkheadOptions",
     "CallError",
     "ConfigError",
+    "ConnectFailed",
+    "ConnectionLost",
     "DeadlineExceeded",
     "Explanation",
     "FallbackManager",
+    "HealthCheckOptions",
+    "InvalidRequest",
+    "KeyOptions",
+    "KeysUnavailable",
     "NoEligibleApi",
+    "NotInstalled",
+    "OptionError",
+    "OutcomeRule",
     "PerformanceMonitor",
+    "PoolTimeout",
     "ProductionConfig",
+    "QuotaExhausted",
+    "QuotaOptions",
+    "RateLimitOptions",
+    "RateLimited",
+    "Rejected",
     "Result",
+    "RetryOptions",
     "RouteOptions",
     "Secret",
+    "StoreUnavailable",
+    "StoreUnusable",
+    "SuccessOptions",
+    "TimeoutOptions",
     "TransportError",
+    "TruncatedResponse",
     "Understudy",
     "UnderstudyError",
+    "UnknownName",
     "configure",
     "current",
     "get_fallback_manager",

@@ -32,6 +32,7 @@ from .resilience.route_client import Response, RouteClient
 
 if TYPE_CHECKING:
     from .config.settings import Settings
+    from .core.secrets import Secret
     from .export.reporting import Reporting
     from .keeping import Keeping
     from .storage.options import StorageOptions
@@ -43,6 +44,12 @@ TICK = 1.0
 SLICE = 0.001
 #: A tick that is this late makes the instance not live, s.
 STALLED = 15.0
+
+
+def _read_secret(text: str) -> Secret:
+    from .config.secret_text import read_secret
+
+    return read_secret(text)
 
 
 class Understudy:
@@ -70,6 +77,7 @@ class Understudy:
         self.system = SystemMetrics(clock)
         self.fallback = FallbackManager(health=self.monitor, clock=clock, events=self.events, rng=rng)
         self.fallback.on_bind = self._bound
+        self.fallback.roster.read_secret = _read_secret
         self._rng = rng
         self._http = http
         self._own_http = http is None

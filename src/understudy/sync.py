@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from . import app as _app
 from .core.http import next_piece
@@ -22,6 +22,8 @@ from .core.portal import Portal
 from .core.types import Explanation
 from .resilience.call import Result
 from .resilience.route_client import Response as _Response
+
+T = TypeVar("T")
 
 
 class Response:
@@ -132,11 +134,27 @@ class Understudy:
 
     def register_api(self, *args: Any, **settings: Any) -> None:
         """See `FallbackManager.register_api`."""
-        self.app.fallback.register_api(*args, **settings)
+        self._there(self.app.fallback.register_api, *args, **settings)
 
     def register_route(self, *args: Any, **settings: Any) -> None:
         """See `FallbackManager.register_route`."""
-        self.app.fallback.register_route(*args, **settings)
+        self._there(self.app.fallback.register_route, *args, **settings)
+
+    def reset(self, api: str | None = None, *, reason: str = "") -> list[str]:
+        """See `FallbackManager.reset`."""
+        return self._there(self.app.fallback.reset, api, reason=reason)
+
+    def decisions(self, limit: int = 100, **chosen: Any) -> list[Explanation]:
+        """See `FallbackManager.decisions`."""
+        return self._there(self.app.fallback.decisions, limit, **chosen)
+
+    def _there(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """What a plain function answers on the background loop, which owns the state."""
+
+        async def called() -> T:
+            return function(*args, **kwargs)
+
+        return self.portal.call(called)
 
     def execute_with_fallback(self, *args: Any, **options: Any) -> Any:
         """See `FallbackManager.execute_with_fallback`; blocking operations run in threads."""

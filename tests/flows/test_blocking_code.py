@@ -14,7 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from understudy.core.clock import SYSTEM_CLOCK
+from understudy.core.errors import UnknownName
 from understudy.core.portal import Portal
+from understudy.resilience.breaker import BreakerState
 from understudy.sync import Understudy
 from understudy.testing.raw_server import STALL, RawServer, ok
 
@@ -102,6 +104,22 @@ def test_a_call_that_is_under_way_when_the_application_closes_says_so(served: Se
         app.portal.close()
         with pytest.raises(RuntimeError, match="closed under it"):
             waiting.result(timeout=5)
+
+
+def test_blocking_code_can_ask_why_and_reset(served: Served) -> None:
+    app, server = served
+    app.register_api("b", priority=2, base_url=server.url, route="r")
+    app.register_api("a", route="r")
+    app.register_route("r", mode="priority")
+    breaker = app.app.fallback.roster.binding
+    a, r = app.app.fallback.roster.api("a"), app.app.fallback.roster.route("r")
+    breaker(a, r).breaker.force(BreakerState.FORCED_OPEN, reason="maintenance", actor="ana")
+    assert app.route("r").get("/").api == "b"
+    assert [record.chosen for record in app.decisions(outcome="fallback")] == ["b"]
+    assert app.reset("a", reason="it is back") == ["a"]
+    assert app.route("r").get("/").api == "a"
+    with pytest.raises(UnknownName, match="no API named 'aa'; did you mean 'a'"):
+        app.reset("aa")
 
 
 def test_a_thousand_calls_of_sixty_four_threads_are_all_served(served: Served) -> None:

@@ -39,6 +39,7 @@ FORMED: dict[str, Any] = {
 #: What the tree must hold besides, so that it is valid.
 BESIDE = {
     "apis.fix.base_url": "https://other.example.com",
+    "apis.fix.auth.kind": "basic",
     "apis.fix.auth.keys": ["other-key"],
     "routes.fix.apis": ["fix"],
     "reports.fix.formats": ["json"],

@@ -194,13 +194,21 @@ def test_no_fault_shows_a_secret(tmp_path, text):
 
 def test_keys_may_stand_one_a_line_in_a_secret_file(tmp_path):
     (tmp_path / "keys").write_text("first-key\nsecond-key\n")
-    loaded = get(tmp_path, API, {"UNDERSTUDY__APIS__A__AUTH__KEYS_FILE": "keys"})
+    bearer = API + 'auth.kind = "bearer"\n'
+    loaded = get(tmp_path, bearer, {"UNDERSTUDY__APIS__A__AUTH__KEYS_FILE": "keys"})
     assert [key.value.reveal() for key in loaded.settings.apis["a"].auth.keys] == ["first-key", "second-key"]
-    assert loaded.warnings == ("API a has keys, but its auth.kind is 'none', so no request carries one",)
+
+
+def test_keys_that_no_request_would_carry_are_a_fault_and_a_preset_may_say_how_they_go(tmp_path):
+    keys = {"UNDERSTUDY__APIS__A__AUTH__KEYS": "some-key"}
+    with pytest.raises(ConfigError, match=r"apis\.a\.auth\.kind: no request carries a key without it; kind = "):
+        get(tmp_path, API, keys)
+    assert get(tmp_path, API + 'preset = "rapidapi"\n', keys).settings.apis["a"].auth.keys
 
 
 def test_a_key_that_is_a_number_is_a_key(tmp_path):
-    keys = get(tmp_path, API, {"UNDERSTUDY__APIS__A__AUTH__KEYS": "123456"}).settings.apis["a"].auth.keys
+    bearer = API + 'auth.kind = "bearer"\n'
+    keys = get(tmp_path, bearer, {"UNDERSTUDY__APIS__A__AUTH__KEYS": "123456"}).settings.apis["a"].auth.keys
     assert [key.value.reveal() for key in keys] == ["123456"]
 
 

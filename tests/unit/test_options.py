@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from understudy.core.errors import OptionError
-from understudy.resilience.api import ApiOptions, RouteOptions
+from understudy import (
+    ApiOptions,
+    BreakerOptions,
+    BulkheadOptions,
+    ConfigError,
+    OptionError,
+    OutcomeRule,
+    QuotaOptions,
+    RateLimitOptions,
+    RouteOptions,
+    SuccessOptions,
+    TimeoutOptions,
+    Understudy,
+)
 
 
 @pytest.mark.parametrize(
@@ -35,3 +47,67 @@ def test_what_stands_in_the_place_of_a_group_is_not_shown_as_it_may_be_a_key():
 def test_numbers_lists_and_nothing_are_taken_where_they_may_stand():
     assert ApiOptions(price=1, bulkhead=None, headers=None).price == 1
     assert RouteOptions(apis=["a", "b"], deadline=3).apis == ["a", "b"]
+
+
+def registered(**settings):
+    return Understudy.build().fallback.register_api("api", base_url="http://api.example", **settings).options
+
+
+def test_code_may_write_options_in_plain_values_as_a_file_does():
+    rule = {"class": "quota", "status": 429, "pattern": "plan"}
+    options = registered(
+        timeout=3,
+        bulkhead=5,
+        quota=1000,
+        rate_limit="10/2s",
+        breaker={"open_for": 60},
+        success={"status": "200, 204", "json": "ok"},
+        auth={"kind": "bearer", "keys": ["key-one", {"value": "key-two", "alias": "spare"}]},
+        outcomes=[rule],
+    )
+    assert options.timeout == TimeoutOptions(attempt=3) and options.bulkhead == BulkheadOptions(limit=5)
+    assert options.quota == QuotaOptions(limit=1000, window="month")
+    assert options.rate_limit == RateLimitOptions(rate=10.0, per=2.0)
+    assert options.breaker == BreakerOptions(open_for=60)
+    assert options.success == SuccessOptions(status=("200", "204"), json="ok")
+    assert options.outcomes == (OutcomeRule("quota", status="429", pattern="plan"),)
+    assert [(key.value.reveal(), key.alias) for key in options.auth.keys] == [("key-one", ""), ("key-two", "spare")]
+    assert rule == {"class": "quota", "status": 429, "pattern": "plan"}, "what the caller gave is not changed"
+
+
+def test_a_key_in_code_may_name_where_it_stands_as_in_a_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("ODDS_KEY", "from-the-environment")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("OTHER_KEY=from-dotenv\n")
+    (tmp_path / "key").write_text("from-a-file\n")
+    keys = registered(auth={"kind": "bearer", "keys": ["env:ODDS_KEY", "env:OTHER_KEY", "file:key"]}).auth.keys
+    assert [key.value.reveal() for key in keys] == ["from-the-environment", "from-dotenv", "from-a-file"]
+    with pytest.raises(
+        ConfigError, match=r"^auth\.keys: the variable NOWHERE is not set; set NOWHERE or NOWHERE_FILE$"
+    ):
+        registered(auth={"kind": "bearer", "keys": "env:NOWHERE"})
+    with pytest.raises(ConfigError, match="nowhere cannot be read: no such file"):
+        registered(auth={"kind": "bearer", "keys": "file:nowhere"})
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "said"),
+    [
+        ({"timeout": {"atempt": 2}}, TypeError, "TimeoutOptions has no setting 'atempt'; did you mean 'attempt'?"),
+        ({"breaker": {"open_for": -1}}, OptionError, "BreakerOptions.open_for: expected more than 0, found -1"),
+        ({"outcomes": [{"status": 429}]}, TypeError, "OutcomeRule needs 'class'"),
+        (
+            {"preset": "rapidap"},
+            OptionError,
+            "ApiOptions.preset: expected the name of a preset (did you mean 'rapidapi'",
+        ),
+        ({"auth": {"keys": ["k3y-0f-the-user"]}}, OptionError, "AuthOptions.kind: expected how the keys are sent"),
+        ({"success": {"json": "ok ["}}, OptionError, "success.json: expected a JMESPath expression (Invalid jmespath"),
+        ({"rate_limit": "often"}, OptionError, "ApiOptions.rate_limit: expected RateLimitOptions"),
+    ],
+)
+def test_a_mistake_in_plain_values_is_told_in_one_line(settings, error, said):
+    with pytest.raises(error) as caught:
+        registered(**settings)
+    assert str(caught.value).startswith(said)
+    assert "\n" not in str(caught.value) and "k3y" not in str(caught.value)

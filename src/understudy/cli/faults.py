@@ -26,6 +26,7 @@ SENTENCES = (
     "must hold no query and no fragment, as paths are appended to it", "expected the name of a header",
     "a header's value must not hold line ends", "kind {kind} needs at least one key", "kind {kind} needs it",
     "kind 'rapidapi' needs it: its host header is taken from there", "kind {kind} needs the name that carries the key",
+    "no request carries a key without it",
     "must not hold line ends", "a key must not be empty", "a key must not hold line ends", "cannot be read: {reason}",
     "expected the table of an environment", "is the same environment as another table here",
     "expected env: and the name of a variable", "the variable {name} is not set", "the secret's file is empty",
@@ -46,7 +47,7 @@ SENTENCES = (
     "a value that is not shown",
     # what to do
     "did you mean {near}?", "rename one", "rename one of them", "set {name} or {name}_FILE",
-    'use [auth] with keys = ["env:NAME"]',
+    'use [auth] with keys = ["env:NAME"]', "kind = {kinds}",
     # why a file cannot be read
     "no such file or directory", "permission denied", "is a directory", "not a directory",
     "too many levels of symbolic links", "file name too long",
@@ -54,7 +55,6 @@ SENTENCES = (
     "command line",
     # warnings
     "{place}: a secret stands in the file itself; write env:NAME or file:PATH instead",
-    "API {name} has keys, but its auth.kind is 'none', so no request carries one",
     "API {name} has no real key: {variable} is a placeholder", "{variable} is not configured: it is a placeholder",
     "channel {channel} is not configured: {reasons}", "{variable} is a placeholder", "{variable} is no port number",
     "{variable} is not set",

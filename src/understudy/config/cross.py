@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from understudy.core.errors import OptionError
 from understudy.resilience import conditions, presets
 from understudy.resilience.api import ApiOptions
+from understudy.resilience.auth import with_preset
 from understudy.resilience.roster import MAX_NAME
 
 from .check import salvage
@@ -122,6 +123,9 @@ class CrossCheck:
 
     def _auth(self, at: Path, api: ApiOptions) -> None:
         auth = api.auth
+        if auth.keys and with_preset(api).kind == "none":
+            hint = 'kind = "header", "query", "bearer", "basic", "rapidapi"'
+            self._add((*at, "kind"), "no request carries a key without it", hint=hint)
         if auth.kind != "none" and not auth.keys:
             self._add((*at, "keys"), f"kind {auth.kind!r} needs at least one key", hint='keys = ["env:NAME"]')
         if auth.kind == "rapidapi" and not api.base_url:

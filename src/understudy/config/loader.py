@@ -15,10 +15,10 @@ from understudy.core.secrets import Secret
 from .check import refuse_unknown, validate
 from .cross import look_across
 from .environ import ChannelReader, is_placeholder
-from .faults import Fault, Origin, Path, did_you_mean, in_order, printable
+from .faults import Fault, Origin, Path, did_you_mean, in_order
 from .settings import Settings
 from .shorthand import expand, full_environment
-from .sources import Variables, is_there, read_dotenv, read_toml, real_environment, toml_files
+from .sources import SECRET_DIRS, Variables, is_there, read_dotenv, read_toml, real_environment, toml_files
 from .tree import Layer, holds, lookup
 from .variables import override_layer, variable_layer
 
@@ -59,7 +59,7 @@ def load(
     overrides: Sequence[str] = (),
     cwd: FilePath | None = None,
     environment: str | None = None,
-    secret_dirs: tuple[FilePath, ...] = (FilePath("/run/secrets"),),
+    secret_dirs: tuple[FilePath, ...] = SECRET_DIRS,
 ) -> Loaded:
     """Load the configuration.
 
@@ -121,11 +121,6 @@ class _Loading:
         if settings is None or self.faults:
             raise ConfigError(in_order(self.faults))
         self._name_sources(settings, sources)
-        self.warnings += [
-            f"API {printable(name)} has keys, but its auth.kind is 'none', so no request carries one"
-            for name, api in settings.apis.items()
-            if api.auth.keys and api.auth.kind == "none"
-        ]
         settings = dataclasses.replace(settings, channels=channels)
         files = (self._file, self._folder, self._dotenv, *self._variables.read)
         return Loaded(settings, merged.origins, (*self.warnings, *reader.warnings), tuple(dict.fromkeys(files)))

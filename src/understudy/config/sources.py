@@ -12,6 +12,8 @@ from .faults import Fault, Origin, Path, printable
 from .positions import positions
 from .tree import Layer, too_deep
 
+#: Where a container's platform puts secret files.
+SECRET_DIRS = (FilePath("/run/secrets"),)
 #: No configuration file is larger than this, in bytes; more is a mistake (a log, an image).
 MAX_BYTES = 5 * 1024 * 1024
 _VARIABLE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")

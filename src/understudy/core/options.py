@@ -80,7 +80,9 @@ def check(options: Any) -> None:
 
 
 #: How a type is told to a person, where its own name would not do.
-_SAID: dict[Any, str] = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+_SAID: dict[Any, str] = {
+    int: "a whole number", float: "a number", str: "a text", bool: "true or false", tuple: "a list", dict: "a table",
+}  # fmt: skip
 
 
 def _mistyped(hint: Any, value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import difflib
 import inspect
 import random
 from collections.abc import Awaitable, Callable
@@ -17,7 +18,7 @@ from understudy.core.secrets import Secret
 
 from .keys import AuthOptions, Key
 from .outcome_table import CredentialsFailed
-from .presets import preset_for
+from .presets import load_preset, names, preset_for
 from .reason import safe_text
 from .tokens import TokenSource, TokenStore
 
@@ -76,6 +77,20 @@ def check_base_url(url: str) -> None:
         raise OptionError("ApiOptions", "base_url", shown, "no query and no fragment, as paths are appended to it")
     if not url.isprintable() or " " in url:
         raise OptionError("ApiOptions", "base_url", url, "no spaces and no control characters")
+
+
+def check_consistent(options: ApiOptions) -> None:
+    """Refuse a preset that does not exist, and keys that no request would carry.
+
+    Raises:
+        OptionError: one of these.
+    """
+    if options.preset and load_preset(options.preset) is None:
+        nearest = difflib.get_close_matches(options.preset, names(), 1)
+        hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
+        raise OptionError("ApiOptions", "preset", options.preset, f"the name of a preset{hint}")
+    if options.auth.keys and with_preset(options).kind == "none":
+        raise OptionError("AuthOptions", "kind", "none", "how the keys are sent, as no request carries one otherwise")
 
 
 class Authenticator:

@@ -113,7 +113,8 @@ def query(text: str, owner: str, field: str) -> Any:
     try:
         return jmespath.compile(text)
     except (JMESPathError, RecursionError) as error:
-        raise OptionError(owner, field, text, f"a JMESPath expression ({error})") from None
+        reason = str(error).partition("\n")[0].rstrip(":")  # the rest draws an arrow under the text
+        raise OptionError(owner, field, text, f"a JMESPath expression ({reason})") from None
 
 
 def parse_json(body: bytes, limit: int) -> Any:

@@ -125,12 +125,13 @@ class FallbackManager:
         """Register an API, or change one that exists.
 
         `priority` 1 is preferred. Only APIs of one `route` stand in for one another. `operation` is
-        called without arguments when this API is to serve; `settings` are fields of `ApiOptions`
-        (`safe=False`, `timeout=TimeoutOptions(attempt=2)`, …). `probe` is a callable without arguments
-        that raises while the API does not work; it is asked as `health_check` says. `sign` is called
-        with each request to an HTTP API before it is sent, and may change its headers (HMAC, SigV4).
-        `classify` is called with an exception of an attempt, and answers what it means (`provider`, `rate`,
-        `quota`, `key`, `billing`, `semantic`, `hub`, `local`, `caller`), or None for the usual judgement.
+        called without arguments when this API is to serve; `settings` are fields of `ApiOptions`, in plain
+        values as in a file (`safe=False`, `timeout=2`, `breaker={"open_for": 60}`) or as options classes.
+        `probe` is a callable without arguments that raises while the API does not work; it is asked as
+        `health_check` says. `sign` is called with each request to an HTTP API before it is sent, and may
+        change its headers (HMAC, SigV4). `classify` is called with an exception of an attempt, and answers
+        what it means (`provider`, `rate`, `quota`, `key`, `billing`, `semantic`, `hub`, `local`, `caller`),
+        or None for the usual judgement.
 
         Raises:
             OptionError: an option lies outside its range.

@@ -14,11 +14,12 @@ from understudy.core.errors import UnknownName
 from understudy.core.types import Mode
 
 from .api import ApiOptions, RouteOptions
-from .auth import check_base_url, with_preset
+from .auth import check_base_url, check_consistent, with_preset
 from .breaker import Breaker, BreakerOptions
 from .invoke import refuse_uncallable
 from .keys import KeyPool
 from .outcome import Classifier
+from .plain import ReadSecret, in_full
 from .ports import HealthView
 from .presets import load_preset
 from .registry import Api, Binding, Hub, Operation, Route
@@ -53,6 +54,8 @@ class Roster:
         self.hubs: dict[str, Hub] = {}
         self._own_routes: dict[str, Route] = {}
         self._order = 0
+        #: Reads `env:NAME` and `file:PATH` of keys given in code; None where no application is there to do it.
+        self.read_secret: ReadSecret | None = None
         self._called_names = 0
 
     # -- registering ----------------------------------------------------------------------------
@@ -78,8 +81,9 @@ class Roster:
         if priority is not None:
             settings = {**settings, "priority": priority}
         if settings:
-            chosen = _replace(chosen, settings)
+            chosen = dataclasses.replace(chosen, **in_full(settings, ApiOptions, self.read_secret))
         check_base_url(chosen.base_url)
+        check_consistent(chosen)
         if known is not None:
             self._reconfigure(known, chosen)
             api = known
@@ -162,7 +166,7 @@ class Roster:
             check_name(name)
         chosen = options or (known.options if known is not None else RouteOptions())
         if settings:
-            chosen = _replace(chosen, settings)
+            chosen = dataclasses.replace(chosen, **in_full(settings, RouteOptions, None))
         members = [self.api(member) for member in chosen.apis]
         route = known or Route(name, chosen)
         route.options = chosen
@@ -312,13 +316,3 @@ def check_name(name: str) -> None:
     """Refuse names that cannot be shown on one line."""
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise ValueError(f"a name must be 1 to {MAX_NAME} printable characters, found {name!r:.60}")
-
-
-def _replace(options: Any, settings: dict[str, Any]) -> Any:
-    known = [field.name for field in dataclasses.fields(options)]
-    for key in settings:
-        if key not in known:
-            nearest = difflib.get_close_matches(key, known, 1)
-            hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-            raise TypeError(f"{type(options).__name__} has no setting {key!r}{hint}")
-    return dataclasses.replace(options, **settings)
