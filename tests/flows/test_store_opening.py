@@ -111,7 +111,7 @@ async def test_every_connection_is_told_what_the_measurements_ask_for(path):
         reader = store._readers.submit(pragmas(*common, *own)).result(10)
     finally:
         await store.close()
-    assert control == (*same, 2, 5000, -4096, 0), "FULL"
+    assert control == (*same, 2, 1000, -4096, 0), "FULL"
     assert statistics == (*same, 1, 250, -65536, 0), "NORMAL"
     assert (reader[:6], reader[-1]) == (same, 1)
 

@@ -36,7 +36,8 @@ _EVERY = (
 #: The order is the point: `auto_vacuum` can be set on an empty file only, and WAL mode writes its first page.
 _NEW_FILE = ("PRAGMA auto_vacuum=INCREMENTAL", "PRAGMA journal_mode=WAL")
 
-CONTROL = (*_EVERY, "PRAGMA synchronous=FULL", "PRAGMA cache_size=-4096")
+# The writer tries again until nobody waits any more; in between it has to see who does, and tell the state.
+CONTROL = (*_EVERY, "PRAGMA busy_timeout=1000", "PRAGMA synchronous=FULL", "PRAGMA cache_size=-4096")
 # Statistics have time: they give the lock's queue up early, so that control writes never stand behind them.
 STATISTICS = (*_EVERY, "PRAGMA busy_timeout=250", "PRAGMA synchronous=NORMAL", "PRAGMA cache_size=-65536")
 READER = (*_EVERY, "PRAGMA query_only=ON", "PRAGMA cache_size=-16384")

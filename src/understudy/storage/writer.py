@@ -55,8 +55,8 @@ class _Lane:
         self.after = 0.0
         self.failures = 0
 
-    def failed(self, now: float) -> None:
-        self.after = now + min(LONGEST_WAIT, FIRST_WAIT * 2**self.failures)
+    def failed(self, now: float, longest: float = LONGEST_WAIT) -> None:
+        self.after = now + min(longest, FIRST_WAIT * 2**self.failures)
         self.failures = min(self.failures + 1, 10)
 
     def worked(self, now: float, rest: float) -> None:
@@ -415,7 +415,8 @@ class Writer:
             lane.worked(self._pace.monotonic(), 0.0)
             lane.failures = 1
         else:
-            lane.failed(self._pace.monotonic())
+            # A lock may be free again any moment, and was waited for already; a server takes its time.
+            lane.failed(self._pace.monotonic(), 0.25 if trouble is Trouble.BUSY else LONGEST_WAIT)
 
     def _worked(self, *, control: bool) -> None:
         if control and not self._board.look().statistics:
