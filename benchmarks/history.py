@@ -30,7 +30,7 @@ from understudy.reports.render import to_html
 from understudy.simulator.past import PastOptions, group_past
 from understudy.simulator.past_requests import requests
 from understudy.storage import StorageOptions, open_store
-from understudy.storage.bulk import Bulk
+from understudy.storage.bulk import open_bulk
 from understudy.storage.store import Store
 
 FULL = "--full" in sys.argv[1:]
@@ -49,7 +49,7 @@ def fill(path: Path) -> tuple[int, float]:
     options = StorageOptions(url=f"sqlite:///{path}")
     past = PastOptions(APIS, DAYS, SEED, int(time.time()), options.keep_10s, options.keep_1m)
     rows, began = 0, time.perf_counter()
-    with Bulk(options, SYSTEM_CLOCK) as bulk:
+    with open_bulk(options, SYSTEM_CLOCK) as bulk:
         for group in range(past.groups):
             made = group_past(past, group)
             since = past.end - options.keep_requests

@@ -9,13 +9,13 @@ import pytest
 
 from understudy.cli.exits import INTERRUPTED, OK, USAGE, Stop
 from understudy.cli.screen import Screen
-from understudy.cli.simulate_history import HistoryOptions, simulate_history
+from understudy.cli.simulate_history import HistoryOptions, simulate_history, storage_options
 from understudy.core.audit import AuditEntry
 from understudy.core.errors import StoreUnusable
 from understudy.core.text import texts
 from understudy.monitor.history import History, Retention
 from understudy.monitor.requests import RequestQuery
-from understudy.monitor.rollup import SeriesName
+from understudy.monitor.rollup import TIERS, SeriesName
 from understudy.storage import StorageOptions, open_store
 from understudy.testing import FakeClock
 
@@ -23,7 +23,7 @@ TABLES = ("hot_10s", "hot_1m", "roll_10s", "roll_1m", "roll_1h", "roll_1d", "ser
 
 
 def options(path, **changes) -> HistoryOptions:
-    values = {"apis": 12, "days": 1, "seed": 5, "storage": f"sqlite:///{path}"}
+    values = {"apis": 12, "days": 1, "seed": 5, "storage": StorageOptions(url=f"sqlite:///{path}")}
     return HistoryOptions(**{**values, **changes})
 
 
@@ -130,6 +130,35 @@ def test_a_store_in_use_or_of_another_kind_is_refused(tmp_path):
 
         asyncio.run(other.close())
     with pytest.raises(StoreUnusable, match="expected sqlite"):
-        run(HistoryOptions(1, 1, 1, "memory:"))
+        run(options(path, storage=storage_options("memory:", None)))
     with pytest.raises(Stop, match="expected memory:, sqlite"):
-        run(HistoryOptions(1, 1, 1, "nonsense"))
+        storage_options("nonsense", None)
+
+
+def test_the_store_of_a_configuration_can_be_filled(tmp_path):
+    file = tmp_path / "understudy.toml"
+    file.write_text(f'[storage]\nurl = "sqlite:///{tmp_path}/mine.db"\nkeep_1m = 7200\n')
+    found = storage_options("sqlite:///other.db", file)
+    assert (found.path, found.keep_1m) == (tmp_path / "mine.db", 7200)
+
+
+async def test_postgresql_holds_the_same_history(made, tmp_path, postgres):
+    server = postgres.options(postgres.emptied(), readers=2)
+    clock = FakeClock()
+    assert run(options(None, storage=server))[0] == OK
+    with pytest.raises(Stop, match="--add"):
+        run(options(None, storage=server))
+    path = tmp_path / "copy.db"
+    path.write_bytes(made.read_bytes())
+    stores = [open_store(each, clock) for each in (server, StorageOptions(url=f"sqlite:///{path}"))]
+    try:
+        for tier in TIERS:
+            there, here = [await store.rollups.read(tier, None, 0, 2**40, list) for store in stores]
+            assert sorted(there) == sorted(here)
+            assert there
+            assert await stores[0].rollups.last(tier) == await stores[1].rollups.last(tier)
+        there, here = [await store.requests.search(RequestQuery(), 1000) for store in stores]
+        assert [each.call_id for each in there] == [each.call_id for each in here]
+    finally:
+        for store in stores:
+            await store.close()

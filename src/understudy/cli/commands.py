@@ -330,14 +330,19 @@ def _simulate_history(app: typer.Typer, _: Texts, cls: type[TyperCommand]) -> No
         days: int = typer.Option(30, "--days", min=1, max=1500, help=_("How many days, until now.")),
         seed: int = typer.Option(7, "--seed", help=_("What the past is drawn from.")),
         storage: str = typer.Option(
-            "sqlite:///understudy-simulated.db", "--storage", help=_("The store to fill: sqlite:///PATH")
+            "sqlite:///understudy-simulated.db",
+            "--storage",
+            help=_("The store to fill: sqlite:///PATH or postgresql://USER@HOST/DATABASE"),
+        ),
+        config: Path | None = typer.Option(
+            None, "--config", "-c", help=_("Fill the store of this configuration file instead.")
         ),
         add: bool = typer.Option(False, "--add", help=_("Write into a store that holds something already.")),
         plain: bool = typer.Option(False, "--plain", help=_("Lines only, no colours and nothing that moves.")),
     ) -> None:
-        from .simulate_history import HistoryOptions, simulate_history
+        from .simulate_history import HistoryOptions, simulate_history, storage_options
 
-        options = HistoryOptions(apis, days, seed, storage, add)
+        options = HistoryOptions(apis, days, seed, storage_options(storage, config), add)
         raise typer.Exit(simulate_history(Screen(_, plain=plain), options))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -32,46 +33,56 @@ class HistoryOptions:
     apis: int
     days: int
     seed: int
-    storage: str
+    storage: StorageOptions
     add: bool = False
+
+
+def storage_options(url: str, config: Path | None) -> StorageOptions:
+    """The store of a URL, or of a configuration."""
+    if config is not None:
+        from understudy.config import load
+
+        return load(config).settings.storage
+    try:
+        return StorageOptions(url=url)
+    except OptionError as error:
+        raise Stop(USAGE, safe(error)) from None
 
 
 def simulate_history(screen: Screen, options: HistoryOptions, clock: Clock = SYSTEM_CLOCK) -> int:
     """Fill the store; the exit code. What was begun before with the same numbers goes on where it stopped."""
     _ = screen.text
     try:
-        from understudy.storage.bulk import Bulk
-
-        storage = StorageOptions(url=options.storage)
+        from understudy.storage.bulk import open_bulk
     except ImportError:
         raise NotInstalled("keeping history", "service") from None
-    except OptionError as error:
-        raise Stop(USAGE, safe(error)) from None
-    with Bulk(storage, clock) as bulk:
+    storage = options.storage
+    with open_bulk(storage, clock) as bulk:
         done, end = _begin(screen, bulk, options, clock)
         past = PastOptions(options.apis, options.days, options.seed, end, storage.keep_10s, storage.keep_1m)
         try:
             with _progress(screen, options, done * past.together * options.days) as told:
                 for group in range(done, past.groups):
-                    _write(bulk, options, past, group, storage, told)
+                    _write(bulk, options, past, group, told)
                     done = group + 1
         except KeyboardInterrupt:
             written = screen.number(min(options.apis, done * past.together))
             screen.line(_("stopped: {apis} APIs are written; the same command goes on from there", apis=written))
             return INTERRUPTED
-    size = storage.path.stat().st_size
-    screen.line(
-        _(
-            "{path} holds {days} days of {apis} APIs: {size} MB",
-            path=safe(storage.path),
-            days=screen.number(options.days),
-            apis=screen.number(options.apis),
-            size=screen.number(size / 1e6),
-        )
-    )
-    if size > storage.max_bytes:
-        screen.line(_("a service cuts it to storage.max_bytes, unless that is set higher"), "degraded")
+    _tell(screen, options)
     return OK
+
+
+def _tell(screen: Screen, options: HistoryOptions) -> None:
+    _ = screen.text
+    days, apis = screen.number(options.days), screen.number(options.apis)
+    screen.line(_("{url} holds {days} days of {apis} APIs", url=safe(options.storage.url), days=days, apis=apis))
+    if options.storage.kind != "sqlite":
+        return
+    size = options.storage.path.stat().st_size
+    screen.line(_("the file has {size} MB", size=screen.number(size / 1e6)))
+    if size > options.storage.max_bytes:
+        screen.line(_("a service cuts it to storage.max_bytes, unless that is set higher"), "degraded")
 
 
 def _begin(screen: Screen, bulk: Bulk, options: HistoryOptions, clock: Clock) -> tuple[int, int]:
@@ -86,7 +97,7 @@ def _begin(screen: Screen, bulk: Bulk, options: HistoryOptions, clock: Clock) ->
         return int(begun["done"]), int(begun["end"])
     if not options.add:
         raise Stop(
-            USAGE, _("{url} holds something already; --add writes into it all the same", url=safe(options.storage))
+            USAGE, _("{url} holds something already; --add writes into it all the same", url=safe(options.storage.url))
         )
     return 0, now
 
@@ -96,11 +107,10 @@ def _write(
     options: HistoryOptions,
     past: PastOptions,
     group: int,
-    storage: StorageOptions,
     told: Callable[[int], object],
 ) -> None:
     made = group_past(past, group, told)
-    since = max(past.start, past.end - storage.keep_requests)
+    since = max(past.start, past.end - options.storage.keep_requests)
     entries, errors = requests(
         made.natures, made.troubles, made.route, since, past.end, f"{past.seed}/{group}/requests"
     )
