@@ -421,3 +421,17 @@ async def test_pages_that_became_free_are_given_back(tmp_path):
         await store.upkeep()
         assert await history(store) == 0
     assert path.stat().st_size < 2100 * 4096
+
+
+# -- a restart --------------------------------------------------------------------------------------
+
+
+async def test_after_a_restart_roles_are_free_at_once_whatever_the_clock_says_and_tokens_go_on(tmp_path):
+    path = tmp_path / "understudy.db"
+    async with opened(path) as store:
+        before = await store.leases.claim("upkeep", "before", 60.0)
+    async with opened(path) as store:
+        store._clock.jump_wall(-1800.0)
+        after = await store.leases.claim("upkeep", "after", 6.0)
+        assert after is not None
+        assert after.token > before.token

@@ -81,6 +81,11 @@ def fence(connection: Connection, lease: Lease) -> None:
         raise LeaseLost(f"the role {lease.role} was taken over by another instance: nothing was written")
 
 
+def nobody_leads(connection: Connection) -> None:
+    """Free every role; the tokens go on."""
+    connection.execute(update(leader).values(holder="", until_ms=0))
+
+
 def now_ms(connection: Connection, clock: Clock) -> int:
     """The time that all who share this store agree on: the server's, or this machine's."""
     if is_sqlite(connection):

@@ -14,6 +14,7 @@ from . import sqlite
 from .health import HealthBoard
 from .hot import HotRollups
 from .jobs import Steps
+from .leases import nobody_leads
 from .options import StorageOptions
 from .retention import forget_history, forget_requests, kept
 from .salvage import Salvage
@@ -50,6 +51,8 @@ class SqliteStore(SqlStore):
         self._backend.on_replaced = self._salvage
         self._space.look()
         self._begin()
+        # One process owns the file, and it is this one: whoever led before has ended.
+        self._writer.control(nobody_leads)
         for each in damaged:
             self._salvage(each)
 
