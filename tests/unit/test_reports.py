@@ -447,4 +447,6 @@ def test_a_chart_is_labelled_in_the_language_of_its_report():
     drawn = svg(Chart("Custo", "money", (Line("odds", ((0.0, 0.5), (3600.0, 1234.5))),)), texts("pt"))
     assert 'aria-label="Custo: odds; de 0,5000 a 1.234,50"' in drawn
     assert ">01/01 00:30<" in drawn
+    for length, label in ((60.0, "00:00:30"), (90 * 86400.0, "15/02/1970")):
+        assert f">{label}<" in svg(Chart("c", "count", (Line("l", ((0.0, 1.0), (length, 2.0))),)), texts("pt"))
     assert moment(1800.0, texts("pt")) == "01/01/1970 00:30:00 UTC"

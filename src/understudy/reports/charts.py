@@ -40,7 +40,7 @@ def svg(chart: Chart, text: Texts = ENGLISH) -> str:
     said = escape(_said(chart, values, text))
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{said}">']
     parts += [_grid(frame, tick, _label(tick, chart.kind, ticks, text)) for tick in ticks]
-    parts += [_date(frame, at, text, days=last - first > 60 * 86400) for at in _dates(first, last)]
+    parts += [_date(frame, at, text, last - first) for at in _dates(first, last)]
     parts += [_line(frame, line, number, _step(line)) for number, line in enumerate(lines)]
     return "".join((*parts, "</svg>"))
 
@@ -117,10 +117,10 @@ def _dates(first: float, last: float) -> list[float]:
     return [first + (last - first) * part / 4 for part in range(5)] if last > first else [first]
 
 
-def _date(frame: _Frame, at: float, text: Texts, *, days: bool) -> str:
+def _date(frame: _Frame, at: float, text: Texts, length: float) -> str:
     x = frame.x(at)
     anchor = "start" if x <= _LEFT + 1 else "end" if x >= WIDTH - _RIGHT - 1 else "middle"
-    label = short_moment(at, text, days=days)
+    label = short_moment(at, text, length)
     return f'<text x="{x}" y="{HEIGHT - 10}" text-anchor="{anchor}"><title>{moment(at, text)}</title>{label}</text>'
 
 

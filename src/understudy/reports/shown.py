@@ -87,9 +87,12 @@ def moment(at: float, text: Texts = ENGLISH) -> str:
         return "–"
 
 
-def short_moment(at: float, text: Texts, *, days: bool) -> str:
-    """A time under a chart: with the hour, or of `days` only."""
-    pattern = (
-        ("%d/%m/%Y" if days else "%d/%m %H:%M") if text.language == "pt_BR" else "%Y-%m-%d" if days else "%m-%d %H:%M"
-    )
+def short_moment(at: float, text: Texts, length: float) -> str:
+    """A time under a chart of `length` seconds: the day, or with the hour, or the hour with its seconds."""
+    if length < 600:
+        pattern = "%H:%M:%S"
+    elif length > 60 * 86400:
+        pattern = "%d/%m/%Y" if text.language == "pt_BR" else "%Y-%m-%d"
+    else:
+        pattern = "%d/%m %H:%M" if text.language == "pt_BR" else "%m-%d %H:%M"
     return f"{datetime.fromtimestamp(at, UTC):{pattern}}"
