@@ -441,6 +441,8 @@ def test_a_chart_of_counts_has_whole_ticks_and_one_of_shares_ends_at_all():
     assert re.findall(r">(\d+)</text>", counts) == ["0", "1"]
     shares = svg(Chart("s", "percent", (Line("l", ((0, 100.0), (1, 100.0))),), low=None))
     assert re.findall(r">([\d.]+) %</text>", shares)[-1] == "100.0"
+    nothing = svg(Chart("s", "percent", (Line("l", ((0, 0.0), (1, 0.0))),), low=None))
+    assert re.findall(r">([-\d.]+) %</text>", nothing)[0] == "0.0"
 
 
 def test_a_chart_is_labelled_in_the_language_of_its_report():

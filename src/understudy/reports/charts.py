@@ -83,10 +83,9 @@ def _said(chart: Chart, values: list[float], _: Texts) -> str:
 def _ticks(low: float, high: float, kind: Kind) -> list[float]:
     """Three to seven round numbers that enclose the values."""
     most = 100.0 if kind == "percent" and high <= 100.0 else None
-    if high - low <= 1e-9 * max(
-        abs(low), abs(high)
-    ):  # a flat line lies at the top of its scale, a share of all of it too
-        low, high = (low - 1.0, high) if most is not None else (low, low + (abs(low) or 1.0))
+    if high - low <= max(1e-12, 1e-9 * max(abs(low), abs(high))):
+        # A flat line lies at the top of its scale, a share of all of it too.
+        low, high = (high - 1.0, high) if most is not None and high >= 1.0 else (low, low + max(abs(low), 1.0))
     rough = (high - low) / 4
     size = 10.0 ** floor(log10(rough))
     step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough)
