@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
@@ -90,11 +91,12 @@ class Understudy:
         self._stopping = False
         self._keep = keep
         #: Tells this start of this process from every other, for people and for the store.
-        self.instance = f"{socket.gethostname() or 'unknown'}-{os.getpid()}-{rng.getrandbits(24):06x}"
+        self.instance = _instance()
         #: What is kept, between `start` and `stop`; None where nothing is.
         self.keeping: Keeping | None = None
         #: What this process reports to a service; None where it reports nothing.
         self.reporting: Reporting | None = None
+        self._pid = os.getpid()
         #: When and whether the configuration was last taken in, for `/metrics`.
         self.last_reload_at = clock.time()
         self.last_reload_ok = True
@@ -263,21 +265,25 @@ class Understudy:
         self.clock.call_later(TICK, lambda: self._tick(loop))
         self._lifecycle.background("health checks", self._prober.run)
         self._lifecycle.background("system metrics", self.system.run)
+        if self._pid != os.getpid():
+            # The child of a fork: what its parent reports is not the child's, nor is its name.
+            self._pid, self.instance, self.reporting = os.getpid(), _instance(), None
         if self.settings is not None and self.settings.report_to and not self._keep:
             self._report(self.settings)
 
     def _report(self, settings: Settings) -> None:
-        """Report this process's numbers to the service that the settings name."""
+        """Report this process's numbers to the service that the settings name; go on with that on another loop."""
         from .export.reporting import Reporting
         from .monitor.collector import Collector
 
-        collector = Collector()
-        self.monitor.collect_into(collector)
-        boot = f"{self._rng.getrandbits(64):016x}"
-        self.reporting = Reporting(
-            collector, self.monitor.drain_in_turns, self.http, self.clock, settings.report_to, settings.report_token,
-            self.instance, boot, __version__,
-        )  # fmt: skip
+        if self.reporting is None:
+            collector = Collector()
+            collector.price_of = self.fallback.roster.price_of
+            self.monitor.collect_into(collector)
+            self.reporting = Reporting(
+                collector, self.monitor.drain_in_turns, self.http, self.clock, settings.report_to,
+                settings.report_token, self.instance, secrets.token_hex(8), __version__,
+            )  # fmt: skip
         self._lifecycle.on_stop("reporting", self.reporting.stop)
         self._lifecycle.background("reporting", self.reporting.run)
 
@@ -362,3 +368,8 @@ class Understudy:
         from .clients.httpx import AsyncUnderstudyTransport
 
         return AsyncUnderstudyTransport(self, route, forward_credentials=forward_credentials)
+
+
+def _instance() -> str:
+    """A name for this start of this process, for people and for the store: a seed must not make two of them alike."""
+    return f"{socket.gethostname() or 'unknown'}-{os.getpid()}-{secrets.token_hex(3)}"

@@ -71,7 +71,7 @@ class Keeping:
         self._monitor = monitor
         self._fallback = fallback
         self.collector = Collector()
-        self.collector.price_of = self._price_of
+        self.collector.price_of = fallback.roster.price_of
         self._rollups = Rollups(self.collector, store.rollups, clock, monitor.drain_in_turns)
         self.request_log = RequestLog(store.requests, clock, rng, instance)
         self._kept = Kept(fallback.roster, store.state, clock, fallback.events)
@@ -212,11 +212,6 @@ class Keeping:
             "acts_waiting": len(self._acts),
             "instances": [each.as_dict() for each in self.instances.all()],
         }
-
-    def _price_of(self, api: str) -> int:
-        """Millionths of a currency unit for one attempt; prices are those of 1,000."""
-        known = self._fallback.roster.apis.get(api)
-        return round(known.options.price * 1000.0) if known is not None else 0
 
 
 class _Histories:

@@ -1,27 +1,30 @@
 """What one process reports of its numbers to another: the wire form of ten-second rows, and its checks.
 
-A report is a JSON object: `instance` (a name for people), `boot` (new at each start), and `reports`, a
-list of `{"seq": n, "rows": [...]}` with numbers that grow by one from 1. A row is a list in the order of
-`rollup.Row`, the series as kind and name, the two encoded columns as base64.
+A report is a JSON object: `instance` (a name for people), `boot` (new at each start), `version`, `now` (the
+reporter's clock, epoch seconds), and `reports`, a list of `{"seq": n, "rows": [...]}` with numbers that grow
+from 1; an empty list is a sign of life. A row is a list in the order of `rollup.Row`, the series as kind and
+name, the two encoded columns as base64.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
 from typing import Any
 
 from .given import MAX_NAME
-from .rollup import COUNTERS, TIERS, Bucket, Row, SeriesName, decode_classes, decode_histogram
+from .rollup import COUNTERS, TIERS, Row, SeriesName, decode_classes, decode_histogram, key_of
 from .text import one_line
 
-#: Most rows in one request, and the oldest and newest start that is taken, s before and after now.
+#: Most rows in one report.
 MAX_ROWS = 2000
+#: The oldest and newest start that is taken, s before and after now.
 OLDEST, NEWEST = 24 * 3600, 120
 #: No counter of ten seconds is larger; what claims to be is an error, or an attack on the sums.
 LARGEST = 2**53
 MAX_BLOB = 64 * 1024
+#: The histogram's key of the longest duration there is; what lies above is infinite, or no number.
+LONGEST_KEY = key_of(3.4e38)
 
 
 def row_to_wire(row: Row) -> list[Any]:
@@ -31,8 +34,8 @@ def row_to_wire(row: Row) -> list[Any]:
     return [row.ts, row.series.kind, row.series.name, *row[2:12], classes, hist]
 
 
-def row_from_wire(values: Any, now: float) -> Row:
-    """The row that `row_to_wire` wrote; `now` is epoch seconds.
+def row_from_wire(values: Any) -> Row:
+    """The row that `row_to_wire` wrote.
 
     Raises:
         ValueError: it is none, or its numbers cannot be.
@@ -42,8 +45,6 @@ def row_from_wire(values: Any, now: float) -> Row:
     ts, kind, name, *rest = values
     if not _is_count(ts) or ts % TIERS[0]:
         raise ValueError("a row begins at a multiple of ten seconds")
-    if not now - OLDEST <= ts <= now + NEWEST:
-        raise ValueError(f"a row lies at most {OLDEST // 3600} hours back; compare the clocks of both machines")
     if kind not in ("api", "route"):
         raise ValueError("a series is of kind api or route")
     if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or one_line(name, MAX_NAME) != name:
@@ -53,25 +54,24 @@ def row_from_wire(values: Any, now: float) -> Row:
         raise ValueError(f"{', '.join(COUNTERS)} are whole numbers of 0 or more")
     classes, hist = _blob(rest[-2]), _blob(rest[-1])
     n, ok, err = numbers[:3]
-    timed = sum(decode_histogram(hist).values()) if hist else 0
+    keys = decode_histogram(hist) if hist else {}
+    timed = sum(keys.values())
     told = sum(decode_classes(classes).values()) if classes else 0
     if ok + err > n or timed > ok or told > n:
         raise ValueError("a row whose parts are more than its whole")
+    if max(keys, default=0) > LONGEST_KEY:
+        raise ValueError("a histogram of durations that are none")
     return Row._make((ts, SeriesName(kind, name), *numbers, classes, hist))
 
 
-def rows_from_wire(values: Any, now: float) -> list[Row]:
-    """All rows of one report.
+def shift(theirs: float, ours: float) -> int:
+    """What must be added to their starts, so that both clocks agree to a bucket: whole buckets, s."""
+    return round((ours - theirs) / TIERS[0]) * TIERS[0]
 
-    Raises:
-        ValueError: too many rows, a faulty one, or the same series twice in the same ten seconds.
-    """
-    if not isinstance(values, list) or len(values) > MAX_ROWS:
-        raise ValueError(f"rows is a list of at most {MAX_ROWS}")
-    rows = [row_from_wire(each, now) for each in values]
-    if len({(row.ts, row.series) for row in rows}) != len(rows):
-        raise ValueError("a series stands twice in the same ten seconds")
-    return rows
+
+def in_time(ts: int, now: float) -> bool:
+    """Whether a start is one that is taken; finer rows of what is older are gone."""
+    return now - OLDEST <= ts <= now + NEWEST
 
 
 def _is_count(value: Any) -> bool:
@@ -87,11 +87,3 @@ def _blob(value: Any) -> bytes | None:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
         raise ValueError("a histogram or breakdown is base64") from None
-
-
-def merged(rows: Sequence[Row], more: Sequence[Row]) -> list[Row]:
-    """Both lists as one, rows of the same series and start added up."""
-    found: dict[tuple[int, SeriesName], Bucket] = {}
-    for row in (*rows, *more):
-        found.setdefault((row.ts, row.series), Bucket()).take_in(row)
-    return [bucket.row(ts, series) for (ts, series), bucket in found.items()]

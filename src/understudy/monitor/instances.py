@@ -16,16 +16,22 @@ AWAY = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One process. `seen_at` and `first_at` are epoch seconds; `attempts` is what it reported in all."""
+    """One process. `seen_at` and `first_at` are epoch seconds; `attempts` is what it reported in all.
+
+    `clock_off` is by how much its clock was corrected, s: positive where it is behind ours. `left_out` are rows
+    of its that were too old, or lay in the future.
+    """
 
     name: str
     boot: str
     version: str
     address: str
-    first_at: float
-    seen_at: float
-    seq: int
-    attempts: int
+    seq: int = 0
+    attempts: int = 0
+    first_at: float = 0.0
+    seen_at: float = 0.0
+    clock_off: int = 0
+    left_out: int = 0
     away: bool = False
 
     def as_dict(self) -> dict[str, Any]:
@@ -40,13 +46,20 @@ class Instances:
         self._clock = clock
         self._known: OrderedDict[tuple[str, str], Instance] = OrderedDict()
 
-    def heard(self, name: str, boot: str, version: str, address: str, seq: int, attempts: int) -> None:
-        """A report of `attempts` attempts was taken."""
+    def heard(self, heard: Instance) -> None:
+        """A report was taken; `attempts` and `left_out` are those of this report."""
         now = self._clock.time()
-        known = self._known.pop((name, boot), None)
-        before = known.attempts if known is not None else 0
-        first_at = known.first_at if known is not None else now
-        self._known[name, boot] = Instance(name, boot, version, address, first_at, now, seq, before + attempts)
+        known = self._known.pop((heard.name, heard.boot), None)
+        if known is None:
+            known = replace(heard, first_at=now, attempts=0, left_out=0)
+        self._known[heard.name, heard.boot] = replace(
+            heard,
+            first_at=known.first_at,
+            seen_at=now,
+            seq=max(known.seq, heard.seq),
+            attempts=known.attempts + heard.attempts,
+            left_out=known.left_out + heard.left_out,
+        )
         if len(self._known) > MOST:
             self._known.popitem(last=False)
 

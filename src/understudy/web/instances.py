@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from understudy.core.errors import StoreUnavailable
-from understudy.monitor.delta import rows_from_wire
+from understudy.core.turn import Slices
+from understudy.monitor.delta import MAX_ROWS, in_time, row_from_wire, shift
+from understudy.monitor.instances import Instance
+from understudy.monitor.rollup import Row
 from understudy.monitor.text import one_line
 
 from .http import Answer, Problem, Request, dumped
@@ -17,30 +20,38 @@ if TYPE_CHECKING:
 
 #: Reports in one request, and the longest name of a process or of one of its starts.
 MOST_REPORTS, MOST_NAME = 50, 100
+#: No clock shows more, epoch seconds: the year 9999.
+_END_OF_TIME = 253_402_300_800
 
 
 async def report(app: Understudy, request: Request) -> Answer:
-    """Take reports, each once: the answer tells the last number that is safe."""
+    """Take reports, each once: the answer tells the last number that is safe, and how many rows were left out."""
     request.query()
     _may_report(app, request)
     if app.keeping is None:
         raise Problem(404, "nothing is kept here: this process was started without a store")
-    content = await request.json_object("instance", "boot", "version", "reports")
+    content = await request.json_object("instance", "boot", "version", "now", "reports")
     instance, boot, version = (_name(content, each) for each in ("instance", "boot", "version"))
     reports = content.get("reports")
-    if not isinstance(reports, list) or not 1 <= len(reports) <= MOST_REPORTS:
-        raise Problem(422, f"reports is a list of 1 to {MOST_REPORTS}")
-    parsed = [_parsed(each, app.clock.time()) for each in reports]
-    taken = 0
+    if not isinstance(reports, list) or len(reports) > MOST_REPORTS:
+        raise Problem(422, f"reports is a list of at most {MOST_REPORTS}")
+    now = app.clock.time()
+    correction = shift(_moment(content, now), now)
+    slices = Slices(app.clock.monotonic)
+    parsed = [await _parsed(each, correction, slices) for each in reports]
+    last = attempts = left_out = 0
     try:
-        for seq, rows in parsed:
-            if await app.keeping.deltas.apply(instance, boot, seq, rows):
-                taken += sum(row.n for row in rows if row.series.kind == "api")
+        for last, rows in parsed:
+            timely = [row for row in rows if in_time(row.ts, now)]
+            if await app.keeping.deltas.apply(instance, boot, last, timely):
+                attempts += sum(row.n for row in timely if row.series.kind == "api")
+                left_out += len(rows) - len(timely)
     except StoreUnavailable as error:
         raise Problem(503, str(error), {"Retry-After": "5"}) from None
-    last = parsed[-1][0]
-    app.keeping.instances.heard(instance, boot, version, request.client, last, taken)
-    return Answer(dumped({"taken": last}))
+    app.keeping.instances.heard(
+        Instance(instance, boot, version, request.client, last, attempts, clock_off=correction, left_out=left_out)
+    )
+    return Answer(dumped({"taken": last, "left_out": left_out}))
 
 
 def _may_report(app: Understudy, request: Request) -> None:
@@ -50,7 +61,7 @@ def _may_report(app: Understudy, request: Request) -> None:
         return
     kind, _, given = request.headers.get("authorization", "").partition(" ")
     known = kind.lower() == "bearer" and hmac.compare_digest(
-        given.strip().encode("utf-8", "replace"), token.reveal().encode("utf-8", "replace")
+        given.strip().encode("latin-1"), token.reveal().encode("utf-8", "replace")
     )
     if not known:
         raise Problem(401, "reports need the service's report_token as a bearer token", {"WWW-Authenticate": "Bearer"})
@@ -63,13 +74,31 @@ def _name(content: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _parsed(report: Any, now: float) -> tuple[int, list[Any]]:
+def _moment(content: Mapping[str, Any], now: float) -> float:
+    """What the reporter's clock shows; ours where it does not say."""
+    value = content.get("now", now)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _END_OF_TIME:
+        raise Problem(422, "now is the time of the reporter's clock in epoch seconds")
+    return float(value)
+
+
+async def _parsed(report: Any, correction: int, slices: Slices) -> tuple[int, list[Row]]:
+    """The number of a report and its rows, as our clock would have stamped them."""
     if not isinstance(report, dict) or report.keys() != {"seq", "rows"}:
         raise Problem(422, "a report is an object of seq and rows")
-    seq = report["seq"]
+    seq, values = report["seq"], report["rows"]
     if not isinstance(seq, int) or isinstance(seq, bool) or not 1 <= seq <= 2**53:
         raise Problem(422, "seq is a whole number from 1 on")
-    try:
-        return seq, rows_from_wire(report["rows"], now)
-    except ValueError as error:
-        raise Problem(422, f"report {seq}: {error}") from None
+    if not isinstance(values, list) or len(values) > MAX_ROWS:
+        raise Problem(422, f"report {seq}: rows is a list of at most {MAX_ROWS}")
+    rows = []
+    for each in values:
+        try:
+            row = row_from_wire(each)
+        except ValueError as error:
+            raise Problem(422, f"report {seq}: {error}") from None
+        rows.append(row._replace(ts=row.ts + correction) if correction else row)
+        await slices.breath()
+    if len({(row.ts, row.series) for row in rows}) != len(rows):
+        raise Problem(422, f"report {seq}: a series stands twice in the same ten seconds")
+    return seq, rows

@@ -23,6 +23,9 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 #: Names under which a loopback service may be asked for.
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
+#: Where programs report their numbers.
+REPORTS = "/api/instances/report"
+
 SECURE = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
     (b"x-content-type-options", b"nosniff"),
@@ -60,6 +63,8 @@ class Guard:
         self._app = app
         self._hosts = frozenset(host.strip("[]").lower() for host in hosts)
         self._limit = limit or Limit(clock)
+        # Programs of one machine report each second, all from one address.
+        self._reports = Limit(clock, rate=500.0, burst=2000)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer why not."""
@@ -77,7 +82,8 @@ class Guard:
             self._host(scope)
             self._embedded(scope)
             if scope["path"] != "/health":  # a probe that is refused would be taken for a dead service
-                extra += self._limit.take(scope["client"][0] if scope.get("client") else "")
+                limit = self._reports if scope["path"] == REPORTS else self._limit
+                extra += limit.take(scope["client"][0] if scope.get("client") else "")
             if scope["method"] not in SAFE:
                 self._origin(scope)
             await self._app(scope, receive, guarded)
