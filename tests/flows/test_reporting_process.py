@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import signal
@@ -18,6 +19,9 @@ from understudy.app import Understudy
 from understudy.config.settings import Settings
 from understudy.core.clock import SYSTEM_CLOCK
 from understudy.core.secrets import Secret
+from understudy.monitor.delta import LARGEST
+from understudy.monitor.rollup import Row, SeriesName
+from understudy.storage import StorageOptions, open_store
 
 
 def ask(url: str):
@@ -181,3 +185,17 @@ async def test_a_faulty_report_is_refused_in_one_line(shared: str, content: dict
 def shared(tmp_path_factory):
     with service(tmp_path_factory.mktemp("service")) as (_, url):
         yield url
+
+
+async def test_sums_that_no_database_could_hold_stop_at_what_one_can_hold(tmp_path: Path):
+    store = await asyncio.to_thread(open_store, StorageOptions(url=f"sqlite:///{tmp_path}/u.db"), SYSTEM_CLOCK)
+    try:
+        at = int(SYSTEM_CLOCK.time() // 86400) * 86400
+        most = LARGEST - 1
+        for seq in range(1, 4):
+            huge = Row(at, SeriesName("api", "huge"), most, most, 0, 0, 0, 2**62, 0, most, 0, most, None, None)
+            assert await store.deltas.apply("w", "b", seq, [huge])
+        total = (await store.rollups.totals(10, "api", at, at + 10))["huge"]
+        assert total.n == total.lat_sum_us == LARGEST
+    finally:
+        await store.close()

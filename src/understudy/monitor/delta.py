@@ -20,8 +20,9 @@ from .text import one_line
 MAX_ROWS = 2000
 #: The oldest and newest start that is taken, s before and after now.
 OLDEST, NEWEST = 24 * 3600, 120
-#: No counter of ten seconds is larger; what claims to be is an error, or an attack on the sums.
-LARGEST = 2**53
+#: No counter of any bucket is larger (microseconds: of 35 years); what claims to be is an error, or an attack on the
+#: sums, which must fit into 63 bits over thousands of buckets.
+LARGEST = 2**50
 MAX_BLOB = 64 * 1024
 #: The histogram's key of the longest duration there is; what lies above is infinite, or no number.
 LONGEST_KEY = key_of(3.4e38)

@@ -13,7 +13,8 @@ from itertools import pairwise
 from sqlalchemy import Connection, select
 
 from understudy.core.clock import Clock
-from understudy.monitor.rollup import TIERS, Bucket, Row, SeriesName
+from understudy.monitor.delta import LARGEST
+from understudy.monitor.rollup import COUNTERS, TIERS, Bucket, Row, SeriesName
 
 from .control import Desk
 from .dialect import replace, safe
@@ -82,7 +83,8 @@ class SqlDeltas:
         self._write(connection, tier, sums, self.inst)
 
     def _write(self, connection: Connection, tier: int, sums: Buckets, inst: int) -> None:
-        self._rollups.write_rows(connection, tier, [bucket.row(*key) for key, bucket in sums.items()], inst)
+        rows = [_bounded(bucket.row(*key)) for key, bucket in sums.items()]
+        self._rollups.write_rows(connection, tier, rows, inst)
 
     def close(self, inst: int, now: float) -> Steps[int]:
         """Add up every period of `inst` that is over since the last time; the number of tiers that had one.
@@ -129,6 +131,13 @@ class SqlDeltas:
             self._write(connection, tier, sums, inst)
 
         return work
+
+
+def _bounded(row: Row) -> Row:
+    """The row with no number beyond `LARGEST`: whoever may report could add up more than a database can hold."""
+    if max(row[2:12]) <= LARGEST:
+        return row
+    return row._replace(**{name: min(getattr(row, name), LARGEST) for name in COUNTERS})
 
 
 def closed_until(connection: Connection, inst: int, tier: int) -> int | None:
