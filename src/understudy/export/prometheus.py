@@ -32,7 +32,7 @@ from .prometheus_text import (
 )
 
 #: The event loop gets a turn at least this often while a page is made, s.
-SLICE = 0.003
+SLICE = 0.002
 #: APIs whose blocks are joined, and refreshed, before the clock is looked at.
 TOGETHER, REFRESHED = 100, 10
 
