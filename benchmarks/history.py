@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Literal
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -97,6 +98,12 @@ class World:
 
     async def route(self, name: str, start: float, end: float, points: int) -> SeriesHistory:
         return await self._history.series(SeriesName("route", name), start, end, points)
+
+    async def wholes(
+        self, kind: Literal["api", "route"], names: Sequence[str], start: float, end: float
+    ) -> dict[str, SeriesHistory]:
+        found = await self._history.wholes([SeriesName(kind, name) for name in names], start, end)
+        return {name.name: past for name, past in found.items()}
 
     async def groups(self, start: float, end: float, api: str, limit: int) -> Sequence[ErrorGroup]:
         return await self._store.requests.groups(start, end, api, limit)

@@ -12,7 +12,7 @@ import random
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .cluster.roles import Roles
 from .core.audit import AuditEntry, AuditLog
@@ -225,6 +225,12 @@ class _Histories:
 
     async def route(self, name: str, start: float, end: float, points: int) -> SeriesHistory:
         return await self._history.series(SeriesName("route", name), start, end, points)
+
+    async def wholes(
+        self, kind: Literal["api", "route"], names: Sequence[str], start: float, end: float
+    ) -> dict[str, SeriesHistory]:
+        found = await self._history.wholes([SeriesName(kind, name) for name in names], start, end)
+        return {name.name: past for name, past in found.items()}
 
 
 class _Failures:

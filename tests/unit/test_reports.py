@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.core.errors import StoreUnavailable, UnknownName
+from understudy.core.errors import UnknownName
 from understudy.core.text import texts
 from understudy.reports import KINDS, Reports
 from understudy.reports.charts import svg
@@ -98,6 +98,9 @@ class World:
 
     async def route(self, name, start, end, points):
         return self._pasts[name]
+
+    async def wholes(self, kind, names, start, end):
+        return {name: self._pasts[name] for name in names}
 
     async def groups(self, start, end, api, limit):
         return [group for group in self._groups if not api or group.api == api]
@@ -402,20 +405,6 @@ def test_the_readable_rows_are_the_weightiest_in_their_order():
     assert [row[0] for row in most.readable] == list(range(100 - READABLE, 100))
     assert [row[0] for row in least.readable] == list(range(READABLE))
     assert [row[0] for row in Table("t", "T", columns, rows).readable] == list(range(READABLE))
-
-
-async def test_no_series_is_read_any_more_once_the_store_is_gone():
-    class Gone(World):
-        asked = 0
-
-        async def api(self, name, start, end, points):
-            self.asked += 1
-            raise StoreUnavailable("gone")
-
-    of = Gone(tuple(ApiFacts(f"a{number}", "h", 1.0) for number in range(100)))
-    with pytest.raises(StoreUnavailable):
-        await make("cost", of)
-    assert of.asked <= 4
 
 
 async def test_a_page_can_be_written_whatever_numbers_and_names_it_has():

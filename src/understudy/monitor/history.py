@@ -27,6 +27,8 @@ MOST_BUCKETS = 10_080
 POINTS = 300
 #: A period is taken from its own tier this long after its end, s: by then every writer has closed it.
 SETTLED = 60
+#: Series of which the wholes are read at once: a reader's thread is busy with them for some 0.1 s.
+READ_TOGETHER = 40
 #: Most series in one comparison.
 MOST_COMPARED = 6
 WEEK = 7 * 86400
@@ -228,6 +230,13 @@ class History:
         if not 2 <= len(chosen) <= MOST_COMPARED:
             raise ValueError(f"compare: expected 2 to {MOST_COMPARED} different names, found {len(chosen)}")
         return await self._read(chosen, start, end, points)
+
+    async def wholes(self, names: Sequence[SeriesName], start: float, end: float) -> dict[SeriesName, SeriesHistory]:
+        """Any number of series, each over the same span as one number; raises as `series`."""
+        found: dict[SeriesName, SeriesHistory] = {}
+        for place in range(0, len(names), READ_TOGETHER):
+            found |= await self._read(names[place : place + READ_TOGETHER], start, end, 1)
+        return found
 
     async def against_last_week(self, name: SeriesName, start: float, end: float) -> list[Change]:
         """The numbers of a span beside those of the same span a week before; raises as `series`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 
 class Point(Protocol):
@@ -87,6 +87,11 @@ class Histories(Protocol):
 
     async def route(self, name: str, start: float, end: float, points: int) -> Past:
         """Calls of a route."""
+
+    async def wholes(
+        self, kind: Literal["api", "route"], names: Sequence[str], start: float, end: float
+    ) -> Mapping[str, Past]:
+        """Many at once, each as one number: `points` has at most one."""
 
 
 class Group(Protocol):

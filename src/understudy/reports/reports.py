@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -32,8 +30,6 @@ TARGET = 99.9
 _POINTS, _KEPT = 300, 50
 #: Longest span of a report, s: five years.
 LONGEST = 5 * 366 * 86400
-#: Series that are read at a time: a thousand must not stand in line before everybody else's questions.
-_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +94,7 @@ class Reports:
         return found
 
     async def _sections(self, _: Texts, asked: _Asked) -> list[Section]:
-        pasts = await self._wholes(self._histories.api, [api.name for api in asked.apis], asked)
+        pasts = await self._histories.wholes("api", [api.name for api in asked.apis], asked.start, asked.end)
         sections = []
         if asked.holds("summary", "service-level"):
             monthly = await self._monthly(pasts, asked)
@@ -120,7 +116,7 @@ class Reports:
         routes: list[RouteFacts] = [
             route for route in self._registered.routes() if not asked.only or asked.only in route.apis
         ]
-        calls = await self._wholes(self._histories.route, [route.name for route in routes], asked)
+        calls = await self._histories.wholes("route", [route.name for route in routes], asked.start, asked.end)
         lines = await self._lines(self._histories.route, savings.drawn(calls), asked)
         return savings.savings(_, routes, calls, pasts, lines)
 
@@ -130,41 +126,22 @@ class Reports:
         entries = await self._failures.failed(asked.only, asked.start, asked.end, _KEPT)
         return incident(_, asked.only, past, groups, entries)
 
-    async def _wholes(self, read: _Read, names: Sequence[str], asked: _Asked) -> dict[str, Past]:
-        """Each series as one number: what tables show. Points are read for the few that are drawn."""
-        found = await _few(read, [(name, asked.start, asked.end, 1) for name in names])
-        return dict(zip(names, found, strict=True))
-
     async def _lines(self, read: _Read, names: Sequence[str], asked: _Asked) -> dict[str, Past]:
-        found = await _few(read, [(name, asked.start, asked.end, _POINTS) for name in names])
-        return dict(zip(names, found, strict=True))
+        """Points of the few series that are drawn; of the others tables show one number each."""
+        return {name: await read(name, asked.start, asked.end, _POINTS) for name in names}
 
     async def _monthly(self, pasts: Mapping[str, Past], asked: _Asked) -> list[tuple[str, ApiFacts, Point]]:
         spans = months(asked.start, asked.end)
         if len(spans) == 1:
             return [(spans[0][0], api, pasts[api.name].whole) for api in asked.apis]
-        rows = [(month, api, first, last) for month, first, last in spans for api in asked.apis]
-        read = await _few(self._histories.api, [(api.name, first, last, 1) for _month, api, first, last in rows])
-        return [(month, api, past.whole) for (month, api, _first, _last), past in zip(rows, read, strict=True)]
+        rows = []
+        for month, first, last in spans:
+            read = await self._histories.wholes("api", [api.name for api in asked.apis], first, last)
+            rows += [(month, api, read[api.name].whole) for api in asked.apis]
+        return rows
 
 
 _Read = Callable[[str, float, float, int], Awaitable[Past]]
-
-
-async def _few(read: _Read, wanted: Sequence[tuple[str, float, float, int]]) -> list[Past]:
-    """What is read of each, in order; a few are under way at a time."""
-    found: dict[int, Past] = {}
-    places = iter(range(len(wanted)))
-
-    async def some() -> None:
-        for place in places:
-            found[place] = await read(*wanted[place])
-
-    try:
-        await asyncio.gather(*(some() for _reader in range(_AT_ONCE)))
-    finally:
-        deque(places, maxlen=0)  # after a failure nobody begins another one
-    return [found[place] for place in range(len(wanted))]
 
 
 def _title(_: Texts, kind: str) -> str:
