@@ -108,6 +108,7 @@ deadline = "soon"
         'apis.a.headers."b c"',
         "apis.a.auth.keys[0]",
         "apis.a.outcomes[0].class",
+        "apis.a.outcomes[0].pattern",
         "apis.b.timeout.attempt",
         "routes.r.apis[2]",
         "routes.s.apis[1]",
@@ -229,3 +230,9 @@ def test_forty_thousand_keys_are_read_in_time_that_grows_with_their_number(tmp_p
     # 480 s before each key was merged by itself: a day's work for a file that an editor saved.
     text = "".join(f"[apis.a{number}]\npriority = 2\nprice = 1\n" for number in range(20_000))
     assert len(get(tmp_path, text).settings.apis) == 20_000
+
+
+def test_the_conditions_of_a_rule_whose_class_is_wrong_are_looked_at_too(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        get(tmp_path, API + 'outcomes = [{status = "999", pattern = "(", class = "providr"}]\n')
+    assert [fault.path[-1] for fault in caught.value.faults] == ["class", "status", "pattern"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import threading
@@ -37,6 +38,14 @@ def test_a_summary_without_samples_prints_as_the_document_prints_it(monitor: Per
     assert isnan(summary["overall_success_rate"])
     assert f"{summary['overall_success_rate']:.1f}%" == "nan%"
     assert summary["apis"] == {}
+
+
+def test_a_summary_goes_into_json_with_null_where_there_are_no_samples(monitor: PerformanceMonitor) -> None:
+    monitor.record_request_start("odds")
+    text = json.dumps(monitor.get_performance_summary(missing=None), allow_nan=False)
+    summary = json.loads(text)
+    assert summary["overall_success_rate"] is None and summary["total_requests"] == 0
+    assert summary["apis"]["odds"]["p95"] is None and summary["apis"]["odds"]["in_flight"] == 1
 
 
 def test_a_summary_counts_what_was_recorded(monitor: PerformanceMonitor) -> None:

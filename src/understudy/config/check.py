@@ -89,7 +89,10 @@ def _leave_out(values: dict[str, Any], path: Path) -> Path:
         return path
     holder = lookup(values, path[:-1])
     if isinstance(holder, dict) and path[-1] in holder:
-        del holder[path[-1]]
+        if path[-1] == "class_":
+            holder["class_"] = "caller"  # a rule has to have one, and its conditions are to be looked at
+        else:
+            del holder[path[-1]]
         return path
     return _leave_out(values, path[:-1]) if len(path) > 1 else path
 

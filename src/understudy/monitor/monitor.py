@@ -29,7 +29,7 @@ from .given import (
 )
 from .ledger import Ledger
 from .series import Series, Tap
-from .summary import Cumulative, Point, Snapshot
+from .summary import Cumulative, Point, Snapshot, filled
 from .window import Tally, window_of
 
 if TYPE_CHECKING:
@@ -285,15 +285,17 @@ class PerformanceMonitor:
         """Requests recorded as started and not yet as ended."""
         return self._settled(api).in_flight
 
-    def get_performance_summary(self) -> dict[str, Any]:
+    def get_performance_summary(self, missing: float | None = nan) -> dict[str, Any]:
         """Everything at once: overall numbers, and those of each API under `apis`.
 
-        Rates are percentages since the start or the last `clear`, and NaN while there are no samples;
-        `p50`, `p95`, `p99` cover five minutes, `requests_per_minute` the last one; times are seconds.
+        Rates are percentages since the start or the last `clear`; `p50`, `p95`, `p99` cover five minutes,
+        `requests_per_minute` the last one; times are seconds. `missing` stands where there are no samples:
+        NaN can be printed as a number, None goes into JSON as null.
         """
         ledgers = tuple(self._ledgers.values())
         self._settle(ledgers)
-        return self._summary({ledger.name: ledger.as_dict() for ledger in ledgers}, ledgers)
+        found = self._summary({ledger.name: ledger.as_dict() for ledger in ledgers}, ledgers)
+        return filled(found, missing) if missing is None or missing == missing else found  # noqa: PLR0124 - NaN test
 
     async def performance_summary(self) -> dict[str, Any]:
         """As `get_performance_summary`, with turns of the event loop in between: a thousand APIs take 0.1 s or more."""

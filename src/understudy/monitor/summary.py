@@ -102,3 +102,11 @@ class Cumulative:
     timed: int
     buckets: tuple[int, ...]
     outcomes: Mapping[tuple[OutcomeClass, Attribution], int]
+
+
+def filled(summary: dict[str, Any], missing: float | None) -> dict[str, Any]:
+    """A summary with `missing` in the place of every NaN."""
+    return {
+        name: filled(value, missing) if isinstance(value, dict) else missing if value != value else value  # noqa: PLR0124 - NaN test
+        for name, value in summary.items()
+    }
