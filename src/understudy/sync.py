@@ -144,6 +144,14 @@ class Understudy:
         """See `FallbackManager.reset`."""
         return self._there(self.app.fallback.reset, api, reason=reason)
 
+    def force(self, api: str, state: str, *, reason: str, **chosen: Any) -> list[str]:
+        """See `FallbackManager.force`."""
+        return self._there(self.app.fallback.force, api, state, reason=reason, **chosen)
+
+    def unforce(self, api: str) -> list[str]:
+        """See `FallbackManager.unforce`."""
+        return self._there(self.app.fallback.unforce, api)
+
     def decisions(self, limit: int = 100, **chosen: Any) -> list[Explanation]:
         """See `FallbackManager.decisions`."""
         return self._there(self.app.fallback.decisions, limit, **chosen)

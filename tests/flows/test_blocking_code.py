@@ -16,7 +16,6 @@ import pytest
 from understudy.core.clock import SYSTEM_CLOCK
 from understudy.core.errors import UnknownName
 from understudy.core.portal import Portal
-from understudy.resilience.breaker import BreakerState
 from understudy.sync import Understudy
 from understudy.testing.raw_server import STALL, RawServer, ok
 
@@ -111,12 +110,13 @@ def test_blocking_code_can_ask_why_and_reset(served: Served) -> None:
     app.register_api("b", priority=2, base_url=server.url, route="r")
     app.register_api("a", route="r")
     app.register_route("r", mode="priority")
-    breaker = app.app.fallback.roster.binding
-    a, r = app.app.fallback.roster.api("a"), app.app.fallback.roster.route("r")
-    breaker(a, r).breaker.force(BreakerState.FORCED_OPEN, reason="maintenance", actor="ana")
+    assert "a/r" in app.force("a", "forced_open", reason="maintenance", actor="ana")
     assert app.route("r").get("/").api == "b"
     assert [record.chosen for record in app.decisions(outcome="fallback")] == ["b"]
     assert app.reset("a", reason="it is back") == ["a"]
+    assert app.route("r").get("/").api == "a"
+    app.force("a", "forced_open", reason="maintenance")
+    assert "a/r" in app.unforce("a")
     assert app.route("r").get("/").api == "a"
     with pytest.raises(UnknownName, match="no API named 'aa'; did you mean 'a'"):
         app.reset("aa")

@@ -10,7 +10,7 @@ import pytest
 from served import breaker, gates, keys, outcomes, served
 
 from understudy.app import Understudy
-from understudy.core.errors import ConnectFailed, NoEligibleApi, UnderstudyError
+from understudy.core.errors import BadResponse, ConnectFailed, NoEligibleApi, UnderstudyError, UnknownName
 from understudy.testing import FakeClock
 from understudy.testing.scripted_http import Answer
 
@@ -224,7 +224,7 @@ async def test_every_candidate_is_in_the_record_with_its_gate_or_its_cost():
 @pytest.mark.parametrize("reply", [503, ConnectFailed("refused", stage="refused")], ids=["503", "refused"])
 async def test_repeats_never_take_the_attempt_of_an_api_that_was_not_asked_yet(reply):
     script = {"a": itertools.repeat(reply), "b": itertools.repeat(reply), "c": 200}
-    async with served(script, dict.fromkeys("abc", {}), mode="priority") as (app, http, _):
+    async with served(script, {**TWO, "c": {}}, mode="priority") as (app, http, _):
         assert (await app.route("r").get("/")).api == "c"
         assert http.hosts() == ["a", "a", "b", "c"], "four attempts at most, and three APIs"
 
@@ -234,3 +234,44 @@ async def test_a_pool_of_refused_keys_leaves_an_attempt_to_the_standby():
     async with served({"a": 401, "b": 200}, {"a": {"auth": many}, "b": {}}, mode="priority") as (app, http, _):
         assert (await app.route("r").get("/")).api == "b"
         assert http.hosts() == ["a", "a", "a", "b"]
+
+
+async def test_an_api_is_taken_out_of_all_its_routes_by_hand_and_put_back():
+    script = {"a": 200, "b": 200}
+    async with served(script, TWO, mode="priority") as (app, _, clock):
+        app.fallback.register_route("other", apis=["a", "b"], mode="priority")
+        forced = app.fallback.force("a", "forced_open", reason="contract ended", actor="ana")
+        assert sorted(forced) == ["a", "a/other", "a/r"], "before any call was made, too"
+        assert [(await app.route(name).get("/")).api for name in ("r", "other")] == ["b", "b"]
+        with pytest.raises(UnderstudyError, match=r"forced open: contract ended \(ana\)"):
+            await app.route("a").get("/")
+        assert app.fallback.describe()["apis"]["a"]["state"] == "paused"
+        told = next(event for event in app.events.recent() if event.kind == "breaker.forced_open")
+        assert told.api == "a" and told.detail["actor"] == "ana"
+        app.fallback.unforce("a")
+        assert (await app.route("r").get("/")).api == "a"
+        app.fallback.force("a", "forced_open", reason="upgrade", expires_in=60)
+        assert (await app.route("r").get("/")).api == "b"
+        await clock.advance(61)
+        assert (await app.route("r").get("/")).api == "a"
+
+
+async def test_a_breaker_that_is_held_closed_or_only_observed_lets_all_calls_through():
+    async with served({"a": 503}, {"a": {}}) as (app, http, _):
+        for state in ("forced_closed", "observe"):
+            app.fallback.force("a", state, reason="it must go on")
+            for _ in range(8):
+                with pytest.raises(BadResponse):
+                    await app.route("r").get("/", deadline=0.2)
+        assert len(http.requests) >= 16
+        assert [event.kind for event in app.events.recent()].count("breaker.would_open") == 1
+
+
+async def test_what_cannot_be_forced_says_what_can():
+    async with served({"a": 200}, {"a": {}}) as (app, _, _clock):
+        with pytest.raises(ValueError, match="forced to forced_closed, forced_open, observe; found 'closed'"):
+            app.fallback.force("a", "closed", reason="done")
+        with pytest.raises(ValueError, match="needs a reason"):
+            app.fallback.force("a", "forced_open", reason=" ")
+        with pytest.raises(UnknownName):
+            app.fallback.unforce("b")

@@ -67,8 +67,8 @@ async def test_failures_and_fallbacks_are_found_after_a_restart(tmp_path):
 
 async def test_an_open_breaker_is_open_after_a_restart(tmp_path):
     async with build(tmp_path) as app:
-        route = app.fallback.roster.route("odds")
-        app.fallback.roster.binding(app.fallback.roster.api("lead"), route).breaker.open_until(600, "maintenance")
+        for _ in range(3):
+            await app.fallback.execute_with_fallback("lead", fail)
     async with build(tmp_path) as app:
         found = app.fallback.roster.binding(app.fallback.roster.api("lead"), app.fallback.roster.route("odds"))
         assert found.breaker.state is BreakerState.OPEN

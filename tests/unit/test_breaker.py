@@ -225,24 +225,6 @@ def test_attempts_that_end_while_it_is_open_are_not_counted() -> None:
     assert breaker.state is BreakerState.OPEN and breaker.view().calls == 0
 
 
-def test_a_providers_hint_opens_it_for_exactly_that_long() -> None:
-    breaker, clock = make(jitter=0.2)
-    breaker.open_until(90.0, "maintenance")
-    assert breaker.view().retry_after == pytest.approx(90.0)
-    breaker.open_until(10.0, "shorter: the longer word stays")
-    assert breaker.view().retry_after == pytest.approx(90.0)
-    clock.tick(80.0)
-    breaker.open_until(60.0, "longer")
-    assert breaker.view().retry_after == pytest.approx(60.0)
-
-
-@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
-def test_a_hint_that_makes_no_sense_is_ignored(seconds: float) -> None:
-    breaker, _ = make()
-    breaker.open_until(seconds, "nonsense")
-    assert breaker.closed
-
-
 # -- half-open ----------------------------------------------------------------------------------
 
 
@@ -481,7 +463,6 @@ def test_forced_closed_admits_everybody_whatever_happens() -> None:
     breaker, _ = make()
     breaker.force(BreakerState.FORCED_CLOSED, reason="trust me", actor="ana")
     breaker.settle([FAIL] * 100)
-    breaker.open_until(60.0, "hint")
     assert breaker.closed and breaker.admit() is None
 
 

@@ -68,6 +68,17 @@ def breaker(app, api="scores", route="live"):
     return roster.binding(roster.api(api), roster.route(route)).breaker
 
 
+def open_for(app, seconds, cause="down", times=1):
+    """Open the breaker, as that of an earlier process was."""
+    clock = app.fallback.gates._clock
+    breaker(app).import_state(
+        {
+            "state": "open", "n": times, "cause": cause, "reason": "", "actor": "",
+            "trial_at": clock.time() + seconds, "open_before": False, "expires_at": None,
+        }
+    )  # fmt: skip  # the document as it is kept
+
+
 async def restarted(clock, store, away=0.0, key="k1"):
     clock.tick(away)
     app, kept = build(clock, store, key)
@@ -77,7 +88,7 @@ async def restarted(clock, store, away=0.0, key="k1"):
 
 async def test_an_open_breaker_is_open_after_a_restart_for_the_rest_of_its_wait(clock, store):
     app, kept = build(clock, store)
-    breaker(app).open_until(60, "maintenance")
+    open_for(app, 60, "maintenance")
     await kept.save()
     again = breaker(await restarted(clock, store, away=20))
     assert again.state is BreakerState.OPEN
@@ -87,7 +98,7 @@ async def test_an_open_breaker_is_open_after_a_restart_for_the_rest_of_its_wait(
 
 async def test_a_wait_that_ended_meanwhile_is_due_for_its_trial(clock, store):
     app, kept = build(clock, store)
-    breaker(app).open_until(60, "maintenance")
+    open_for(app, 60, "maintenance")
     await kept.save()
     again = breaker(await restarted(clock, store, away=3600))
     assert again.blocked() == ""
@@ -106,8 +117,8 @@ async def test_a_forced_state_keeps_reason_actor_and_expiry(clock, store):
 
 async def test_how_often_a_breaker_opened_lately_is_remembered(clock, store):
     app, kept = build(clock, store)
-    for _ in range(3):
-        breaker(app).open_until(1, "down")
+    for times in (1, 2, 3):
+        open_for(app, 1, times=times)
         await clock.advance(2)
         for _ in range(3):
             permit = breaker(app).admit()
@@ -153,7 +164,7 @@ async def test_what_keeps_calls_away_is_saved_at_once_and_the_rest_every_ten_sec
         kept = Kept(app.fallback.roster, store, clock, app.events)
         app._lifecycle.background("kept", kept.run)
         await clock.advance(0.1)
-        breaker(app).open_until(60, "down")
+        open_for(app, 60)
         await clock.advance(0.1)
         assert "resilience/api/scores" in store.kept
         app.fallback.roster.api("scores").hold(100, "no event")
@@ -169,7 +180,7 @@ async def test_what_could_not_be_saved_is_saved_when_the_store_is_back(clock, st
         app._lifecycle.background("kept", Kept(app.fallback.roster, store, clock, app.events).run)
         store.away = True
         await clock.advance(0.1)
-        breaker(app).open_until(600, "down")
+        open_for(app, 600)
         await clock.advance(1)
         store.away = False
         await clock.advance(EVERY + 1)
@@ -178,7 +189,7 @@ async def test_what_could_not_be_saved_is_saved_when_the_store_is_back(clock, st
 
 async def test_nothing_is_written_while_nothing_changes(clock, store):
     app, kept = build(clock, store)
-    breaker(app).open_until(600, "down")
+    open_for(app, 600)
     await kept.save()
     saves = store.saves
     for _ in range(5):

@@ -25,8 +25,6 @@ WOULD_OPEN = "would_open"
 FAILED_CHECKS = 3
 #: A permit is lost this long after the attempt's own limit has passed, s.
 LEASE_MARGIN = 5.0
-#: No hint of a provider keeps a breaker open for longer, s.
-LONGEST_HINT = 86_400.0
 #: Doublings beyond this cannot matter: the cap is long reached, and the power must not overflow.
 _MOST_DOUBLINGS = 62
 
@@ -66,7 +64,7 @@ class Breaker:
 
     __slots__ = (
         "_actor", "_cause", "_clock", "_closed_since", "_done", "_expires", "_factor", "_failed_checks", "_given",
-        "_hint", "_judge", "_n", "_on_transition", "_opened", "_out", "_reason", "_resume", "_rng", "_since",
+        "_rest", "_judge", "_n", "_on_transition", "_opened", "_out", "_reason", "_resume", "_rng", "_since",
         "attempt_timeout", "closed", "free_probe", "generation", "name", "options", "standby", "state", "would_open",
     )  # fmt: skip
 
@@ -104,7 +102,7 @@ class Breaker:
         self._failed_checks = 0
         self._n = 0
         self._factor = 1.0
-        self._hint: float | None = None
+        self._rest: float | None = None
         self._cause = ""
         self._out: list[Permit] = []
         self._given = 0
@@ -158,18 +156,18 @@ class Breaker:
                 self._closed_since = now
                 self._forget()
 
-    def _trip(self, cause: str, now: float, hint: float | None = None) -> bool:
+    def _trip(self, cause: str, now: float) -> bool:
         """Open, or say once per episode that it would have; whether counting ends with this."""
         if self.state is BreakerState.FORCED_CLOSED:
             return False
         if self.state is BreakerState.OBSERVE or self.options.mode is Mode.OBSERVE:
             self._done = 0
             if not self.would_open:
-                self._draw(self._decayed(now) + 1, now, hint)
+                self._draw(self._decayed(now) + 1, now)
                 self.would_open, self._cause = True, cause
                 self._tell(self.state, WOULD_OPEN, cause)
             return False
-        self._open(self._decayed(now) + 1, cause, now, hint)
+        self._open(self._decayed(now) + 1, cause, now)
         return True
 
     # -- admission ------------------------------------------------------------------------------
@@ -284,28 +282,13 @@ class Breaker:
             if self._failed_checks >= unhealthy_after:
                 self._trip(f"{self._failed_checks} failed checks", now)
 
-    def open_until(self, seconds: float, cause: str) -> None:
-        """The provider itself says that it serves nothing for `seconds`: open for exactly that long."""
-        if not seconds > 0 or self.options.mode is Mode.OFF:
-            return
-        now = self._clock.monotonic()
-        self._look(now)
-        hint = min(seconds, LONGEST_HINT)
-        if self.state is BreakerState.OPEN:
-            left = self._opened + self._wait() - now
-            self._hint = max(hint, left) + now - self._opened
-        elif self.state is BreakerState.HALF_OPEN:
-            self._open(self._n, cause, now, hint)
-        elif self.closed:
-            self._trip(cause, now, hint)
-
     def tick(self) -> None:
         """Let time pass: lost leases, expired forced states. Once a second is enough."""
         self._look(self._clock.monotonic())
 
     # -- the operator ---------------------------------------------------------------------------
 
-    def force(self, state: BreakerState, *, reason: str, actor: str, expires_in: float | None = None) -> None:
+    def force(self, state: str, *, reason: str, actor: str, expires_in: float | None = None) -> None:
         """Set the state by hand, until `unforce`, `reset` or `expires_in` seconds have passed.
 
         Raises:
@@ -321,12 +304,12 @@ class Breaker:
         now = self._clock.monotonic()
         self._look(now)
         if self.state is BreakerState.HALF_OPEN:
-            self._hint = 0.0  # trials were due: they are due again when the force ends
+            self._rest = 0.0  # trials were due: they are due again when the force ends
         if self.state not in _FORCED:
             self._resume = BreakerState.CLOSED if self.closed else BreakerState.OPEN
         self._reason, self._actor = reason, actor
         self._expires = None if expires_in is None else now + expires_in
-        self._move(state, f"forced by {actor}: {reason}", now)
+        self._move(BreakerState(state), f"forced by {actor}: {reason}", now)
 
     def unforce(self) -> None:
         """End a forced state: back to closed, or to the open phase that it interrupted."""
@@ -430,8 +413,8 @@ class Breaker:
         else:
             self._move(BreakerState.OPEN, cause, now)
 
-    def _open(self, n: int, cause: str, now: float, hint: float | None = None) -> None:
-        self._draw(n, now, hint)
+    def _open(self, n: int, cause: str, now: float, wait: float | None = None) -> None:
+        self._draw(n, now, wait)
         self._cause = cause
         self._move(BreakerState.OPEN, cause, now)
 
@@ -442,16 +425,16 @@ class Breaker:
         self._closed_since = now
         self._move(BreakerState.CLOSED, cause, now)
 
-    def _draw(self, n: int, now: float, hint: float | None) -> None:
-        """Fix what the length of a new wait depends on."""
+    def _draw(self, n: int, now: float, wait: float | None = None) -> None:
+        """Fix what the length of a new wait depends on; `wait` is the rest of one that was drawn before."""
         jitter = self.options.jitter
-        self._n, self._opened, self._hint = n, now, hint
+        self._n, self._opened, self._rest = n, now, wait
         self._factor = 1.0 + jitter * (2.0 * self._rng.random() - 1.0)
 
     def _wait(self) -> float:
         """Length of the current wait, s. A standby that comes or goes meanwhile changes it."""
-        if self._hint is not None:
-            return self._hint
+        if self._rest is not None:
+            return self._rest
         options = self.options
         cap = options.open_cap
         if self.standby and not self.free_probe:

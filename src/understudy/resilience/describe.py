@@ -8,7 +8,6 @@ from .breaker import BreakerState
 from .counters import Counters
 from .registry import Api, Route
 from .roster import Roster
-from .source import OperationSource
 from .standing import Gatekeeper
 
 #: Reliability below which an API counts as degraded.
@@ -61,10 +60,12 @@ def _route(route: Route, roster: Roster, gates: Gatekeeper, now: float) -> dict[
 
 def state_of(api: Api, now: float) -> str:
     """One word for people: `healthy`, `degraded`, `down`, `paused` or `unknown`."""
-    if api.paused or not api.options.enabled:
+    if not api.options.enabled:
         return "paused"
     states = [binding.breaker.state for binding in api.bindings.values()]
-    if api.hub.breaker.blocked() or any(state in (BreakerState.OPEN, BreakerState.FORCED_OPEN) for state in states):
+    if BreakerState.FORCED_OPEN in states:
+        return "paused"  # by somebody's word, whatever the API could do
+    if api.hub.breaker.blocked() or BreakerState.OPEN in states:
         return "down"
     if api.hold_until > now or any(state is BreakerState.HALF_OPEN for state in states):
         return "degraded"
@@ -96,6 +97,3 @@ def _api(api: Api, now: float) -> dict[str, Any]:
         else {"limit": api.bulkhead.limit, "active": api.bulkhead.active, "waiting": api.bulkhead.waiting},
         "budget": {"left": round(api.budget.left(), 2)},
     }
-
-
-__all__ = ["OperationSource", "describe", "state_of"]

@@ -21,6 +21,7 @@ from understudy.core.types import Explanation
 from .across_loops import carry
 from .api import ApiOptions, RouteOptions
 from .auth import SignHook
+from .by_hand import ByHand
 from .call import Call, First, Result
 from .deadline import (
     ELSEWHERE,
@@ -57,7 +58,7 @@ T = TypeVar("T")
 NOTHING: Final = object()
 
 
-class FallbackManager:
+class FallbackManager(ByHand):
     """Serves calls in spite of failing APIs.
 
     Belongs to one event loop at a time: the first one that awaits it, or the next after that has
@@ -466,26 +467,6 @@ class FallbackManager:
     def describe(self) -> dict[str, Any]:
         """Routes, APIs and hubs as they stand, as plain JSON-ready values."""
         return describe(self.roster, self._gates, self.counters, self._now())
-
-    def reset(self, api: str | None = None, *, actor: str = "code", reason: str = "") -> list[str]:
-        """Close breakers and forget holds and quarantines, of one API or of all; answers whose.
-
-        Raises:
-            UnknownName: no such API.
-        """
-        chosen = [self.roster.api(api)] if api is not None else list(self.roster.apis.values())
-        for entry in chosen:
-            entry.hold_until = float("-inf")
-            entry.keys.reset()
-            entry.hub.breaker.reset()
-            for binding in entry.bindings.values():
-                binding.breaker.reset()
-                binding.follow()
-                self._gates.closed_at.pop((entry.name, binding.operation), None)  # whoever resets says: all is well
-        self.forget_plans()
-        names = [entry.name for entry in chosen]
-        self._reporter.emit("fallback.reset", api=api or "", actor=actor, reason=reason, apis=names)
-        return names
 
     def tick(self) -> None:
         """Once a second: leases, expiries and decay of breakers; nothing else needs a timer."""

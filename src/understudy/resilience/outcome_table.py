@@ -51,17 +51,9 @@ class Outcome:
     executed: bool = True
 
     @property
-    def next_key(self) -> bool:
-        """Whether another key of the same API goes before the next API, without drawing on the budget."""
-        return self.kind in _KEY_KINDS
-
-    @property
     def failed(self) -> bool:
         """Whether the breaker counts it as a failure."""
         return self.verdict is Verdict.FAILURE
-
-
-_KEY_KINDS = frozenset({OutcomeClass.QUOTA, OutcomeClass.KEY, OutcomeClass.BILLING})
 
 
 class CredentialsFailed(UnderstudyError):

@@ -30,7 +30,6 @@ Operation = Callable[..., Any]
 #: Says what an exception means, by a class of rule R16; None: as the table says.
 ClassifyHook = Callable[[Exception], str | None]
 Transition = Callable[["Breaker", str, str, str], None]
-KeyEvent = Callable[[str, dict[str, Any]], None]
 
 
 class Hub:
@@ -79,8 +78,6 @@ class Api:
         self.failed_at = float("-inf")
         self.hold_until = float("-inf")
         self.hold_reason = ""
-        #: A reason given by an operator for taking it out of service; empty while it serves.
-        self.paused = ""
         self.removed = False
         #: The operation given at registration; None for HTTP APIs and for names that calls fill.
         self.operation: Operation | None = None

@@ -43,7 +43,9 @@ class Reporter:
         self.counters.transition(breaker, new)
         api = binding.api.name if binding is not None else ""
         route = binding.operation if binding is not None else ""
-        self.emit(_TRANSITIONS.get(new, f"breaker.{new}"), api=api, route=route, breaker=breaker, old=old, cause=cause)
+        actor = binding.breaker.view().actor if binding is not None else ""
+        detail = {"breaker": breaker, "old": old, "cause": cause, **({"actor": actor} if actor else {})}
+        self.emit(_TRANSITIONS.get(new, f"breaker.{new}"), api=api, route=route, **detail)
 
     def finished(self, call: Call, record: Explanation, error: BaseException | None) -> None:
         """A call ended, served or not."""

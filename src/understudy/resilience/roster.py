@@ -208,7 +208,7 @@ class Roster:
         if name in self.routes:
             return self.routes[name]
         if name in self.apis:
-            return self._own_route(self.apis[name])
+            return self.own_route(self.apis[name])
         nearest = difflib.get_close_matches(name, [*self.routes, *self.apis], 1)
         raise UnknownName("route", name, nearest[0] if nearest else "")
 
@@ -227,7 +227,7 @@ class Roster:
             route = self.routes[name]
             return route, None, list(route.apis)
         home = self._called(name)
-        route = self.routes.get(home.route) or self._own_route(home)
+        route = self.routes.get(home.route) or self.own_route(home)
         apis = [home, *(api for api in route.apis if api is not home)]
         if covered:
             standby = self.standby_of(home)
@@ -269,7 +269,8 @@ class Roster:
         name = f"{home.name}.fallback"
         return self._called(name)
 
-    def _own_route(self, api: Api) -> Route:
+    def own_route(self, api: Api) -> Route:
+        """The route that an API forms by itself."""
         route = self._own_routes.get(api.name)
         if route is None:
             # Its own fallback operation stands in only when the API fails: priority before cost.

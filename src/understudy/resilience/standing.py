@@ -87,7 +87,7 @@ class Gatekeeper:
 
     def barred(self, api: Api, now: float) -> bool:
         """Whether an API that a call was about to ask again has been taken out, or asked to rest, meanwhile."""
-        return api.removed or not api.options.enabled or bool(api.paused) or api.hold_until > now
+        return api.removed or not api.options.enabled or api.hold_until > now
 
     # -- gates ----------------------------------------------------------------------------------
 
@@ -197,8 +197,6 @@ class Gatekeeper:
         """The first reason why `api` cannot serve `call` now, and a word on it; empty strings when it can."""
         if api.removed or not api.options.enabled:
             return "disabled", ""
-        if api.paused:
-            return "paused", api.paused
         reason = call.source.gate(api)
         if reason:
             return reason, ""
