@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from served import breaker, keys, outcomes, served
 
-from understudy.core.errors import UnderstudyError
+from understudy.core.errors import NoEligibleApi, UnderstudyError
 from understudy.core.types import Mode
 from understudy.resilience.breaker import BreakerState
 from understudy.resilience.quota import QuotaOptions
@@ -159,3 +159,19 @@ async def test_overage_is_refused_unless_allowed():
             for _ in range(6):
                 await app.route("r").get("/")
             assert http.hosts().count("a") == expected
+
+
+async def test_what_goes_beyond_a_plan_costs_what_the_overage_costs():
+    quota = QuotaOptions(limit=3, window="day", reserve=0.0, overage_price=4.0, allow_overage=True)
+    apis = {"a": {"quota": quota, "price": 1.0}, "b": {"price": 2.0}}
+    async with served({"a": 200, "b": 200}, apis, mode="cheapest") as (app, http, clock):
+        for _ in range(8):
+            await app.route("r").get("/")
+            await clock.advance(1.5)
+        assert http.hosts() == ["a"] * 3 + ["b"] * 5, "the dearer API is the cheaper one from then on"
+    async with served({"a": 200}, {"a": apis["a"]}, max_price=3.0) as (app, _, clock):
+        for _ in range(3):
+            await app.route("r").get("/")
+        await clock.advance(1.5)
+        with pytest.raises(NoEligibleApi, match="4 is over 3 for 1,000 calls"):
+            await app.route("r").get("/")

@@ -114,6 +114,15 @@ class Api:
             return True
         return any(key.resting or self.keys.remaining(key) is not None for key in self.keys)
 
+    @property
+    def price(self) -> float:
+        """The price of 1,000 calls now: that of what goes beyond the plan, once all its keys have spent theirs."""
+        quota = self.options.quota
+        if quota.overage_price is None or not quota.allow_overage:
+            return self.options.price
+        spent = all(self.keys.remaining(key) == 0 for key in self.keys)
+        return quota.overage_price if spent else self.options.price
+
     def unproven(self, now: float) -> bool:
         """Whether only a call can show what it is worth: it never served, and was not asked for a while.
 

@@ -215,7 +215,7 @@ class Roster:
     def price_of(self, api: str) -> int:
         """Millionths of a currency unit that one attempt costs; the price of an API is that of 1,000."""
         known = self.apis.get(api)
-        return round(known.options.price * 1000.0) if known is not None else 0
+        return round(known.price * 1000.0) if known is not None else 0
 
     def resolve(self, name: str, *, covered: bool) -> tuple[Route, Api | None, list[Api]]:
         """Route, the API that the name means (none for a route's name), and who may serve, in order.

@@ -147,7 +147,7 @@ class Gatekeeper:
             api = self.among(call, candidate.api).api
             if not api.unproven(now) or not call.source.safe_again(api):
                 continue
-            if self._priority(call, api) > self._priority(call, best) or api.options.price > best.options.price:
+            if self._priority(call, api) > self._priority(call, best) or api.price > best.price:
                 continue
             return [replace(candidate, detail=FIRST_CALL), *steady[:place], *steady[place + 1 :]]
         return steady
@@ -168,7 +168,7 @@ class Gatekeeper:
         standing.spared = self._starts_slowly(call, api, now)
         standing.latency = api.score.latency(now)
         standing.reliability = api.score.reliability(now)
-        standing.price = options.price
+        standing.price = api.price
         standing.pressure = api.keys.pressure() if api.uses_keys else 0.0
         standing.load = api.in_flight / api.bulkhead.limit if api.bulkhead is not None else 0.0
         standing.domain_failed = api.hub.name in call.failed_hubs
@@ -205,8 +205,8 @@ class Gatekeeper:
         if api.name not in call.tries and len(call.tries) >= call.policy.max_apis:
             return "max_apis", ""
         ceiling = call.policy.max_price
-        if ceiling is not None and api.options.price > ceiling:
-            return "price", f"{api.options.price:g} is over {ceiling:g} for 1,000 calls"
+        if ceiling is not None and api.price > ceiling:
+            return "price", f"{api.price:g} is over {ceiling:g} for 1,000 calls"
         return self._protected(call, api, now)
 
     def _protected(self, call: Call, api: Api, now: float) -> tuple[str, str]:
