@@ -34,7 +34,7 @@ class QuotaOptions(Options):
         "month"
     )
     reserve: Annotated[float, at.Ge(0), at.Le(1), Doc("share kept for critical calls")] = 0.05
-    overage_price: Annotated[float | None, at.Ge(0), Doc("price of 1,000 calls beyond the limit, where these are allowed")] = None
+    overage_price: Annotated[float | None, at.Ge(0), Doc("price of 1,000 calls beyond the limit")] = None
     allow_overage: Annotated[bool, Doc("go on when the quota is spent and the plan bills more")] = False
     header_limit: Annotated[str, Doc("header that tells the limit, where it has an unusual name")] = ""
     header_remaining: Annotated[str, Doc("header that tells what is left, likewise")] = ""

@@ -161,7 +161,6 @@ class Gatekeeper:
 
     def _standing(self, call: Call, api: Api, now: float) -> Standing:
         gate, detail = self.gate(call, api, now)
-        options = api.options
         standing = Standing(api.name, self._priority(call, api), gate, detail)
         if gate:
             return standing
