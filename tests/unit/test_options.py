@@ -18,6 +18,7 @@ from understudy import (
     TimeoutOptions,
     Understudy,
 )
+from understudy.core.types import Mode
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,11 @@ from understudy import (
         (ApiOptions, {"safe": "no"}, "ApiOptions.safe: expected true or false, found 'no'"),
         (ApiOptions, {"bulkhead": 5}, "ApiOptions.bulkhead: expected BulkheadOptions, found <class 'int'>"),
         (RouteOptions, {"deadline": float("nan")}, "RouteOptions.deadline: expected a number, found nan"),
+        (
+            BreakerOptions,
+            {"mode": "of"},
+            "BreakerOptions.mode: expected one of 'off', 'observe', 'enforce', found 'of'",
+        ),
         (RouteOptions, {"mode": "fastset"}, "RouteOptions.mode: expected one of 'priority', 'balanced', "),
     ],
 )
@@ -60,7 +66,7 @@ def test_code_may_write_options_in_plain_values_as_a_file_does():
         bulkhead=5,
         quota=1000,
         rate_limit="10/2s",
-        breaker={"open_for": 60},
+        breaker={"open_for": 60, "mode": "observe"},
         success={"status": "200, 204", "json": "ok"},
         auth={"kind": "bearer", "keys": ["key-one", {"value": "key-two", "alias": "spare"}]},
         outcomes=[rule],
@@ -68,7 +74,8 @@ def test_code_may_write_options_in_plain_values_as_a_file_does():
     assert options.timeout == TimeoutOptions(attempt=3) and options.bulkhead == BulkheadOptions(limit=5)
     assert options.quota == QuotaOptions(limit=1000, window="month")
     assert options.rate_limit == RateLimitOptions(rate=10.0, per=2.0)
-    assert options.breaker == BreakerOptions(open_for=60)
+    assert options.breaker == BreakerOptions(open_for=60, mode="observe")
+    assert options.breaker.mode is Mode.OBSERVE
     assert options.success == SuccessOptions(status=("200", "204"), json="ok")
     assert options.outcomes == (OutcomeRule("quota", status="429", pattern="plan"),)
     assert [(key.value.reveal(), key.alias) for key in options.auth.keys] == [("key-one", ""), ("key-two", "spare")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
@@ -62,17 +63,22 @@ def describe(cls: type) -> tuple[FieldSpec, ...]:
 
 
 def check(options: Any) -> None:
-    """Raise `OptionError` for the first field of `options` that is not of its type or lies outside its range."""
+    """Raise `OptionError` for the first field of `options` that is not of its type or lies outside its range.
+
+    A word may be written as plain text (`mode="off"`); the field then holds the member that it names.
+    """
     cls: type = type(options)
     for spec in describe(cls):
         value = getattr(options, spec.name)
+        if isinstance(value, str) and _is_enum(spec.type) and value in set(spec.type):
+            object.__setattr__(options, spec.name, value := spec.type(value))
         if value is None:
             continue
         if isinstance(value, float) and math.isnan(value):
             raise OptionError(type(options).__name__, spec.name, value, "a number")
         if expected := _mistyped(spec.type, value):
             # Only what a plain field holds is shown: in place of a group of options may stand a key.
-            plain = spec.type in _SAID or get_origin(spec.type) is Literal
+            plain = spec.type in _SAID or get_origin(spec.type) is Literal or _is_enum(spec.type)
             raise OptionError(cls.__name__, spec.name, value if plain else type(value), expected)
         for limit in spec.constraints:
             if expected := _violated(limit, value):
@@ -91,12 +97,16 @@ def _mistyped(hint: Any, value: Any) -> str:
     if kind in (Union, UnionType):
         wrong = [_mistyped(part, value) for part in get_args(hint) if part is not NoneType]
         return wrong[0] if all(wrong) else ""
-    if kind is Literal:
-        known = get_args(hint)
+    if kind is Literal or _is_enum(kind):
+        known = get_args(hint) or tuple(map(str, hint))
         return "" if value in known else "one of " + ", ".join(map(repr, known))
     if not isinstance(kind, type) or isinstance(value, (int, float) if kind is float else kind):
         return "a number" if kind in (int, float) and isinstance(value, bool) else ""
     return "" if kind is tuple and isinstance(value, list) else _SAID.get(kind, kind.__name__)
+
+
+def _is_enum(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, StrEnum)
 
 
 def _violated(limit: Any, value: Any) -> str:
