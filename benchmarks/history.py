@@ -21,7 +21,7 @@ from typing import Literal
 sys.path.insert(0, str(Path(__file__).parent))
 
 from common import QUICK, Table
-from understudy.core.clock import SYSTEM_CLOCK
+from understudy.core.clock import SYSTEM_CLOCK, SystemClock
 from understudy.monitor.history import History, Retention, SeriesHistory
 from understudy.monitor.requests import ErrorGroup, RequestEntry, RequestQuery
 from understudy.monitor.rollup import TIER_NAMES, SeriesName
@@ -45,10 +45,17 @@ MONTH = f"one API, {DAYS} days, 360 points with p50, p95, p99"
 Question = Callable[[int], Awaitable[object]]
 
 
-def fill(path: Path) -> tuple[int, float]:
+class Standing(SystemClock):
+    """The machine's clock, but for the time of day: that is always the end of the history."""
+
+    def __init__(self, at: float) -> None:
+        self.time = lambda: at
+
+
+def fill(path: Path, end: int) -> tuple[int, float]:
     """Make the history; rows and seconds."""
     options = StorageOptions(url=f"sqlite:///{path}")
-    past = PastOptions(APIS, DAYS, SEED, int(time.time()), options.keep_10s, options.keep_1m)
+    past = PastOptions(APIS, DAYS, SEED, end, options.keep_10s, options.keep_1m)
     rows, began = 0, time.perf_counter()
     with open_bulk(options, SYSTEM_CLOCK) as bulk:
         for group in range(past.groups):
@@ -126,18 +133,19 @@ async def asked(question: Question, rounds: int = ROUNDS) -> tuple[float, float,
     return took[0], median(later), max(later)
 
 
-async def ask(path: Path) -> tuple[dict[str, tuple[float, float, float]], int]:
+async def ask(path: Path, end: int) -> tuple[dict[str, tuple[float, float, float]], int]:
     """The answers' times by question, and how many points a month has."""
     options = StorageOptions(url=f"sqlite:///{path}", max_bytes=64 << 30)
-    store = await asyncio.to_thread(open_store, options, SYSTEM_CLOCK)
+    clock = Standing(end)
+    store = await asyncio.to_thread(open_store, options, clock)
     try:
         keep = {10: float(options.keep_10s), 60: float(options.keep_1m), 3600: float(options.keep_1h), 86400: None}
-        history = History(store.rollups, SYSTEM_CLOCK, Retention(keep))
-        now = time.time()
+        history = History(store.rollups, clock, Retention(keep))
+        now = clock.time()
         names = list(await history.overview("api", now - DAY, now))
         routes = list(await history.overview("route", now - DAY, now))
         world = World(store, history, names, routes)
-        reports = Reports(world, world, world, SYSTEM_CLOCK)
+        reports = Reports(world, world, world, clock)
 
         def one(seconds: float, points: int) -> Question:
             # Another API each time, so that the pages of each are touched for the first time.
@@ -181,11 +189,11 @@ def main() -> bool:
     name = "history-full" if FULL else "history"
     table = Table(name, f"Reading the history of {APIS:,} APIs over {DAYS} days", ("sqlalchemy",), unit="ms")
     with tempfile.TemporaryDirectory(prefix="understudy-history-") as folder:
-        path = Path(folder) / "history.db"
-        rows, seconds = fill(path)
+        path, end = Path(folder) / "history.db", int(time.time())
+        rows, seconds = fill(path, end)
         size = path.stat().st_size
         tiers = sizes(path)
-        found, points = asyncio.run(ask(path))
+        found, points = asyncio.run(ask(path, end))
     table.section("Questions, ms", ["question", "first", "median", "slowest"], [[q, *t] for q, t in found.items()])
     table.section("Size", ["tier", "rows", "MiB", "bytes/row"], tiers)
     table.section(

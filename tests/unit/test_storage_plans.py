@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import event
 
 from understudy.monitor.rollup import TIERS, Bucket, SeriesName
 from understudy.storage import StorageOptions, open_store
@@ -26,14 +26,31 @@ async def store(tmp_path):
     await made.close()
 
 
-async def test_a_span_is_found_by_the_keys_of_its_table(store):
-    def plan(connection, tier, chosen):
-        rows = store.rollups.source(connection, (tier, chosen, NOW - 25 * tier, NOW + tier, None))
-        words = str(rows.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
-        return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}")]
+def plans(connection, work) -> list[tuple[str, list[str]]]:
+    """Every statement that some work asks, with the steps by which it is answered."""
+    asked = []
 
+    def note(_connection, _cursor, statement, parameters, _context, _many):
+        asked.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", note)
+    try:
+        work(connection)
+    finally:
+        event.remove(connection, "before_cursor_execute", note)
+    return [
+        (words, [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}", values)])
+        for words, values in asked
+    ]
+
+
+@pytest.mark.parametrize("chosen", [None, [1], [1, 2, 3]])
+async def test_a_span_is_found_by_the_keys_of_its_tables(store, chosen):
     for tier in TIERS:
-        for chosen in (None, [1], [1, 2, 3]):
-            steps = await store.rollups._readers.read(lambda connection, t=tier, c=chosen: plan(connection, t, c))
-            assert any(step.startswith("SEARCH") for step in steps), (tier, chosen, steps)
-            assert not [step for step in steps if "SCAN roll_" in step or "SCAN hot_" in step], (tier, chosen, steps)
+        wanted = (tier, chosen, NOW - 25 * tier, NOW + tier, None)
+        told = await store.rollups._readers.read(
+            lambda connection, wanted=wanted: plans(connection, lambda c: list(store.rollups.rows(c, wanted)))
+        )
+        assert any("SEARCH" in step for _, steps in told for step in steps)
+        for words, steps in told:
+            assert not [step for step in steps if "SCAN roll_" in step or "SCAN hot_" in step], (words, steps)

@@ -31,7 +31,7 @@ SETTLED = 60
 READ_TOGETHER = 40
 #: Most series in one comparison.
 MOST_COMPARED = 6
-WEEK = 7 * 86400
+_HOUR, WEEK = 3600, 7 * 86400
 #: An overview is read from buckets of about this share of its span: its edges are that exact.
 OVERVIEW_POINTS = 60
 
@@ -257,9 +257,8 @@ class History:
         tier = plan(start, end, now, OVERVIEW_POINTS, self._retention).tier
         # It begins with a whole bucket: what the finer tiers hold before would cost as much again.
         span = plan(int(start // tier) * tier, end, now, OVERVIEW_POINTS, self._retention)
-        parts = await asyncio.gather(
-            *(self._store.totals(each, kind, first, last) for each, first, last in span.stretches)
-        )
+        pieces = _cut(span.stretches, int(now // _HOUR) * _HOUR)
+        parts = await asyncio.gather(*(self._store.totals(each, kind, first, last) for each, first, last in pieces))
         sums: dict[str, Total] = {}
         for part in parts:
             for name, mine in part.items():
@@ -286,6 +285,16 @@ class History:
                         mine[at] = bucket
         slices = Slices(self._clock.monotonic)
         return {name: await _history(name, span, buckets, slices) for name, buckets in gathered.items()}
+
+
+def _cut(stretches: Iterable[tuple[int, int, int]], at: int) -> Iterable[tuple[int, int, int]]:
+    """The stretches cut at the begin of the running hour: a store that keeps it apart adds up both side by side."""
+    for tier, first, last in stretches:
+        if first < at < last and at % tier == 0:
+            yield tier, first, at
+            yield tier, at, last
+        else:
+            yield tier, first, last
 
 
 def _summed(total: Total, seconds: int) -> dict[str, Any]:

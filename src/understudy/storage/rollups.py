@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import add
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import BigInteger, Connection, Select, cast, func, select
 
 from understudy.core.errors import StoreUnavailable
 from understudy.core.turn import Turn
@@ -95,11 +95,12 @@ class SqlRollups:
             found: dict[str, Total] = {}
             for source in self.sources(connection, (tier, None, start, end, None)):
                 rows = source.subquery().c
-                sums = select(rows.api, *(func.sum(rows[field]) for field in Total._fields)).group_by(rows.api)
-                for api, *numbers in connection.execute(sums):
-                    name = names.get(api)
+                # PostgreSQL's sums are decimals unless told otherwise.
+                sums = [cast(func.sum(rows[field]), BigInteger) for field in Total._fields]
+                for row in connection.execute(select(rows.api, *sums).group_by(rows.api)).all():
+                    name = names.get(row[0])
                     if name is not None and name.kind == kind:
-                        mine = Total._make(map(int, numbers))  # PostgreSQL's sums are decimals
+                        mine = Total._make(row[1:])
                         known = found.get(name.name)
                         found[name.name] = mine if known is None else Total._make(map(add, known, mine))
             return found
