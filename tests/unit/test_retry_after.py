@@ -48,6 +48,7 @@ def test_a_date_in_the_past_is_ignored() -> None:
 
 def test_absurd_values_are_capped_at_a_day() -> None:
     assert parse_retry_after({"Retry-After": "999999999999"}, NOW) == 86400.0
+    assert parse_retry_after({"Retry-After": "9" * 40}, NOW) == 86400.0
     assert parse_retry_after({"Retry-After": "Fri, 15 Jan 2100 08:00:00 GMT"}, NOW) == 86400.0
 
 

@@ -13,6 +13,7 @@ RATE_CAP = 24 * 3600.0
 QUOTA_CAP = 31 * 24 * 3600.0
 
 _NUMBER = re.compile(r"\d{1,18}(?:\.\d{0,9})?\Z")
+_ABSURD = re.compile(r"\s*\d{19,}\s*\Z", re.ASCII)
 _DURATION = re.compile(r"(?:(\d{1,9}(?:\.\d{1,9})?)(ms|us|µs|ns|d|h|m|s))")
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _MAX_TEXT = 64
@@ -81,7 +82,8 @@ def parse_retry_after(headers: Mapping[str, str], now_wall: float, cap: float = 
     text = header(headers, "retry-after")
     if not text or len(text) > _MAX_TEXT:
         return None
-    parts = [number(part) for part in text.split(",")]
+    # More digits than a number of ours has are still a number of seconds, and an absurd one.
+    parts = [cap if _ABSURD.match(part) else number(part) for part in text.split(",")]
     seconds = [part for part in parts if part is not None]
     if seconds and len(seconds) == len(parts):
         return min(max(seconds), cap)
