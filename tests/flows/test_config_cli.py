@@ -61,6 +61,8 @@ def test_explain_shows_a_value_with_its_origin_and_masks_secrets(tmp_path):
     assert rows["apis.a.priority"] == {"path": "apis.a.priority", "value": 3, "origin": "understudy.toml:3"}
     assert "set (sha256:" in rows["apis.a.auth.keys[0].value"]["value"]
     table = run(tmp_path, "config", "explain").stdout
+    (line,) = (line for line in table.splitlines() if "apis.a.health_check.unhealthy_after" in line)
+    assert line.split() == ["apis.a.health_check.unhealthy_after", "3", "default"], "one line, for grep"
     assert "apis.a.priority" in table
     assert "hunter2" not in table + json.dumps(found)
 

@@ -236,3 +236,12 @@ def test_the_conditions_of_a_rule_whose_class_is_wrong_are_looked_at_too(tmp_pat
     with pytest.raises(ConfigError) as caught:
         get(tmp_path, API + 'outcomes = [{status = "999", pattern = "(", class = "providr"}]\n')
     assert [fault.path[-1] for fault in caught.value.faults] == ["class", "status", "pattern"]
+
+
+def test_a_variable_whose_name_is_misspelled_is_told_and_one_that_brings_a_whole_api_is_not(tmp_path):
+    misspelled = get(tmp_path, API, {"UNDERSTUDY__APIS__AA__TIMEOUT": "3"})
+    assert misspelled.warnings == (
+        "API aa stands in variables only, and has no base_url; is its name spelled as in the files?",
+    )
+    assert get(tmp_path, API, {"UNDERSTUDY__APIS__AA__BASE_URL": "http://x"}).warnings == ()
+    assert get(tmp_path, API, {"UNDERSTUDY__APIS__A__TIMEOUT": "3"}).warnings == ()

@@ -21,6 +21,9 @@ from .faults import said
 from .options import HELP, config_option, environment_option, examples, json_option, override_option
 from .screen import Screen, complain
 
+#: Columns of a table that no person reads.
+_UNFOLDED = 10_000
+
 
 def config_commands(_: Texts, kind: type[TyperCommand], group: type[TyperGroup]) -> typer.Typer:
     """The commands about the configuration, in one language."""
@@ -73,7 +76,8 @@ def _explain(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
         table = screen.table(_("Key"), _("Value"), _("From"))
         for row in found:
             table.add_row(*(Text(printable(str(row[name]))) for name in ("path", "value", "origin")))
-        screen.console.print(table)
+        # For other programs a value stands in one line with its key, however long.
+        screen.console.print(table, width=None if screen.console.is_terminal else _UNFOLDED, crop=False)
 
 
 def _schema(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:

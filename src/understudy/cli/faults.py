@@ -55,6 +55,7 @@ SENTENCES = (
     "command line",
     # warnings
     "{place}: a secret stands in the file itself; write env:NAME or file:PATH instead",
+    "API {name} stands in variables only, and has no base_url; is its name spelled as in the files?",
     "API {name} has no real key: {variable} is a placeholder", "{variable} is not configured: it is a placeholder",
     "channel {channel} is not configured: {reasons}", "{variable} is a placeholder", "{variable} is no port number",
     "{variable} is not set",

@@ -15,7 +15,7 @@ from understudy.core.secrets import Secret
 from .check import refuse_unknown, validate
 from .cross import look_across
 from .environ import ChannelReader, is_placeholder
-from .faults import Fault, Origin, Path, did_you_mean, in_order
+from .faults import Fault, Origin, Path, did_you_mean, in_order, printable
 from .settings import Settings
 from .shorthand import expand, full_environment
 from .sources import SECRET_DIRS, Variables, is_there, read_dotenv, read_toml, real_environment, toml_files
@@ -109,6 +109,8 @@ class _Loading:
         chosen = self._choose(merged, later[0])
         merged = self._overlay(overlays, chosen, merged)
         variables = variable_layer(self._variables, merged.values, self.faults)
+        below = merged.values.get("apis")
+        written = set(below) if isinstance(below, dict) else set()
         for layer in (variables, later[0]):
             expand(layer, self.faults)
             merged.go_over(layer)
@@ -121,6 +123,11 @@ class _Loading:
         if settings is None or self.faults:
             raise ConfigError(in_order(self.faults))
         self._name_sources(settings, sources)
+        self.warnings += [
+            f"API {printable(name)} stands in variables only, and has no base_url; is its name spelled as in the files?"
+            for name, api in settings.apis.items()
+            if written and name not in written and not api.base_url
+        ]
         settings = dataclasses.replace(settings, channels=channels)
         files = (self._file, self._folder, self._dotenv, *self._variables.read)
         return Loaded(settings, merged.origins, (*self.warnings, *reader.warnings), tuple(dict.fromkeys(files)))
