@@ -84,7 +84,7 @@ class Understudy:
         self._own_http = http is None
         self._authenticators: dict[str, tuple[Any, Any, Authenticator]] = {}
         self._routes: dict[str, RouteClient] = {}
-        self._lifecycle = Lifecycle()
+        self._lifecycle = Lifecycle(clock)
         self._prober = Prober(clock, rng, self.fallback, self.monitor, self._probe)
         self.fallback.on_register = self._prober.follow
         self._ticked_at: float | None = None
@@ -258,7 +258,7 @@ class Understudy:
 
     def _bound(self) -> None:
         """A loop has become the owner: its tick and health checks run on it from now on."""
-        self._lifecycle = Lifecycle()
+        self._lifecycle = Lifecycle(self.clock)
         self._ticked_at = self.clock.monotonic()
         self.monitor.drain()  # from now on this loop's thread owns the series
         loop = self.fallback.loop
@@ -318,6 +318,11 @@ class Understudy:
         if self._stopping:
             reasons.append("stopping")
         return reasons
+
+    def problems(self) -> list[str]:
+        """What is wrong while calls go on, for people; empty when nothing is."""
+        kept = self.keeping.problems() if self.keeping is not None else []
+        return [*kept, *self._lifecycle.problems()]
 
     async def check(self, names: Sequence[str] | None = None) -> list[CheckResult]:
         """Test the connectivity of HTTP APIs, four at a time; all of them without `names`."""

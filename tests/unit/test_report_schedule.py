@@ -9,7 +9,7 @@ import pytest
 from understudy.core.errors import StoreUnavailable
 from understudy.reports.folder import FolderDeliverer
 from understudy.reports.model import Report, Section
-from understudy.reports.schedule import ReportSchedule, Scheduler, latest_span
+from understudy.reports.schedule import MOST_LATE, SETTLED, ReportSchedule, Scheduler, latest_span
 from understudy.storage.memory import MemoryStore
 from understudy.testing import FakeClock
 
@@ -83,6 +83,49 @@ async def test_what_fell_due_while_nothing_ran_is_made_at_the_next_start_once(cl
     assert taker.taken == [("daily", at("2026-11-25"))]
 
 
+async def test_every_stretch_that_was_missed_is_made_up_for_in_order_within_limits(clock, store):
+    schedules = {"daily": ReportSchedule(every="day")}
+    await Scheduler(schedules, Maker(), store.state, clock, Taker()).look()
+    clock.tick(3 * 86400)
+    taker = Taker()
+    await Scheduler(schedules, Maker(), store.state, clock, taker).look()
+    assert [start for _, start in taker.taken] == [at(f"2026-11-{day}") for day in (25, 26, 27)]
+    clock.tick(400 * 86400)
+    await Scheduler(schedules, Maker(), store.state, clock, taker).look()
+    assert len(taker.taken) == 3 + MOST_LATE
+    assert taker.taken[-1] == ("daily", at("2028-01-01"))
+
+
+async def test_a_stretch_is_reported_on_only_when_its_last_numbers_are_written(clock, store):
+    taker = Taker()
+    scheduler = Scheduler({"daily": ReportSchedule(every="day")}, Maker(), store.state, clock, taker)
+    await scheduler.look()
+    clock.tick(12 * 3600 + SETTLED - 1)
+    assert await scheduler.look() == []
+    clock.tick(2)
+    assert await scheduler.look() == ["daily"]
+
+
+@pytest.mark.parametrize("kept", ["junk", 7.0, {"every": "day"}, {"every": "day", "end": "soon"}, [1]])
+async def test_a_place_in_time_that_cannot_be_read_is_that_of_a_new_schedule(clock, store, kept):
+    await store.state.save({"reports/daily": kept})
+    taker = Taker()
+    scheduler = Scheduler({"daily": ReportSchedule(every="day")}, Maker(), store.state, clock, taker)
+    assert await scheduler.look() == []
+    clock.tick(86400)
+    assert await scheduler.look() == ["daily"]
+
+
+async def test_a_schedule_that_covers_another_stretch_now_begins_anew(clock, store):
+    taker = Taker()
+    await Scheduler({"it": ReportSchedule(every="month")}, Maker(), store.state, clock, taker).look()
+    scheduler = Scheduler({"it": ReportSchedule(every="day")}, Maker(), store.state, clock, taker)
+    assert await scheduler.look() == []
+    clock.tick(86400)
+    await scheduler.look()
+    assert taker.taken == [("it", at("2026-11-25"))]
+
+
 async def test_a_report_that_cannot_be_made_or_taken_waits_and_is_told(clock, store, tmp_path):
     maker = Maker()
     (tmp_path / "reports").write_text("a file in the folder's place")
@@ -90,7 +133,7 @@ async def test_a_report_that_cannot_be_made_or_taken_waits_and_is_told(clock, st
     await scheduler.look()
     clock.tick(86400)
     assert await scheduler.look() == []
-    assert "report daily waits" in scheduler.problems["daily"]
+    assert scheduler.problems["daily"] == f"report daily waits: {tmp_path / 'reports'}: File exists"
     maker.fails = True
     assert await scheduler.look() == []
     maker.fails = False

@@ -24,6 +24,10 @@ _log = logging.getLogger("understudy.reports")
 
 #: How often it is looked whether a report is due, s.
 EVERY = 30.0
+#: A stretch is reported on this long after its end, s: its last numbers, and those of other processes, must be written.
+SETTLED = 120.0
+#: Most stretches that are made up for, of one schedule, after a time in which nothing ran.
+MOST_LATE = 12
 _PREFIX = "reports/"
 
 
@@ -86,6 +90,30 @@ def latest_span(every: str, now: float) -> tuple[float, float]:
     return (first - timedelta(days=1)).replace(day=1).timestamp(), first.timestamp()
 
 
+def spans_since(every: str, before: float, now: float) -> list[tuple[float, float]]:
+    """The stretches that are over at `now` and end after `before`, in order of time; only the last ones of many."""
+    found: list[tuple[float, float]] = []
+    start, end = latest_span(every, now)
+    while end > before and len(found) < MOST_LATE:
+        found.append((start, end))
+        start, end = latest_span(every, start)
+    return found[::-1]
+
+
+def _delivered(kept: Any, schedule: ReportSchedule) -> float | None:
+    """Up to where a schedule was delivered; None for a new one, or one that covers another stretch now."""
+    if not isinstance(kept, dict) or kept.get("every") != schedule.every:
+        return None
+    end = kept.get("end")
+    return float(end) if isinstance(end, int | float) else None
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
 class Scheduler:
     """Makes and hands over what is due. `deliverers` may be added to while it runs."""
 
@@ -119,11 +147,15 @@ class Scheduler:
         except StoreUnavailable:
             return done
         for name, schedule in tuple(self.schedules.items()):
-            start, end = latest_span(schedule.every, self._clock.time())
-            before = known.get(_PREFIX + name)
+            now = self._clock.time() - SETTLED
+            before = _delivered(known.get(_PREFIX + name), schedule)
             if before is None:
-                await self._remember(name, end)  # a new schedule begins with the stretch that is running now
-            elif before < end and await self._deliver(name, schedule, start, end):
+                # A new schedule begins with the stretch that is running now.
+                await self._remember(name, schedule, latest_span(schedule.every, now)[1])
+                continue
+            for start, end in spans_since(schedule.every, before, now):
+                if not await self._deliver(name, schedule, start, end):
+                    break
                 done.append(name)
         return done
 
@@ -135,17 +167,17 @@ class Scheduler:
             for deliverer in tuple(self.deliverers):
                 await deliverer.deliver(name, schedule, report)
         except (OSError, ValueError, UnderstudyError) as error:
-            problem = f"report {name} waits: {error}"
+            problem = f"report {name} waits: {_told(error)}"
             if self.problems.get(name) != problem:
                 _log.warning("%s", problem)
             self.problems[name] = problem
             return False
         self.problems.pop(name, None)
-        return await self._remember(name, end)
+        return await self._remember(name, schedule, end)
 
-    async def _remember(self, name: str, end: float) -> bool:
+    async def _remember(self, name: str, schedule: ReportSchedule, end: float) -> bool:
         try:
-            await self._memory.save({_PREFIX + name: end})
+            await self._memory.save({_PREFIX + name: {"every": schedule.every, "end": end}})
         except StoreUnavailable as problem:
             self.problems[name] = f"report {name}: {problem}"
             return False

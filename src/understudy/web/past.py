@@ -179,7 +179,7 @@ async def report(app: Understudy, keeping: Keeping, request: Request) -> Answer:
 
 
 _FORMATS = ("json", "html", "csv")
-_LANGUAGES = ("en", "pt", "pt-BR")
+_LANGUAGES = ("en", "pt", "pt-BR", "pt_BR")
 
 
 @_kept

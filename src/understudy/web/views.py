@@ -244,8 +244,7 @@ class HealthView:
     def of(cls, app: Understudy) -> Self:
         """The application as it stands."""
         reasons = tuple(app.readiness())
-        problems = tuple(app.keeping.problems()) if app.keeping is not None else ()
-        return cls(not app.live(), not reasons, reasons, app.version, problems)
+        return cls(not app.live(), not reasons, reasons, app.version, tuple(app.problems()))
 
     def as_dict(self) -> dict[str, Any]:
         """The view as JSON-ready values."""
