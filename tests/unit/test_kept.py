@@ -8,6 +8,7 @@ import pytest
 
 from understudy.app import Understudy
 from understudy.core.errors import StoreUnavailable
+from understudy.core.events import Event
 from understudy.core.secrets import Secret
 from understudy.core.types import Verdict
 from understudy.resilience.api import ApiOptions
@@ -212,3 +213,47 @@ async def test_a_document_that_cannot_be_read_is_told_and_passed_over(clock, sto
     store.kept["resilience/api/scores"] = document
     app = await restarted(clock, store)
     assert breaker(app).state is BreakerState.CLOSED
+
+
+async def test_what_an_operator_ends_after_a_restart_does_not_come_back_with_the_next(clock, store):
+    app, kept = build(clock, store)
+    breaker(app).force(BreakerState.FORCED_OPEN, reason="contract ended", actor="ana")
+    pool = app.fallback.roster.api("odds").keys
+    pool.quarantine(next(iter(pool)), "answered 401")
+    app.fallback.roster.api("more").hold(1000, "Retry-After")
+    await kept.save()
+    app, kept = build(clock, store)
+    await kept.take_up()
+    assert breaker(app).state is BreakerState.FORCED_OPEN
+    app.fallback.reset(actor="ana", reason="paid again")
+    await kept.save()
+    assert store.kept == {}
+    app = await restarted(clock, store)
+    assert breaker(app).state is BreakerState.CLOSED
+    assert app.fallback.roster.api("odds").keys.usable(clock.monotonic()) == ""
+    assert app.fallback.roster.api("more").hold_until < clock.monotonic()
+
+
+async def test_a_reset_is_saved_at_once(clock, store):
+    async with Understudy.build(clock=clock, seed=1) as app:
+        api = app.fallback.register_api("scores", route="live", operation=lambda: 1)
+        kept = Kept(app.fallback.roster, store, clock, app.events)
+        api.hold(1000, "Retry-After")
+        await kept.save()
+        app._lifecycle.background("kept", kept.run)
+        await clock.advance(0.1)
+        app.fallback.reset("scores", actor="ana")
+        await clock.advance(0.1)
+        assert store.kept == {}
+
+
+async def test_an_api_that_comes_back_with_a_reload_has_its_past(clock, store):
+    app, kept = build(clock, store)
+    app.fallback.roster.api("scores").hold(100, "Retry-After")
+    await kept.save()
+    async with Understudy.build(clock=clock, seed=1) as app:
+        kept = Kept(app.fallback.roster, store, clock, app.events)
+        await kept.take_up()
+        app.fallback.register_api("scores", route="live", operation=lambda: 1)
+        app.events.emit(Event("config.reloaded", clock.time()))
+        assert app.fallback.roster.api("scores").hold_until - clock.monotonic() == pytest.approx(100, abs=0.01)

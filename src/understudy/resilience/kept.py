@@ -53,7 +53,10 @@ class Kept:
         self.refused: list[str] = []
 
     def _heard(self, event: Event) -> None:
-        if event.kind.partition(".")[0] in _TELLING:
+        if event.kind == "config.reloaded":
+            for api in tuple(self._roster.apis.values()):  # one that has come back has its past
+                self.restore(api)
+        if event.kind.partition(".")[0] in _TELLING or event.kind == "fallback.reset":
             # A hub's event names no API, nor does a reset of all: then everything is looked at.
             self._dirty.add(event.api or _EVERYTHING)
             self._due.set()
@@ -65,6 +68,8 @@ class Kept:
             StoreUnavailable: it cannot be read now.
         """
         self._loaded = await self._store.load(_PREFIX)
+        # What is over when it is looked at for the first time must be forgotten there, too.
+        self._saved = {key[len(_PREFIX) :]: json.dumps(kept, sort_keys=True) for key, kept in self._loaded.items()}
         for hub in tuple(self._roster.hubs.values()):
             self._restore_hub(hub)
         for api in tuple(self._roster.apis.values()):
