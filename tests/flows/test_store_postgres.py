@@ -378,7 +378,8 @@ async def test_a_server_that_is_away_under_load_costs_nothing_but_patience(postg
         await load.check()
         assert load.refused > 0, "control writes were told"
         assert store.health().problems == ()
-        assert load.worst < 0.25, "the loop never waits for the server"
+        # A loop that waited would stand still for the patience of a second, or for the outage; other tests run beside.
+        assert load.worst < 0.9, "the loop never waits for the server"
         assert PASSWORD not in caplog.text
 
 
