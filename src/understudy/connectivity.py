@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .core.clock import Clock
-from .core.errors import AttemptTimeout, ConnectFailed, Rejected, TransportError, UnderstudyError
+from .core.errors import AttemptTimeout, ConnectFailed, Rejected, UnderstudyError
 from .core.http import HttpClient, HttpRequest
 from .core.types import Attribution, Verdict
 from .resilience.auth import Authenticator
@@ -81,7 +81,7 @@ async def check_api(api: Api, http: HttpClient, authenticator: Authenticator, cl
     except CredentialsFailed as error:
         advice = _ADVICE[Attribution.KEY].format(api=api.name)
         return CheckResult(api.name, False, "auth", None, clock.monotonic() - started, str(error), advice)
-    except (TransportError, UnderstudyError) as error:
+    except UnderstudyError as error:
         stage = "timeout" if isinstance(error, AttemptTimeout) else "response"
         return CheckResult(
             api.name, False, stage, None, clock.monotonic() - started, str(error), _ADVICE[Attribution.PROVIDER]

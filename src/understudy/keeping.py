@@ -49,6 +49,8 @@ _ACTS = frozenset(("fallback.reset", "config.reloaded", "config.refused"))
 _FORCED = frozenset(("forced_open", "forced_closed", "observe"))
 #: Acts that wait to be entered into the audit log; beyond that the oldest is only in the log file.
 MOST_ACTS = 1000
+#: They are a problem when the oldest waits for longer, s: each is entered at once, in its own time.
+ACTS_WAIT = 5.0
 
 
 class Keeping:
@@ -193,7 +195,7 @@ class Keeping:
     def problems(self) -> list[str]:
         """What is wrong with keeping, for people; calls go on whatever it is."""
         found = list(self.store.health().problems)
-        if self._acts:
+        if self._acts and self._clock.time() - min(act.at for act in self._acts) > ACTS_WAIT:
             found.append(f"{len(self._acts)} administrative acts wait to be entered into the audit log")
         found += self.scheduler.problems.values()
         if self._kept.refused:

@@ -148,3 +148,10 @@ async def test_without_keep_nothing_is_opened(tmp_path, monkeypatch):
         await app.fallback.execute_with_fallback("lead", answer)
         assert app.keeping is None
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_an_act_that_is_just_being_entered_is_no_problem(tmp_path):
+    async with build(tmp_path) as app:
+        app.keeping.store.audit.append = refusing
+        await app.keeping.acted(AuditEntry(SYSTEM_CLOCK.time(), "ana", "fallback.reset", "lead"))
+        assert app.keeping.problems() == []
