@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import islice
 from math import isfinite
 from typing import Any
 from urllib.parse import parse_qsl
+
+from understudy.core.turn import Turn
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -17,6 +20,10 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: Largest body of a request, bytes; longest query, characters; most query parameters.
 MAX_BODY, MAX_QUERY, MAX_PARAMETERS = 1024 * 1024, 4096, 50
+
+
+#: Items of a long list that are written before the event loop gets its turn.
+_AT_ONCE = 50
 
 
 class Problem(Exception):
@@ -58,6 +65,7 @@ class Answer:
             return
         async for piece in self.body:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await Turn()  # a server may take pieces without ever waiting
         await send({"type": "http.response.body", "body": b""})
 
 
@@ -149,4 +157,23 @@ def jsonable(value: Any) -> Any:
 
 def dumped(value: Any) -> bytes:
     """`value` as JSON bytes; half characters of broken names become question marks."""
-    return json.dumps(jsonable(value), ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (ValueError, TypeError):  # what JSON cannot say: looked for only where there is some, as that takes longer
+        text = json.dumps(jsonable(value), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "replace")
+
+
+async def listed(head: Mapping[str, Any], name: str, items: Iterable[Any]) -> AsyncIterator[bytes]:
+    """`head` with a list `name` as its last key, in pieces: writing thousands of things at once would stop the loop.
+
+    An item that has an `as_dict` is written as that.
+    """
+    yield dumped(head)[:-1] + (b", " if head else b"") + dumped(name) + b": ["
+    rest = iter(items)
+    between = b""
+    while some := list(islice(rest, _AT_ONCE)):
+        told = [each.as_dict() if hasattr(each, "as_dict") else each for each in some]
+        yield between + dumped(told)[1:-1]
+        between = b", "
+    yield b"]}"

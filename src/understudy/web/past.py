@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import fields
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Literal
 
 from understudy.core.audit import AuditEntry
 from understudy.core.errors import NotInstalled, StoreUnavailable, UnknownName
-from understudy.monitor.history import MAX_POINTS, POINTS
+from understudy.monitor.history import MAX_POINTS, POINTS, SeriesHistory
 from understudy.monitor.requests import Cursor
 from understudy.monitor.rollup import SeriesName
 from understudy.monitor.search import SearchError, parse
 from understudy.reports import KINDS, TARGET
 from understudy.reports.render import to_csv_files, to_html, to_json
 
-from .http import Answer, Problem, Request, dumped
+from .http import Answer, Problem, Request, dumped, listed
 from .span import SPAN, span, whole
 
 if TYPE_CHECKING:
@@ -66,6 +67,22 @@ def _series(app: Understudy, query: Mapping[str, str], *names: str) -> list[Seri
     return [SeriesName(kind, name) for name in names]
 
 
+def _series_history(found: SeriesHistory) -> AsyncIterator[bytes]:
+    head = replace(found, points=()).as_dict()
+    del head["points"]
+    return listed(head, "points", found.points)
+
+
+async def _together(found: Iterable[SeriesHistory]) -> AsyncIterator[bytes]:
+    between = b'{"series": ['
+    for each in found:
+        yield between
+        async for piece in _series_history(each):
+            yield piece
+        between = b", "
+    yield b"]}"
+
+
 @_kept
 async def history(app: Understudy, keeping: Keeping, request: Request) -> Answer:
     """One API or route over a span."""
@@ -73,7 +90,7 @@ async def history(app: Understudy, keeping: Keeping, request: Request) -> Answer
     (name,) = _series(app, query, query.get("name", ""))
     start, end = span(query, app.clock.time())
     points = whole(query, "points", POINTS, MAX_POINTS)
-    return _answer((await keeping.history.series(name, start, end, points)).as_dict())
+    return Answer(_series_history(await keeping.history.series(name, start, end, points)))
 
 
 @_kept
@@ -87,7 +104,7 @@ async def compared(app: Understudy, keeping: Keeping, request: Request) -> Answe
         found = await keeping.history.compare(names, start, end, points)
     except ValueError as error:
         raise Problem(400, str(error)) from None
-    return _answer({"series": [each.as_dict() for each in found.values()]})
+    return Answer(_together(found.values()))
 
 
 @_kept
@@ -121,7 +138,7 @@ async def requests(app: Understudy, keeping: Keeping, request: Request) -> Answe
     entries = await keeping.requests.search(wanted, limit, _cursor(query.get("before", "")))
     last = entries[-1].cursor if len(entries) == limit else None
     following = None if last is None else f"{last.ts_ms}-{last.id}"
-    return _answer({"requests": [entry.as_dict() for entry in entries], "next": following})
+    return Answer(listed({"next": following}, "requests", entries))
 
 
 def _cursor(text: str) -> Cursor | None:
@@ -166,16 +183,15 @@ async def report(app: Understudy, keeping: Keeping, request: Request) -> Answer:
         raise Problem(400, str(error)) from None
     try:
         if style == "html":
-            return Answer(
-                to_html(made).encode(), 200, "text/html; charset=utf-8", {"Content-Security-Policy": _REPORT_POLICY}
-            )
+            page = await asyncio.to_thread(to_html, made)  # a thousand APIs are a long page
+            return Answer(page.encode(), 200, "text/html; charset=utf-8", {"Content-Security-Policy": _REPORT_POLICY})
         if style == "csv":
             name = f"understudy-{made.kind}.zip"
             disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
-            return Answer(to_csv_files(made), 200, "application/zip", disposition)
+            return Answer(await asyncio.to_thread(to_csv_files, made), 200, "application/zip", disposition)
     except NotInstalled as error:
         raise Problem(501, str(error)) from None
-    return Answer(to_json(made).encode())
+    return Answer((await asyncio.to_thread(to_json, made)).encode())
 
 
 _FORMATS = ("json", "html", "csv")
