@@ -11,7 +11,7 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -293,7 +293,17 @@ class Understudy:
         self._ticked_at = self.clock.monotonic()
         self.clock.call_later(TICK, lambda: self._tick(loop))
         self._drain(loop)
-        self.fallback.tick()
+        self._look_after(loop, self.fallback.ticking())
+
+    def _look_after(self, loop: asyncio.AbstractEventLoop | None, steps: Iterator[None]) -> None:
+        """Go through the steps in slices, with turns of the loop in between."""
+        if loop is not self.fallback.loop or self._ticked_at is None:
+            return
+        until = self.clock.monotonic() + SLICE
+        for _ in steps:
+            if self.clock.monotonic() >= until:
+                self.clock.call_later(0.0, lambda: self._look_after(loop, steps))
+                return
 
     def _drain(self, loop: asyncio.AbstractEventLoop | None) -> None:
         """Drain all series in slices, with turns of the loop in between."""

@@ -10,7 +10,7 @@ import asyncio
 import functools
 import os
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from types import FunctionType
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -468,12 +468,14 @@ class FallbackManager(ByHand):
         """Routes, APIs and hubs as they stand, as plain JSON-ready values."""
         return describe(self.roster, self._gates, self.counters, self._now())
 
-    def tick(self) -> None:
-        """Once a second: leases, expiries and decay of breakers; nothing else needs a timer."""
-        self.roster.tick()
-        self._would_have.look(self.roster.apis.values())
+    def ticking(self) -> Iterator[None]:
+        """What is due once a second, step by step: leases, expiries, decay of breakers. Nothing else needs a timer."""
         if self._wheel is not None:
             self._wheel.let_go()
+        yield from self.roster.ticking()
+        for api in tuple(self.roster.apis.values()):
+            self._would_have.look(api)
+            yield
 
     def close(self) -> None:
         """Let go of threads; calls in flight end by their own deadlines."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -304,13 +304,15 @@ class Roster:
         binding = Binding(api, operation, breaker, self._health.series(api.name, operation))
         return binding
 
-    def tick(self) -> None:
-        """Let time pass for breakers: leases, expiries, decay."""
-        for hub in self.hubs.values():
+    def ticking(self) -> Iterator[None]:
+        """Let time pass for breakers, step by step: leases, expiries, decay."""
+        for hub in tuple(self.hubs.values()):
             hub.breaker.tick()
-        for api in self.apis.values():
-            for binding in api.bindings.values():
+            yield
+        for api in tuple(self.apis.values()):
+            for binding in tuple(api.bindings.values()):
                 binding.breaker.tick()
+            yield
 
 
 def preset_name(options: ApiOptions) -> str:

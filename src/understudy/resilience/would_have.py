@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from understudy.core.types import Mode
 
@@ -20,17 +20,16 @@ class WouldHave:
         self._emit = emit
         self._told: dict[tuple[str, str], int] = {}
 
-    def look(self, apis: Iterable[Api]) -> None:
+    def look(self, api: Api) -> None:
         """Emit what has been counted since the last look."""
-        for api in apis:
-            options = api.options
-            if options.budget.mode is Mode.OBSERVE:
-                self._tell(api, "budget.would_refuse", api.budget.would_deny)
-            if api.bulkhead is not None and api.bulkhead.options.mode is Mode.OBSERVE:
-                self._tell(api, "bulkhead.would_refuse", api.bulkhead.would_refuse)
-            if options.rate_limit is not None and options.rate_limit.mode is Mode.OBSERVE:
-                waits = sum(key.limiter.would_wait for key in api.keys if key.limiter is not None)
-                self._tell(api, "rate.would_wait", waits)
+        options = api.options
+        if options.budget.mode is Mode.OBSERVE:
+            self._tell(api, "budget.would_refuse", api.budget.would_deny)
+        if api.bulkhead is not None and api.bulkhead.options.mode is Mode.OBSERVE:
+            self._tell(api, "bulkhead.would_refuse", api.bulkhead.would_refuse)
+        if options.rate_limit is not None and options.rate_limit.mode is Mode.OBSERVE:
+            waits = sum(key.limiter.would_wait for key in api.keys if key.limiter is not None)
+            self._tell(api, "rate.would_wait", waits)
 
     def _tell(self, api: Api, kind: str, counted: int) -> None:
         place = (api.name, kind)
