@@ -142,7 +142,7 @@ def values_in(port: int) -> dict[tuple[str, frozenset], float]:
 
 
 #: What changes while nobody calls.
-RESTLESS = ("understudy_event_loop_lag_seconds",)
+RESTLESS = ("understudy_event_loop_lag_seconds", "understudy_upstream_health_score")
 
 
 async def test_prometheus_stores_every_value_that_we_show(tmp_path):
