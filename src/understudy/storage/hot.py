@@ -9,10 +9,25 @@ whatever happens in between, and a move that was cut off begins again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, insert, literal, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.dialects import sqlite
 
 from understudy.monitor.rollup import Row
@@ -20,7 +35,7 @@ from understudy.monitor.rollup import Row
 from .dialect import replace
 from .jobs import Steps, Work
 from .retention import all_series
-from .rollups import NUMBERS, SqlRollups, Wanted
+from .rollups import NUMBERS, Part, SqlRollups, Wanted
 from .tables import HOT, ROLL, meta, series
 
 HOUR = 3600
@@ -95,51 +110,19 @@ class HotRollups(SqlRollups):
 
     # -- reading ----------------------------------------------------------------------------------
 
-    def source(self, connection: Connection, wanted: Wanted) -> Select[Any]:
-        """As `SqlRollups.source`."""
-        parts = self.sources(connection, wanted)
-        return parts[0] if len(parts) == 1 else select(*union_all(*parts).subquery().c)
-
-    def sources(self, connection: Connection, wanted: Wanted) -> list[Select[Any]]:
-        """As `SqlRollups.sources`: what was moved, and what lies in the hot table."""
+    def parts(self, connection: Connection, wanted: Wanted) -> list[Part]:
+        """As `SqlRollups.parts`: what was moved, and what lies in the hot table."""
         tier, chosen, start, end, inst = wanted
-        if tier not in HOT:
-            return [self._lasting(wanted)]
-        moved = boundary(connection, tier)
-        if end <= moved:
-            return [self._lasting(wanted)]
-        hot = self._hot(connection, (tier, chosen, max(start, moved), end, inst))
-        return [hot] if start >= moved else [self._lasting((tier, chosen, start, moved, inst)), hot]
-
-    @staticmethod
-    def _lasting(wanted: Wanted) -> Select[Any]:
-        tier, chosen, start, end, inst = wanted
-        table = ROLL[tier]
-        rows = select(*_columns(table)).where(table.c.ts >= start, table.c.ts < end)
-        if inst is not None:
-            rows = rows.where(table.c.inst == inst)
-        if chosen is not None:
-            return rows.where(table.c.api.in_(chosen))
-        # By way of the series: one look into the index for each. As a join, SQLite would scan the whole table instead.
-        return rows.where(table.c.api.in_(select(series.c.id)))
-
-    @staticmethod
-    def _hot(connection: Connection, wanted: Wanted) -> Select[Any]:
-        tier, chosen, start, end, inst = wanted
-        table = HOT[tier]
-        rows = select(*_columns(table)).where(table.c.ts >= start, table.c.ts < end)
-        if chosen is not None and len(chosen) <= _FEW:
-            # Each by itself is one look at an end of the table; both in one question read all of it.
-            ends = [select(end_of(table.c.ts)).scalar_subquery() for end_of in (func.min, func.max)]
-            first, last = connection.execute(select(*ends)).one()
-            if first is not None:
-                begin = max(start, first)
-                starts = _starts(begin + -begin % tier, min(end, last + 1), tier)
-                rows = select(*_columns(table)).select_from(starts.join(table, table.c.ts == starts.c.ts))
-            rows = rows.where(table.c.api.in_(chosen))
-        elif chosen is not None:
-            rows = rows.where(table.c.api.in_(chosen))
-        return rows if inst is None else rows.where(table.c.inst == inst)
+        border = boundary(connection, tier) if tier in HOT else end
+        values = {name: value for name, value in (("chosen", chosen), ("inst", inst)) if value is not None}
+        parts: list[Part] = []
+        if start < border:
+            old = _lasting(tier, some=chosen is not None, owned=inst is not None)
+            parts.append((old, {**values, "start": start, "border": min(border, end)}))
+        if border < end:
+            parts.append(_hot_part(connection, (tier, chosen, max(start, border), end, inst), values))
+        # A span without any time in it is asked for as it is.
+        return parts or [(_lasting(tier, some=False, owned=False), {"start": start, "border": start})]
 
     def latest(self, connection: Connection, tier: int, inst: int) -> int | None:
         """As `SqlRollups.latest`."""
@@ -216,13 +199,62 @@ def moved_key(tier: int) -> str:
     return f"moved.{tier}"
 
 
+@cache
+def _lasting(tier: int, *, some: bool, owned: bool) -> Select[Any]:
+    """Rows from `start` up to `border` in the table by series."""
+    table = ROLL[tier]
+    rows = select(*_columns(table)).where(table.c.ts >= _at("start"), table.c.ts < _at("border"))
+    # Everybody by way of the series: one look into the index for each. As a join, SQLite would scan the table instead.
+    series_of = bindparam("chosen", expanding=True, type_=Integer) if some else select(series.c.id)
+    rows = rows.where(table.c.api.in_(series_of))
+    return rows.where(table.c.inst == _at("inst")) if owned else rows
+
+
+@cache
+def _hot(tier: int, *, some: bool, few: bool, owned: bool) -> Select[Any]:
+    """Rows from `hot_start` up to `hot_end` in the hot table; of a few series each start is looked up."""
+    table = HOT[tier]
+    rows = select(*_columns(table))
+    if few:
+        starts = _starts(_at("hot_start"), _at("hot_end"), tier)
+        rows = rows.select_from(starts.join(table, table.c.ts == starts.c.ts))
+    else:
+        rows = rows.where(table.c.ts >= _at("hot_start"), table.c.ts < _at("hot_end"))
+    if some:
+        rows = rows.where(table.c.api.in_(bindparam("chosen", expanding=True, type_=Integer)))
+    return rows.where(table.c.inst == _at("inst")) if owned else rows
+
+
+def _hot_part(connection: Connection, wanted: Wanted, values: Mapping[str, Any]) -> Part:
+    tier, chosen, start, end, inst = wanted
+    few = chosen is not None and len(chosen) <= _FEW
+    if few:
+        first, last = connection.execute(_ends(tier)).one()
+        if first is not None:
+            begin = max(start, first)
+            start, end = begin + -begin % tier, min(end, last + 1)
+    question = _hot(tier, some=chosen is not None, few=few, owned=inst is not None)
+    return question, {**values, "hot_start": start, "hot_end": end}
+
+
+@cache
+def _ends(tier: int) -> Select[Any]:
+    """The first and the last start in the hot table: each by itself is a look at one end, together they read it all."""
+    ts = HOT[tier].c.ts
+    return select(*(select(end_of(ts)).scalar_subquery() for end_of in (func.min, func.max)))
+
+
+def _at(name: str) -> BindParameter[int]:
+    return bindparam(name, type_=BigInteger)
+
+
 def _columns(table: Table) -> list[ColumnElement[Any]]:
     return [table.c[name] for name in (*_KEY, *NUMBERS)]
 
 
-def _starts(begin: int, end: int, tier: int) -> Any:
+def _starts(begin: ColumnElement[int], end: ColumnElement[int], tier: int) -> Any:
     """The numbers from `begin` up to `end` in steps of `tier`, as a table."""
-    starts = select(literal(begin).label("ts")).where(literal(begin) < end).cte("starts", recursive=True)
+    starts = select(begin.label("ts")).where(begin < end).cte("starts", recursive=True)
     return starts.union_all(select(starts.c.ts + tier).where(starts.c.ts + tier < end))
 
 
@@ -237,7 +269,7 @@ def _oldest(tier: int, limit: int) -> Work[int | None]:
 
 def _copy(tier: int, start: int, end: int, first: int, last: int) -> Work[None]:
     hot, roll = HOT[tier], ROLL[tier]
-    starts = _starts(start, end, tier)
+    starts = _starts(literal(start), literal(end), tier)
     rows = (
         select(*_columns(hot))
         .select_from(starts.join(hot, hot.c.ts == starts.c.ts))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import BigInteger, Connection, Integer, Select, bindparam, select
 
 from understudy.monitor.rollup import Row
 
 from .numbers import NumberTaken, is_held
 from .partitions import MONTHLY, make, part_of
-from .rollups import NUMBERS, SqlRollups, Wanted
+from .rollups import NUMBERS, Part, SqlRollups, Wanted
 from .tables import ROLL
 
 
@@ -70,12 +71,21 @@ class PostgresRollups(SqlRollups):
             make(connection, sorted(missing))
             self._made.update(part.name for part in missing)
 
-    def source(self, connection: Connection, wanted: Wanted) -> Select[Any]:
-        """As `SqlRollups.source`."""
+    def parts(self, connection: Connection, wanted: Wanted) -> list[Part]:
+        """As `SqlRollups.parts`: it is all in one table."""
         tier, chosen, start, end, inst = wanted
-        table = ROLL[tier]
-        rows = select(*(table.c[name] for name in ("ts", "api", "inst", *NUMBERS)))
-        rows = rows.where(table.c.ts >= start, table.c.ts < end)
-        if chosen is not None:
-            rows = rows.where(table.c.api.in_(chosen))
-        return rows if inst is None else rows.where(table.c.inst == inst)
+        question = _question(tier, some=chosen is not None, owned=inst is not None)
+        values = {"start": start, "end": end, "chosen": chosen, "inst": inst}
+        return [(question, {name: value for name, value in values.items() if value is not None})]
+
+
+@cache
+def _question(tier: int, *, some: bool, owned: bool) -> Select[Any]:
+    table = ROLL[tier]
+    rows = select(*(table.c[name] for name in ("ts", "api", "inst", *NUMBERS)))
+    rows = rows.where(
+        table.c.ts >= bindparam("start", type_=BigInteger), table.c.ts < bindparam("end", type_=BigInteger)
+    )
+    if some:
+        rows = rows.where(table.c.api.in_(bindparam("chosen", expanding=True, type_=Integer)))
+    return rows.where(table.c.inst == bindparam("inst", type_=Integer)) if owned else rows

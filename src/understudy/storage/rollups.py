@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from operator import add
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, Connection, Select, cast, func, select
+from sqlalchemy import BigInteger, Connection, Select, cast, func, select, union_all
 
 from understudy.core.errors import StoreUnavailable
 from understudy.core.turn import Turn
@@ -27,6 +28,8 @@ _AT_ONCE = 500
 #: The columns of a row behind `ts` and `api`, as `Row` has them.
 NUMBERS = (*COUNTERS, "classes", "hist")
 
+#: A question with names in the place of values, and the values. Names differ between the parts of one table each.
+Part = tuple[Select[Any], Mapping[str, Any]]
 #: Which rows: the tier, numbers of series (None: all), start, end, and the writer (None: all).
 Wanted = tuple[int, Sequence[int] | None, int, int, int | None]
 
@@ -55,13 +58,12 @@ class SqlRollups:
         """Put rows in their place, each instead of an older one; on the writer's thread."""
         raise NotImplementedError
 
-    def source(self, connection: Connection, wanted: Wanted) -> Select[Any]:
-        """The columns ts, api, inst and numbers of the wanted rows, in no order."""
-        raise NotImplementedError
+    def parts(self, connection: Connection, wanted: Wanted) -> list[Part]:
+        """The wanted rows in parts of one table each, with the columns ts, api, inst and numbers, in no order.
 
-    def sources(self, connection: Connection, wanted: Wanted) -> list[Select[Any]]:
-        """As `source`, in parts of one table each, which add up in the order of their keys."""
-        return [self.source(connection, wanted)]
+        The questions are made once and kept: making one takes as long as answering it.
+        """
+        raise NotImplementedError
 
     # -- RollupStore ------------------------------------------------------------------------------
 
@@ -93,11 +95,8 @@ class SqlRollups:
         def work(connection: Connection) -> dict[str, Total]:
             names = self.names.all(connection)
             found: dict[str, Total] = {}
-            for source in self.sources(connection, (tier, None, start, end, None)):
-                rows = source.subquery().c
-                # PostgreSQL's sums are decimals unless told otherwise.
-                sums = [cast(func.sum(rows[field]), BigInteger) for field in Total._fields]
-                for row in connection.execute(select(rows.api, *sums).group_by(rows.api)).all():
+            for question, values in self.parts(connection, (tier, None, start, end, None)):
+                for row in connection.execute(_added_up(question), values).all():
                     name = names.get(row[0])
                     if name is not None and name.kind == kind:
                         mine = Total._make(row[1:])
@@ -135,13 +134,13 @@ class SqlRollups:
         if wanted[1] is not None and not wanted[1]:
             return
         names = (self.written_names if writing else self.names).all(connection)
-        unordered = self.source(connection, wanted).subquery()
-        columns = (unordered.c.ts, unordered.c.api, *(unordered.c[name] for name in NUMBERS))
+        parts = self.parts(connection, wanted)
+        values = {name: value for _, some in parts for name, value in some.items()}
         new = tuple.__new__  # a fifth of what the constructor takes, and there are many
-        for found in connection.execute(select(*columns).order_by(unordered.c.api, unordered.c.ts, unordered.c.inst)):
+        for found in connection.execute(_ordered(tuple(question for question, _ in parts)), values):
             name = names.get(found[1])
             if name is not None:
-                yield new(Row, (found[0], name, *found[2:]))
+                yield new(Row, (found[0], name, *found[3:]))
 
     def latest(self, connection: Connection, tier: int, inst: int) -> int | None:
         """The latest start that `inst` wrote in a tier."""
@@ -150,3 +149,17 @@ class SqlRollups:
         newest = select(func.max(table.c.ts)).where(table.c.api == series.c.id, table.c.inst == inst).scalar_subquery()
         found = connection.execute(select(func.max(newest)).select_from(series)).scalar()
         return None if found is None else int(found)
+
+
+@cache
+def _added_up(question: Select[Any]) -> Select[Any]:
+    rows = question.subquery().c
+    # PostgreSQL's sums are decimals unless told otherwise.
+    sums = [cast(func.sum(rows[field]), BigInteger) for field in Total._fields]
+    return select(rows.api, *sums).group_by(rows.api)
+
+
+@cache
+def _ordered(questions: tuple[Select[Any], ...]) -> Select[Any]:
+    rows = questions[0].subquery() if len(questions) == 1 else union_all(*questions).subquery()
+    return select(*rows.c).order_by(rows.c.api, rows.c.ts, rows.c.inst)
