@@ -32,6 +32,7 @@ FORMED: dict[str, Any] = {
     "apis.fix.outcomes": [{"class": "quota", "status": "429", "pattern": "monthly"}],
     "apis.fix.headers": {"Accept": "application/json"},
     "routes.fix.apis": ["fix"],
+    "reports.fix.api": "fix",
     "reports.fix.formats": ["json"],
     "storage.url": "sqlite:///elsewhere.db",
     "report_to": "http://127.0.0.1:8080",

@@ -52,6 +52,11 @@ MISTAKES = [
     ('[apis.a]\nbase_url = "http://x/v1?key=hunter2"', "understudy.toml:2: apis.a.base_url: must hold no query and no fragment, as paths are appended to it"),  # noqa: E501 - the same
     ('log.file = "a\\u0000b"', "understudy.toml:1: log.file: must not hold control characters, found 'a\\x00b'"),
     ('service.host = "::1\\n"', "understudy.toml:1: service.host: must not hold control characters, found '::1\\n'"),
+    ('report_to = "localhost:8080"', "understudy.toml:1: report_to: expected http:// or https:// and a host, found 'localhost:8080'"),  # noqa: E501 - the same
+    ('report_to = "http://me:pw@x"', "understudy.toml:1: report_to: must hold no user name and password; use report_token"),  # noqa: E501 - the same
+    ('report_to = "http://x/?a=1"', "understudy.toml:1: report_to: must hold no query and no fragment, as paths are appended to it"),  # noqa: E501 - the same
+    (API + '[reports.m]\napi = "b"', "understudy.toml:4: reports.m.api: no API of that name is configured, found 'b'"),
+    ('[reports.""]', 'understudy.toml:1: reports."": a name is printable, not empty, and at most 100 long'),
     ("[storage.db]\nurl = 1", "understudy.toml:1: storage.db: unknown key"),
     ('[storage]\nurl = "mysql://x/y"', "understudy.toml:2: storage.url: expected memory:, sqlite:///PATH or postgresql://USER@HOST/DATABASE"),
     ("[channels.slack]\nurl = 1", "understudy.toml:1: channels: unknown key"),

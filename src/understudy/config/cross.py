@@ -19,6 +19,8 @@ from .shape import normalised
 from .tree import Layer
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+#: Longest name of a report: it becomes a part of the names of files.
+_REPORT_NAME = 100
 _BREAKS = re.compile(r"[\r\n\0]")
 
 
@@ -46,6 +48,19 @@ class CrossCheck:
                 elif api_name in seen:
                     self._add(path, "the API is named twice", shown(path, api_name))
                 seen.add(api_name)
+        self._address(("report_to",), self._settings.report_to)
+        self._reports()
+
+    def _reports(self) -> None:
+        for name, report in self._settings.reports.items():
+            if not name.strip() or not name.isprintable() or len(name) > _REPORT_NAME:
+                self._add(
+                    ("reports", name), f"a name is printable, not empty, and at most {_REPORT_NAME} characters long"
+                )
+            if report.api and report.api not in self._settings.apis:
+                place: Path = ("reports", name, "api")
+                hint = did_you_mean(report.api, self._settings.apis)
+                self._add(place, "no API of that name is configured", shown(place, report.api), hint)
 
     def _add(self, path: Path, expected: str, found: str = "", hint: str = "") -> None:
         self._faults.append(Fault(path, self._layer.origin(path), expected, found, hint))
@@ -108,10 +123,11 @@ class CrossCheck:
             self._add(path, "expected an address such as https://api.example.com/v1")
             return
         if "@" in parts.netloc:
-            self._add(path, "must hold no user name and password", hint='use [auth] with keys = ["env:NAME"]')
+            hint = "use report_token" if path[-1] == "report_to" else 'use [auth] with keys = ["env:NAME"]'
+            self._add(path, "must hold no user name and password", hint=hint)
         elif parts.scheme not in ("http", "https") or not host or not url.isprintable() or " " in url:
             self._add(path, "expected http:// or https:// and a host", "" if "?" in url else shown(path, url))
-        elif path[-1] == "base_url" and ("?" in url or "#" in url):
+        elif path[-1] in ("base_url", "report_to") and ("?" in url or "#" in url):
             self._add(path, "must hold no query and no fragment, as paths are appended to it")
 
     def _headers(self, at: Path, headers: dict[str, str]) -> None:
