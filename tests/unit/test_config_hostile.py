@@ -56,7 +56,7 @@ MISTAKES = [
     ('report_to = "http://me:pw@x"', "understudy.toml:1: report_to: must hold no user name and password; use report_token"),  # noqa: E501 - the same
     ('report_to = "http://x/?a=1"', "understudy.toml:1: report_to: must hold no query and no fragment, as paths are appended to it"),  # noqa: E501 - the same
     (API + '[reports.m]\napi = "b"', "understudy.toml:4: reports.m.api: no API of that name is configured, found 'b'"),
-    ('[reports.""]', 'understudy.toml:1: reports."": a name is printable, not empty, and at most 100 long'),
+    ('[reports.""]', 'understudy.toml:1: reports."": a name is printable, not empty, and at most 100 characters long'),
     ("[storage.db]\nurl = 1", "understudy.toml:1: storage.db: unknown key"),
     ('[storage]\nurl = "mysql://x/y"', "understudy.toml:2: storage.url: expected memory:, sqlite:///PATH or postgresql://USER@HOST/DATABASE"),
     ("[channels.slack]\nurl = 1", "understudy.toml:1: channels: unknown key"),
