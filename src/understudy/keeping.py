@@ -82,7 +82,9 @@ class Keeping:
         self.history = History(store.rollups, clock, Retention(keep))
         self.instances = Instances(clock)
         self.reports = Reports(_Histories(self.history), _Failures(store.requests), _Registered(fallback), clock)
-        self.scheduler = Scheduler(schedules, self.reports, store.state, clock, FolderDeliverer(Path.cwd()))
+        self.scheduler = Scheduler(
+            schedules, self.reports, store.state, clock, FolderDeliverer(Path.cwd()), chosen=self._is_chosen
+        )
         self._acts: deque[AuditEntry] = deque(maxlen=MOST_ACTS)
         self._acted = asyncio.Event()
         self._entering = asyncio.Lock()
@@ -125,6 +127,10 @@ class Keeping:
         lifecycle.background("reports", self.scheduler.run)
         self._monitor.collect_into(self.collector)
         self._monitor.request_log = self.request_log
+
+    def _is_chosen(self) -> bool:
+        """Whether this is the one of several services on one store that does what is done once."""
+        return self.roles.held(UPKEEP) is not None
 
     async def _last_acts(self) -> None:
         self._unsubscribe()

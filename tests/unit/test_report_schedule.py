@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -124,6 +125,29 @@ async def test_a_schedule_that_covers_another_stretch_now_begins_anew(clock, sto
     clock.tick(86400)
     await scheduler.look()
     assert taker.taken == [("it", at("2026-11-25"))]
+
+
+async def test_of_several_services_on_one_store_only_the_chosen_one_makes_reports(clock, store):
+    taker = Taker()
+    chosen = {"first": True, "second": False}
+    schedules = {"daily": ReportSchedule(every="day")}
+    running = [
+        asyncio.ensure_future(
+            Scheduler(schedules, Maker(), store.state, clock, taker, chosen=lambda name=name: chosen[name]).run()
+        )
+        for name in chosen
+    ]
+    await clock.advance(1)
+    clock.tick(86400)
+    await clock.advance(60)
+    assert taker.taken == [("daily", at("2026-11-25"))]
+    chosen.update(first=False, second=True)
+    clock.tick(86400)
+    await clock.advance(60)
+    assert taker.taken == [("daily", at("2026-11-25")), ("daily", at("2026-11-26"))]
+    for task in running:
+        task.cancel()
+    await asyncio.wait(running)
 
 
 async def test_a_report_that_cannot_be_made_or_taken_waits_and_is_told(clock, store, tmp_path):

@@ -7,7 +7,7 @@ fell due while nothing ran is made at the next start, once, and none is delivere
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Protocol
@@ -124,19 +124,24 @@ class Scheduler:
         memory: Memory,
         clock: Clock,
         *deliverers: Deliverer,
+        chosen: Callable[[], bool] = lambda: True,
     ) -> None:
         self.schedules = dict(schedules)
         self.deliverers = list(deliverers)
         self._maker = maker
         self._memory = memory
         self._clock = clock
+        self._chosen = chosen
         #: Why a schedule's report was not delivered yet, by its name.
         self.problems: dict[str, str] = {}
 
     async def run(self) -> None:
-        """Look every half minute until cancelled."""
+        """Look every half minute until cancelled, while this is the one of several services that is chosen for it."""
         while True:
-            await self.look()
+            if self._chosen():
+                await self.look()
+            else:
+                self.problems.clear()  # another's now
             await pause(self._clock, EVERY)
 
     async def look(self) -> Sequence[str]:
