@@ -182,3 +182,11 @@ async def test_metrics_come_packed_when_asked_for(app):
     assert packed["content-encoding"] == "gzip"
     assert b"understudy_fallback_total{" in page
     assert gzip.decompress(small).startswith(b"# HELP understudy_upstream_requests_total")
+
+
+async def test_programs_of_one_machine_that_report_each_second_are_not_taken_for_a_flood(app):
+    service = Service(app)
+    statuses = {(await ask(service, "POST", "/api/instances/report"))[0] for _ in range(1000)}
+    assert 429 not in statuses
+    assert [(await ask(service))[0] for _ in range(200)] == [200] * 200
+    assert (await ask(service))[0] == 429
