@@ -121,14 +121,16 @@ class _Running:
         await Watcher(lambda: self._reloader.current.files, self._clock, self._reloader).run()
 
     def _take_in(self, loaded: Loaded) -> None:
-        before = self._reloader.current.settings.service
+        before = self._reloader.current.settings
         _log_to(loaded)  # the only step that can fail comes first
         changes = self._app.reload(loaded.settings)
         for warning in loaded.warnings:
             _log.warning("%s", warning)
         _log.info("configuration taken in: %s", ", ".join(f"{key} {value}" for key, value in changes.items() if value))
-        if loaded.settings.service != before:
+        if loaded.settings.service != before.service:
             _log.warning("the address of the service changes at its next start only")
+        if loaded.settings.storage != before.storage:
+            _log.warning("where and for how long things are kept changes at the next start only")
 
     def _refused(self, error: ConfigError) -> None:
         self._app.reload_failed(str(error))
