@@ -51,7 +51,7 @@ def started(folder: Path, *arguments: str, stderr: int = subprocess.PIPE):
 
 def found_url(process: subprocess.Popen) -> str:
     seen = ""
-    while select.select([process.stdout], [], [], PATIENCE)[0] and (line := process.stdout.readline()):
+    for line in said(process):
         seen += line
         if found := re.search(r"http://127\.0\.0\.1:\d+", line):
             return found[0]
@@ -60,11 +60,33 @@ def found_url(process: subprocess.Popen) -> str:
 
 def until(process: subprocess.Popen, words: str) -> None:
     seen = ""
-    while select.select([process.stdout], [], [], PATIENCE)[0] and (line := process.stdout.readline()):
+    for line in said(process):
         seen += line
         if words in line:
             return
     pytest.fail(f"{words!r} was never said: {seen}")
+
+
+def said(process: subprocess.Popen):
+    """The lines that it writes, until it is silent for long or ends.
+
+    Read past Python's own buffer: a line that waits there, read together with the one before, is nothing
+    that `select` would tell of. What was read beyond the last line is kept for the next time.
+    """
+    descriptor = process.stdout.fileno()
+    rest = process.__dict__.get("_unread", b"")
+    while True:
+        while b"\n" in rest:
+            line, _, rest = rest.partition(b"\n")
+            process.__dict__["_unread"] = rest
+            yield line.decode("utf-8", "replace") + "\n"
+        if not select.select([descriptor], [], [], PATIENCE)[0]:
+            return
+        piece = os.read(descriptor, 65536)
+        if not piece:
+            return
+        rest += piece
+        process.__dict__["_unread"] = rest
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:

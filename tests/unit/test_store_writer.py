@@ -217,3 +217,23 @@ async def test_a_closed_store_says_so(tmp_path):
                 await work
         await store.rollups.write({10: [row(NOON)]})
         await store.close()
+
+
+async def test_work_that_ends_the_transaction_of_all_is_alone_to_blame(tmp_path):
+    def spoils(connection):
+        connection.get_transaction().rollback()
+        raise ValueError("spoiled")
+
+    async with opened(tmp_path) as store:
+        held = Held(store)
+        before = asyncio.ensure_future(store.state.save({"before": 1}))
+        await asyncio.sleep(0)
+        bad = store._writer.control(spoils)
+        after = asyncio.ensure_future(store.state.save({"after": 1}))
+        await asyncio.sleep(0)
+        held.let_go()
+        await before
+        await after
+        with pytest.raises(ValueError, match="spoiled"):
+            bad.result(10)
+        assert await store.state.load() == {"after": 1, "before": 1}

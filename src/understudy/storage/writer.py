@@ -307,8 +307,10 @@ class Writer:
             for job in jobs:
                 if self._pace.monotonic() - began > LONG:
                     break  # the rest comes next
+                # Outside the `try`: where the transaction itself is over, no job is to blame.
+                savepoint = connection.begin_nested()
                 try:
-                    with connection.begin_nested():
+                    with savepoint:
                         ended.append((job, job.work(connection), None))
                 except Exception as error:
                     if self._backend.trouble(error) is not None:
