@@ -346,3 +346,8 @@ async def test_without_room_for_the_copy_nothing_is_upgraded(made, tmp_path):
         with pytest.raises(StoreUnusable, match="MiB free"):
             SqliteStore(options(small), SYSTEM_CLOCK, revisions=revisions)
         assert "note" not in columns(small)
+
+
+def test_a_place_where_no_file_can_be_is_refused_in_one_line():
+    with pytest.raises(StoreUnusable, match=r"cannot be (made|written) .*set storage\.url to another place"):
+        open_store(StorageOptions(url="sqlite:////proc/understudy.db"), SYSTEM_CLOCK)

@@ -136,9 +136,15 @@ class Owner:
         """Become the owner.
 
         Raises:
-            StoreUnusable: another process is.
+            StoreUnusable: another process is, or there is no file at such a place.
         """
-        file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="ascii", errors="replace")
+        try:
+            number = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StoreUnusable(
+                f"{self._path} cannot be made ({error.strerror}): set storage.url to another place"
+            ) from None
+        file = os.fdopen(number, "r+", encoding="ascii", errors="replace")
         try:
             _lock(file)
         except OSError:
