@@ -26,7 +26,7 @@ from .monitor.history import History, Retention, SeriesHistory
 from .monitor.instances import Instances
 from .monitor.ports import DeltaStore, RequestStore
 from .monitor.requestlog import RequestLog
-from .monitor.requests import ErrorGroup, RequestEntry, RequestQuery
+from .monitor.requests import Comparison, Cursor, ErrorGroup, RequestEntry, RequestQuery
 from .monitor.rollup import SeriesName
 from .monitor.rollups import Rollups
 from .reports import Reports
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("understudy.keeping")
 
+#: Entries of the request log that are read at a time.
+_PAGE = 500
 #: The role under which one of several services does what only one may do, and how often it is done, s.
 UPKEEP, UPKEEP_EVERY = "upkeep", 10.0
 #: Events that go into the audit log, besides breakers that an operator forces.
@@ -256,8 +258,16 @@ class _Failures:
         return [entry for entry in found if _failed_on(entry, api)][:limit]
 
     async def slowest(self, start: float, end: float, limit: int) -> Sequence[RequestEntry]:
-        found = await self._requests.search(RequestQuery(start=start, end=end), 20 * limit)
-        return sorted(found, key=lambda entry: -entry.latency)[:limit]
+        """The slowest of the whole span: each page asks only for what is slower than the slowest so far."""
+        slowest: list[RequestEntry] = []
+        before: Cursor | None = None
+        while True:
+            above = (Comparison(">", slowest[-1].latency),) if len(slowest) == limit else ()
+            page = await self._requests.search(RequestQuery(latency=above, start=start, end=end), _PAGE, before)
+            slowest = sorted((*slowest, *page), key=lambda entry: -entry.latency)[:limit]
+            if len(page) < _PAGE:
+                return slowest
+            before = page[-1].cursor
 
 
 def _failed_on(entry: RequestEntry, api: str) -> bool:

@@ -11,7 +11,7 @@ from understudy.config.settings import Settings
 from understudy.core.audit import AuditEntry
 from understudy.core.clock import SYSTEM_CLOCK
 from understudy.core.errors import StoreUnavailable, StoreUnusable
-from understudy.monitor.requests import RequestQuery
+from understudy.monitor.requests import RequestEntry, RequestQuery
 from understudy.monitor.rollup import SeriesName
 from understudy.resilience.breaker_state import BreakerState
 from understudy.storage import StorageOptions
@@ -155,3 +155,15 @@ async def test_an_act_that_is_just_being_entered_is_no_problem(tmp_path):
         app.keeping.store.audit.append = refusing
         await app.keeping.acted(AuditEntry(SYSTEM_CLOCK.time(), "ana", "fallback.reset", "lead"))
         assert app.keeping.problems() == []
+
+
+async def test_the_slowest_of_a_span_are_found_however_many_calls_came_after_them(tmp_path):
+    async with build(tmp_path) as app:
+        kept = [RequestEntry(1000.0 + n, f"c{n}", "odds", "lead", "success", n % 7 / 100, 1) for n in range(1500)]
+        slow = [RequestEntry(1000.5 + n, f"slow{n}", "odds", "lead", "success", 5.0 + n, 1) for n in range(3)]
+        for begin in range(0, len(kept), 500):
+            await app.keeping.requests.append([*kept[begin : begin + 500], *(slow if not begin else ())], [])
+        report = await app.keeping.reports.make("failures", 900, 9000)
+        rows = next(table for table in report.tables if any(column.key == "latency" for column in table.columns))
+        place = [column.key for column in rows.columns].index("latency")
+        assert [row[place] for row in rows.rows[:4]] == [7.0, 6.0, 5.0, 0.06]
