@@ -518,3 +518,17 @@ async def test_what_a_call_returned_is_refused_in_place_of_the_function_and_is_n
             app.fallback.register_api("b", operation=fine())
     assert "b" not in app.fallback.roster.apis
     assert app.monitor.get_performance_summary()["total_requests"] == 0
+
+
+async def test_an_error_about_several_repeats_a_page_of_one_only_in_part(app):
+    def failing(text):
+        async def operation():
+            raise ValueError(text)
+
+        return operation
+
+    with pytest.raises(AllApisFailed) as caught:
+        await app.fallback.execute_with_fallback("lead", failing("x" * 1_000_000), failing("short"))
+    assert len(str(caught.value)) < 2000
+    assert "short" in str(caught.value)
+    assert len(str(caught.value.causes["lead"])) == 1_000_000

@@ -13,6 +13,8 @@ from .plan import Plan
 from .registry import Route
 from .standing import Gatekeeper
 
+#: Characters of one API's error that the error about all of them repeats.
+MOST_SAID = 1000
 #: Nobody's fault but the caller's own time or will.
 ABANDONED = Outcome(
     kind=OutcomeClass.CANCELLED,
@@ -117,7 +119,11 @@ def abandoned_record(plan: Plan, call_id: str, at: float, seconds: float, policy
 
 
 def _say(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    """What an API said, for a sentence about several: a page of it helps nobody, and the error itself has it whole."""
+    text = str(error)
+    if len(text) > MOST_SAID:
+        text = f"{text[:MOST_SAID]}…"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def rejection_gate(rejection: Rejected) -> str:
