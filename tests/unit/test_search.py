@@ -83,6 +83,8 @@ def test_a_query_means(text, meant):
         ("-lat:>1s", "cannot be left out", 0),
         ("id:a id:b", "given twice", 5),
         ("since:2025-01-02 until:2025-01-01", "the span of time is empty", 17),
+        ("api:a route:>=r", "route: cannot be compared with >=", 6),
+        ("class:!=timeout", "class: cannot be compared with !=", 0),
         ("x" * 2001, "at most 2000 characters", 2000),
         ("a " * 41, "at most 40 terms", 80),
     ],

@@ -142,8 +142,11 @@ def _with(query: RequestQuery, field: str, value: Any) -> RequestQuery:
 def _names(field: str, excluded: str = "") -> Callable[[RequestQuery, _Term, float], RequestQuery]:
     def apply(query: RequestQuery, term: _Term, now: float) -> RequestQuery:
         value, out = _plain(term), term.negative
-        if value.startswith("!=") and excluded and not term.quoted:
+        operator = "" if term.quoted else next((each for each in _OPERATORS if value.startswith(each)), "")
+        if operator == "!=" and excluded:
             value, out = value[2:], True
+        elif operator:
+            raise SearchError(f"{term.name}: cannot be compared with {operator}", term.position)
         chosen = excluded if out else field
         known: tuple[str, ...] = getattr(query, chosen)
         values = _outcomes(value, term) if field == "outcomes" else (value,)
