@@ -263,7 +263,7 @@ async def test_without_the_role_only_what_is_its_own_is_done(options):
 
 
 class Load:
-    """Everything that a service does with its store, all the time; and how late the loop was at its worst."""
+    """Everything that a service does with its store, all the time; and for how long in all the loop stood still."""
 
     def __init__(self, store: PostgresStore) -> None:
         self._store = store
@@ -271,7 +271,7 @@ class Load:
         self.recorded: dict[int, int] = {}
         self.errors = self.reports = self.acts = 0
         self.state: dict[str, int] = {}
-        self.worst = 0.0
+        self.late = 0.0
         self.refused = 0
 
     async def run(self, disturb: Callable[[], object]) -> None:
@@ -333,7 +333,8 @@ class Load:
         while not self._stopped.is_set():
             began = loop.time()
             await asyncio.sleep(0.005)
-            self.worst = max(self.worst, loop.time() - began - 0.005)
+            late = loop.time() - began - 0.005
+            self.late += late if late > 0.05 else 0.0
 
     async def check(self) -> None:
         await eventually(lambda: self._store.health().waiting == 0 and self._store.health().writable)
@@ -378,8 +379,9 @@ async def test_a_server_that_is_away_under_load_costs_nothing_but_patience(postg
         await load.check()
         assert load.refused > 0, "control writes were told"
         assert store.health().problems == ()
-        # A loop that waited would stand still for the patience of a second, or for the outage; other tests run beside.
-        assert load.worst < 0.9, "the loop never waits for the server"
+        # The server was away for 2.5 s. What other tests take of the processor comes in single stalls; a loop that
+        # waited for the server would wait at every try.
+        assert load.late < 0.75, "the loop never waits for the server"
         assert PASSWORD not in caplog.text
 
 
