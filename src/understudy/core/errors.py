@@ -14,6 +14,8 @@ UnderstudyError
 │   ├── BreakerOpen · BulkheadFull · RateLimited · KeysUnavailable · QuotaExhausted · BudgetSpent
 ├── StoreUnavailable                 what is kept cannot be read or written now; calls go on
 ├── StoreUnusable                    the store cannot be opened as it is; nothing was touched
+├── VersionConflict                  what was to be changed has been changed meanwhile; nothing was written
+├── NotActive                        an alert that does not fire cannot be acknowledged, snoozed or resolved
 ├── LeaseLost                        another instance has taken the role over; nothing was written
 └── TransportError                   an attempt that ended without a complete response
     ├── ConnectFailed                refused, DNS, TLS, connect time-out: the request was never sent
@@ -263,6 +265,18 @@ class StoreUnusable(UnderstudyError):
 
     Nothing was touched.
     """
+
+
+class VersionConflict(UnderstudyError):
+    """What was to be changed is not the version that was looked at any more; nothing was written."""
+
+    def __init__(self, what: str, expected: int, found: int) -> None:
+        super().__init__(f"{what} is version {found} by now, not {expected}: look at it again")
+        self.expected, self.found = expected, found
+
+
+class NotActive(UnderstudyError):
+    """The alert does not fire, so there is nothing to acknowledge, snooze or resolve."""
 
 
 class LeaseLost(UnderstudyError):

@@ -1,0 +1,1 @@
+"""Numbers to alerts, alerts to an end."""

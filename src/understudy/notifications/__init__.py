@@ -1,0 +1,1 @@
+"""A message to a person, once, known to have arrived."""

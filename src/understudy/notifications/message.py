@@ -1,0 +1,130 @@
+"""A message as channels get it: what to say, without any format; and what their answers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from understudy.core.notices import Notice, NoticeKind, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class CardField:
+    """A named value; a short one may stand beside another."""
+
+    name: str
+    value: str
+    short: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CardAction:
+    """A link that does something, or leads to where it can be done."""
+
+    label: str
+    url: str
+    kind: Literal["acknowledge", "silence", "open", "runbook"] = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A notice in one language, as plain text of any length and content: formats and limits are the channel's.
+
+    `title` is one line; `subject` is a title that stays the same through an episode, for mail threads.
+    `notes` are what the reader must know about the message itself: that it is late, a repeat, a stand-in.
+    """
+
+    title: str
+    subject: str
+    severity: Severity
+    kind: NoticeKind
+    language: str
+    at: float
+    paragraphs: tuple[str, ...] = ()
+    fields: tuple[CardField, ...] = ()
+    actions: tuple[CardAction, ...] = ()
+    notes: tuple[str, ...] = ()
+    footer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a service gave to recognise a message by, so that it can be edited or answered later."""
+
+    provider_id: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One send. `id` is the same for every attempt: the idempotency key.
+
+    `root` names the episode for threads (empty: no episode). `living` is the receipt of what this channel
+    was sent last in the episode, to be edited or answered; None for the first. `at` is the time of the
+    attempt, epoch seconds; `recipients` those still to be reached, empty for all.
+    """
+
+    id: str
+    notice: Notice
+    card: Card
+    at: float
+    attempt: int = 1
+    plain: bool = False
+    repeat: bool = False
+    recipients: tuple[str, ...] = ()
+    root: str = ""
+    living: Receipt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The service has it. `response` is what it said: clipped, without secrets."""
+
+    receipt: Receipt = field(default_factory=Receipt)
+    status: int | None = None
+    response: str = ""
+    sent_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Not now. `after`: at least so many seconds, when the service said so, which then pauses its destination.
+
+    `ambiguous`: it may have arrived all the same.
+    """
+
+    reason: str
+    after: float | None = None
+    status: int | None = None
+    response: str = ""
+    ambiguous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Degrade:
+    """Not in this form: once more as plain text."""
+
+    reason: str
+    status: int | None = None
+    response: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Never: this message, or (`endpoint`) anything until the configuration changes or a test succeeds."""
+
+    reason: str
+    scope: Literal["message", "endpoint"] = "message"
+    status: int | None = None
+    response: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PerRecipient:
+    """Each recipient's own outcome, by address."""
+
+    outcomes: Mapping[str, Delivered | Retry | Rejected]
+
+
+Outcome = Delivered | Retry | Degrade | Rejected | PerRecipient
