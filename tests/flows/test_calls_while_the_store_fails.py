@@ -12,6 +12,7 @@ from statistics import median, quantiles
 
 import pytest
 
+from soak import store_away
 from understudy.app import Understudy
 from understudy.config.settings import Settings
 from understudy.core.audit import AuditEntry
@@ -108,3 +109,7 @@ async def test_calls_go_on_while_the_file_is_locked_by_another_process(tmp_path)
 async def test_calls_go_on_while_postgresql_is_stopped(postgres, mode):
     storage = postgres.options(postgres.with_tables(), patience=1.0)
     await experiment(storage, lambda: postgres.stop(mode), postgres.start)
+
+
+async def test_a_sample_of_the_minute_without_postgresql():
+    assert (await store_away.sample(3)).broken == []

@@ -14,6 +14,7 @@ from . import (
     retry_after,
     storage_crash,
     storage_kill,
+    store_away,
     survival,
 )  # fmt: skip
 from .experiment import Report, Tell
@@ -41,4 +42,5 @@ EXPERIMENTS = (
     Experiment("hostile", hostile.TITLE, hostile.full, hostile.sample),
     Experiment("storage_kill", storage_kill.TITLE, storage_kill.full, storage_kill.sample),
     Experiment("storage_crash", storage_crash.TITLE, storage_crash.full, storage_crash.sample),
+    Experiment("store_away", store_away.TITLE, store_away.full, store_away.sample),
 )
