@@ -20,9 +20,14 @@ from understudy.monitor.requests import Comparison, Cursor, ErrorGroup, RequestE
 from understudy.monitor.rollup import TIERS, Bucket, Row, SeriesName, Total
 
 from .health import StoreHealth
+from .memory_alerts import MemoryAlerts, MemoryDocuments
+from .memory_outbox import MemoryOutbox
 from .options import StorageOptions
 
 T = TypeVar("T")
+
+#: Most finished rows of the outbox, and ended episodes, that are forgotten in one round.
+_FORGOTTEN = 1000
 
 #: Who wrote a row: this process, or those that report to it.
 _OWN, _REPORTED = 0, 1
@@ -251,6 +256,9 @@ class MemoryStore:
         self.state = MemoryState()
         self.audit = MemoryAudit()
         self.leases = MemoryLeases(clock)
+        self.outbox = MemoryOutbox(clock)
+        self.alerts = MemoryAlerts(self.outbox, self.leases.fence)
+        self.documents = MemoryDocuments(clock)
 
     def health(self) -> StoreHealth:
         """As `Store.health`."""
@@ -267,6 +275,10 @@ class MemoryStore:
             for key in [key for key in kept if key[1] < now - keep]:
                 del kept[key]
         self.requests.forget(now - self._options.keep_requests, self._options.requests_per_api)
+        await self.alerts.forget(now - self._options.keep_alerts, _FORGOTTEN)
+        await self.outbox.forget(now - self._options.keep_deliveries, _FORGOTTEN)
+        still_told_of = {each.episode for each in self.alerts.open_episodes()}
+        self.outbox.forget_receipts(now - self._options.keep_deliveries, still_told_of)
 
     async def close(self, timeout: float = 5.0) -> None:
         """As `Store.close`: there is nothing to write."""

@@ -36,6 +36,8 @@ class StorageOptions(Options):
     keep_1h: Annotated[int, at.Ge(2 * _DAY), Doc("how long history of one-hour steps is kept", "s")] = 730 * _DAY
     keep_requests: Annotated[int, at.Ge(60), Doc("how long entries of the request log are kept", "s")] = 7 * _DAY
     requests_per_api: Annotated[int, at.Ge(10), Doc("most entries of the request log for each API")] = 10_000
+    keep_alerts: Annotated[int, at.Ge(3600), Doc("how long alerts that ended are kept", "s")] = 365 * _DAY
+    keep_deliveries: Annotated[int, at.Ge(3600), Doc("how long it is kept what was sent to whom", "s")] = 90 * _DAY
     waiting_rows: Annotated[
         int, at.Ge(1000), Doc("most rows of history that wait in memory while the store cannot be written")
     ] = 100_000

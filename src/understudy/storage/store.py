@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from understudy.alerts.ports import AlertStore, DocumentStore
 from understudy.core.audit import AuditLog
 from understudy.core.lease import Lease
 from understudy.monitor.ports import DeltaStore, RequestStore, RollupStore
+from understudy.notifications.ports import OutboxStore
 from understudy.resilience.ports import StateStore
 
 if TYPE_CHECKING:
@@ -41,6 +43,18 @@ class Store(Protocol):
     @property
     def leases(self) -> LeaseStore:
         """Who holds which role."""
+
+    @property
+    def alerts(self) -> AlertStore:
+        """Alerts, their episodes and what happened to them."""
+
+    @property
+    def outbox(self) -> OutboxStore:
+        """What must still be sent, and what was."""
+
+    @property
+    def documents(self) -> DocumentStore:
+        """Rules, silences and whatever else people edit, with every version."""
 
     def health(self) -> StoreHealth:
         """How it is doing; cheap, from any thread."""
