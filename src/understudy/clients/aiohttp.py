@@ -22,6 +22,7 @@ from understudy.core.http import BodyFactory, HttpRequest, mark_unsent
 from .aiohttp_faults import connect_fault, headers_fault, unsendable
 from .aiohttp_response import AiohttpResponse, Flight
 from .decode import OFFERED
+from .proxy import Proxy
 from .wheel import Wheel
 
 #: Seconds that an idle connection is kept for the next request.
@@ -106,12 +107,14 @@ class AiohttpClient:
 
     Follows no redirect, keeps no cookie, reads no proxy or credentials from the environment. Usable
     from several event loops: each gets its own connections at its first `send`. `ssl` is an
-    `ssl.SSLContext` in place of the system's trust.
+    `ssl.SSLContext` in place of the system's trust. `proxy` is where every request goes through: https
+    in a tunnel (CONNECT), so that the proxy sees the host only; http as the proxy's own request.
     """
 
-    def __init__(self, clock: Clock = SYSTEM_CLOCK, *, ssl: Any = None) -> None:
+    def __init__(self, clock: Clock = SYSTEM_CLOCK, *, ssl: Any = None, proxy: Proxy | None = None) -> None:
         self._clock = clock
         self._ssl = ssl
+        self._proxy = proxy
         self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
         self._current: _Session | None = None
 
@@ -171,6 +174,11 @@ class AiohttpClient:
             raise ConnectFailed("the URL of the request is not an absolute http or https URL")
         body = request.body
         headers: Any = request.headers
+        by_way_of: dict[str, Any] = {}
+        if (proxy := self._proxy) is not None:
+            by_way_of = {"proxy": URL(proxy.address), "proxy_headers": dict(proxy.headers)}
+            if url.scheme == "http":  # then it is the proxy itself that reads this request
+                headers = {**headers, **proxy.headers}
         if isinstance(body, bytes):
             if len(body) > _UPLOAD_PIECE:
                 headers = {**headers, hdrs.CONTENT_LENGTH: str(len(body))}
@@ -179,7 +187,10 @@ class AiohttpClient:
         else:
             data = None if body is None else flight.upload(body)
         try:
-            wire = _Request(request.method, url, headers=headers, data=data, loop=session.loop, session=session.session)
+            wire = _Request(
+                request.method, url, headers=headers, data=data, loop=session.loop, session=session.session,
+                **by_way_of,
+            )  # fmt: skip
         except (ValueError, TypeError):
             wire = None
         if wire is None:

@@ -30,6 +30,12 @@ def _connect_stage(fault: BaseException) -> tuple[str, str]:
         return "tls", "its certificate is not trusted or does not match"
     if isinstance(fault, _TLS):
         return "tls", "the TLS handshake failed"
+    if isinstance(fault, aiohttp.ClientHttpProxyError):
+        # Its text quotes where to; the status says enough: 407 wants credentials, 502 found nobody there.
+        return "other", f"the proxy answered {fault.status}"
+    if isinstance(fault, aiohttp.ClientProxyConnectionError):
+        stage, why = _connect_stage(fault.os_error)
+        return stage, f"the proxy: {why}"
     source = getattr(fault, "os_error", fault)
     number = getattr(source, "errno", None)
     # Several addresses that failed are reported as one error without a number of its own.

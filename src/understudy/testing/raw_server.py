@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -67,11 +68,12 @@ class RawServer:
     """Answers request number n with reply number n, and all later ones with the last.
 
     `seen` are the requests; `connections` counts those accepted, `open` those still open, `sent` the
-    bytes written.
+    bytes written. With `tls` it speaks https, and counts only whom its certificate satisfied.
     """
 
-    def __init__(self, *replies: Reply, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, *replies: Reply, clock: Clock = SYSTEM_CLOCK, tls: ssl.SSLContext | None = None) -> None:
         self._clock = clock
+        self._tls = tls
         self.replies = replies or (ok(),)
         self.seen: list[Seen] = []
         self.connections = self.open = self.port = self.sent = 0
@@ -87,10 +89,10 @@ class RawServer:
     @property
     def url(self) -> str:
         """The origin."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
