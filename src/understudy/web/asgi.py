@@ -14,10 +14,12 @@ from understudy.export.prometheus_text import CONTENT_TYPES, Family, Labels, acc
 from .api import ROUTES
 from .http import Answer, Problem, Receive, Request, Scope, Send
 from .middleware import LOOPBACK_NAMES, Guard, Limit
+from .routing import Routes
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
 
+_ROUTES = Routes(ROUTES)
 _GZIP = 16 + zlib.MAX_WBITS
 #: Bytes that are packed before the event loop gets its turn.
 _PACKED_AT_ONCE = 64 * 1024
@@ -58,9 +60,10 @@ class Service:
         if method == "GET" and request.path == "/metrics":
             answer = self._metrics(request)
         else:
-            handler = ROUTES.get((method, request.path))
-            if handler is None:
-                raise _no_such(request.path)
+            found = _ROUTES.find(method, request.path, request.raw_path)
+            if found is None:
+                raise _no_such(request)
+            handler, request.parts = found
             answer = await handler(self._app, request)
         await answer.send(send, bodiless=request.method == "HEAD")
 
@@ -89,9 +92,9 @@ class Service:
         return numbers if lag is None else [(LAG, [((), lag)]), *numbers]
 
 
-def _no_such(path: str) -> Problem:
-    allowed = sorted(method for method, known in ROUTES if known == path)
-    if not allowed and path != "/metrics":
+def _no_such(request: Request) -> Problem:
+    allowed = _ROUTES.allowed(request.path, request.raw_path)
+    if not allowed and request.path != "/metrics":
         return Problem(404, "there is nothing at this path; GET / lists what there is")
     allowed = allowed or ["GET"]
     offered = ", ".join([*allowed, "HEAD"] if "GET" in allowed else allowed)

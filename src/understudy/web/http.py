@@ -9,7 +9,7 @@ from http import HTTPStatus
 from itertools import islice
 from math import isfinite
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from understudy.core.turn import Turn
 
@@ -79,6 +79,10 @@ class Request:
         for name, value in scope["headers"]:
             self.headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
         self.client: str = scope["client"][0] if scope.get("client") else ""
+        #: The path as it was sent, still encoded.
+        self.raw_path: bytes = scope.get("raw_path") or quote(self.path, errors="replace").encode("ascii")
+        #: What stands in the places of its route: `{alert}` of `/api/alerts/{alert}`.
+        self.parts: dict[str, str] = {}
         self._query: bytes = scope.get("query_string", b"")
         self._receive = receive
 
