@@ -174,6 +174,9 @@ async def test_services_write_beside_each_other_and_read_all(options):
             await store.deltas.apply("reporter", f"boot {times}", 1, [row(NOON, 10 * times)])
         assert await history(one) == await history(two) == 55
         assert [each.n for each in await one.rollups.own(10, NOON, NOON + 10)] == [2]
+        for store, elsewhere in ((one, 20 + 3 + 30), (two, 2 + 20 + 30)):
+            told = await store.rollups.others(10, NOON, NOON + 10, lambda rows: sum(each.n for each in rows))
+            assert told == elsewhere, "what the other does, and what was reported to either"
         assert (await two.rollups.totals(10, "api", NOON, NOON + 10))[ODDS.name].n == 55
         assert not await two.deltas.apply("reporter", "boot 2", 1, [row(NOON)]), "one service is enough to know it"
 

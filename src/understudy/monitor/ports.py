@@ -49,6 +49,16 @@ class RollupStore(Protocol):
             StoreUnavailable: the store cannot be read now.
         """
 
+    async def others(self, tier: int, start: int, end: int, fold: Callable[[Iterable[Row]], T]) -> T:
+        """What `fold` makes of the rows with `start <= ts < end` that this writer did not write itself.
+
+        They are of other services, and what library processes reported here; by series and start, `fold` as
+        in `read`. What a library process did in the last seconds may still be to come.
+
+        Raises:
+            StoreUnavailable: the store cannot be read now.
+        """
+
     async def last(self, tier: int) -> int | None:
         """The latest start that this writer wrote in a tier; None when it wrote none.
 

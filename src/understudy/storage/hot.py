@@ -35,7 +35,7 @@ from understudy.monitor.rollup import Row
 from .dialect import replace
 from .jobs import Steps, Work
 from .retention import all_series
-from .rollups import NUMBERS, Part, SqlRollups, Wanted
+from .rollups import NUMBERS, Part, SqlRollups, Wanted, Whose, whose, written_by
 from .tables import HOT, ROLL, meta, series
 
 HOUR = 3600
@@ -117,12 +117,12 @@ class HotRollups(SqlRollups):
         values = {name: value for name, value in (("chosen", chosen), ("inst", inst)) if value is not None}
         parts: list[Part] = []
         if start < border:
-            old = _lasting(tier, some=chosen is not None, owned=inst is not None)
+            old = _lasting(tier, some=chosen is not None, who=whose(inst))
             parts.append((old, {**values, "start": start, "border": min(border, end)}))
         if border < end:
             parts.append(_hot_part(connection, (tier, chosen, max(start, border), end, inst), values))
         # A span without any time in it is asked for as it is.
-        return parts or [(_lasting(tier, some=False, owned=False), {"start": start, "border": start})]
+        return parts or [(_lasting(tier, some=False, who="all"), {"start": start, "border": start})]
 
     def latest(self, connection: Connection, tier: int, inst: int) -> int | None:
         """As `SqlRollups.latest`."""
@@ -200,18 +200,18 @@ def moved_key(tier: int) -> str:
 
 
 @cache
-def _lasting(tier: int, *, some: bool, owned: bool) -> Select[Any]:
+def _lasting(tier: int, *, some: bool, who: Whose) -> Select[Any]:
     """Rows from `start` up to `border` in the table by series."""
     table = ROLL[tier]
     rows = select(*_columns(table)).where(table.c.ts >= _at("start"), table.c.ts < _at("border"))
     # Everybody by way of the series: one look into the index for each. As a join, SQLite would scan the table instead.
     series_of = bindparam("chosen", expanding=True, type_=Integer) if some else select(series.c.id)
     rows = rows.where(table.c.api.in_(series_of))
-    return rows.where(table.c.inst == _at("inst")) if owned else rows
+    return written_by(rows, table, who)
 
 
 @cache
-def _hot(tier: int, *, some: bool, few: bool, owned: bool) -> Select[Any]:
+def _hot(tier: int, *, some: bool, few: bool, who: Whose) -> Select[Any]:
     """Rows from `hot_start` up to `hot_end` in the hot table; of a few series each start is looked up."""
     table = HOT[tier]
     rows = select(*_columns(table))
@@ -222,7 +222,7 @@ def _hot(tier: int, *, some: bool, few: bool, owned: bool) -> Select[Any]:
         rows = rows.where(table.c.ts >= _at("hot_start"), table.c.ts < _at("hot_end"))
     if some:
         rows = rows.where(table.c.api.in_(bindparam("chosen", expanding=True, type_=Integer)))
-    return rows.where(table.c.inst == _at("inst")) if owned else rows
+    return written_by(rows, table, who)
 
 
 def _hot_part(connection: Connection, wanted: Wanted, values: Mapping[str, Any]) -> Part:
@@ -233,7 +233,7 @@ def _hot_part(connection: Connection, wanted: Wanted, values: Mapping[str, Any])
         if first is not None:
             begin = max(start, first)
             start, end = begin + -begin % tier, min(end, last + 1)
-    question = _hot(tier, some=chosen is not None, few=few, owned=inst is not None)
+    question = _hot(tier, some=chosen is not None, few=few, who=whose(inst))
     return question, {**values, "hot_start": start, "hot_end": end}
 
 

@@ -79,6 +79,10 @@ class MemoryRollups:
         """As `monitor.ports.RollupStore.own`."""
         return self.get(tier, start, end, _OWN)
 
+    async def others(self, tier: int, start: int, end: int, fold: Callable[[Iterable[Row]], T]) -> T:
+        """As `monitor.ports.RollupStore.others`."""
+        return fold(self.get(tier, start, end, _REPORTED))
+
     async def last(self, tier: int) -> int | None:
         """As `monitor.ports.RollupStore.last`."""
         return max((ts for _, ts, inst in self.tiers[tier] if inst == _OWN), default=None)

@@ -12,7 +12,7 @@ from understudy.monitor.rollup import Row
 
 from .numbers import NumberTaken, is_held
 from .partitions import MONTHLY, make, part_of
-from .rollups import NUMBERS, Part, SqlRollups, Wanted
+from .rollups import NUMBERS, Part, SqlRollups, Wanted, Whose, whose, written_by
 from .tables import ROLL
 
 
@@ -74,13 +74,13 @@ class PostgresRollups(SqlRollups):
     def parts(self, connection: Connection, wanted: Wanted) -> list[Part]:
         """As `SqlRollups.parts`: it is all in one table."""
         tier, chosen, start, end, inst = wanted
-        question = _question(tier, some=chosen is not None, owned=inst is not None)
+        question = _question(tier, some=chosen is not None, who=whose(inst))
         values = {"start": start, "end": end, "chosen": chosen, "inst": inst}
         return [(question, {name: value for name, value in values.items() if value is not None})]
 
 
 @cache
-def _question(tier: int, *, some: bool, owned: bool) -> Select[Any]:
+def _question(tier: int, *, some: bool, who: Whose) -> Select[Any]:
     table = ROLL[tier]
     rows = select(*(table.c[name] for name in ("ts", "api", "inst", *NUMBERS)))
     rows = rows.where(
@@ -88,4 +88,4 @@ def _question(tier: int, *, some: bool, owned: bool) -> Select[Any]:
     )
     if some:
         rows = rows.where(table.c.api.in_(bindparam("chosen", expanding=True, type_=Integer)))
-    return rows.where(table.c.inst == bindparam("inst", type_=Integer)) if owned else rows
+    return written_by(rows, table, who)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from operator import add
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from sqlalchemy import BigInteger, Connection, Select, cast, func, select, union_all
+from sqlalchemy import BigInteger, Connection, Integer, Select, Table, bindparam, cast, func, select, union_all
 
 from understudy.core.errors import StoreUnavailable
 from understudy.core.turn import Turn
@@ -30,8 +30,16 @@ NUMBERS = (*COUNTERS, "classes", "hist")
 
 #: A question with names in the place of values, and the values. Names differ between the parts of one table each.
 Part = tuple[Select[Any], Mapping[str, Any]]
-#: Which rows: the tier, numbers of series (None: all), start, end, and the writer (None: all).
+
+
+class Besides(int):
+    """Every writer but this one."""
+
+
+#: Which rows: the tier, numbers of series (None: all), start, end, and the writer (None: all; `Besides`: the others).
 Wanted = tuple[int, Sequence[int] | None, int, int, int | None]
+#: Whose rows a question is about.
+Whose = Literal["all", "one", "others"]
 
 
 class SqlRollups:
@@ -116,6 +124,14 @@ class SqlRollups:
         kept = {(row.ts, row.series): row for row in await self._readers.read(work)}
         return list({**kept, **waiting}.values())
 
+    async def others(self, tier: int, start: int, end: int, fold: Callable[[Iterable[Row]], T]) -> T:
+        """As `monitor.ports.RollupStore.others`."""
+
+        def work(connection: Connection) -> T:
+            return fold(self.rows(connection, (tier, None, start, end, Besides(self.inst))))
+
+        return await self._readers.read(work)
+
     async def last(self, tier: int) -> int | None:
         """As `monitor.ports.RollupStore.last`."""
         waiting = self._spool.last(tier)
@@ -149,6 +165,21 @@ class SqlRollups:
         newest = select(func.max(table.c.ts)).where(table.c.api == series.c.id, table.c.inst == inst).scalar_subquery()
         found = connection.execute(select(func.max(newest)).select_from(series)).scalar()
         return None if found is None else int(found)
+
+
+def whose(inst: int | None) -> Whose:
+    """Whose rows the last part of `Wanted` asks for."""
+    if inst is None:
+        return "all"
+    return "others" if isinstance(inst, Besides) else "one"
+
+
+def written_by(rows: Select[Any], table: Table, who: Whose) -> Select[Any]:
+    """The question about only those rows; the writer is bound as `inst`."""
+    if who == "all":
+        return rows
+    inst = bindparam("inst", type_=Integer)
+    return rows.where(table.c.inst == inst if who == "one" else table.c.inst != inst)
 
 
 @cache

@@ -243,6 +243,24 @@ class DeltaStoreContract:
         assert await store.own(10, 0, FAR) == [own]
         assert (await store.totals(10, "api", NOON, NOON + 10))["odds"].n == 2
 
+    async def test_what_others_did_is_told_without_what_the_service_did_itself(
+        self, deltas: DeltaStore, store: RollupStore, upkeep: Upkeep
+    ) -> None:
+        async def others(tier: int, start: int = 0, end: int = FAR) -> list[Row]:
+            return await store.others(tier, start, end, list)
+
+        await store.write({10: [row(NOON, ODDS, 0.4), row(NOON, NEWS, 0.4)], 60: [row(NOON, ODDS, 0.4)]})
+        assert await others(10) == []
+        reported = [row(NOON, ODDS, 0.2), row(NOON + 10, NEWS, 0.1, failures=1)]
+        await deltas.apply("i", "b", 1, reported)
+        assert sorted(await others(10)) == sorted(reported)
+        assert await others(10, NOON + 10) == reported[1:]
+        assert await others(10, 0, NOON) == []
+        assert await store.others(10, 0, FAR, lambda rows: sum(each.n for each in rows)) == 3
+        await upkeep(2 * 3600)
+        assert sorted(await others(10)) == sorted(reported), "wherever rows lie by now"
+        assert added(await others(60)) == added(reported)
+
     async def test_a_report_of_nothing_is_a_report(self, deltas: DeltaStore, store: RollupStore) -> None:
         assert await deltas.apply("i", "b", 1, [])
         assert not await deltas.apply("i", "b", 1, [])
