@@ -78,6 +78,8 @@ class Notice:
     operator: str = ""
     value: float | None = None
     threshold: float | None = None
+    #: The value covers so many seconds.
+    window: float | None = None
     started_at: float | None = None
     ended_at: float | None = None
     #: The severity before, of an escalation or a downgrade.
@@ -92,6 +94,8 @@ class Notice:
     members: tuple[tuple[str, str], ...] = ()
     #: How many it stands for in all, by severity.
     counts: Mapping[str, int] = field(default_factory=dict)
+    #: Of an end: its beginning was never told by itself, so that this message tells of both.
+    merged: bool = False
 
     @property
     def dedup_key(self) -> str:
@@ -102,7 +106,12 @@ class Notice:
         """The notice as JSON-ready values; `from_dict` reads them."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         plain = {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
-        return {name: value for name, value in plain.items() if name in _ALWAYS or value not in (None, "", (), {})}
+        kept = (None, "", (), {})
+        return {
+            name: value
+            for name, value in plain.items()
+            if name in _ALWAYS or (value is not False and value not in kept)
+        }
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> Self:

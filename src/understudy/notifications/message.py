@@ -79,12 +79,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The service has it. `response` is what it said: clipped, without secrets."""
+    """The service has it. `response` is what it said: clipped, without secrets.
+
+    `pause`: nothing more is to be sent to its destination for so many seconds, as the service said.
+    """
 
     receipt: Receipt = field(default_factory=Receipt)
     status: int | None = None
     response: str = ""
     sent_bytes: int = 0
+    pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

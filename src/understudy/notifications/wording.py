@@ -1,0 +1,169 @@
+"""Values of alerts in words: metrics with their units, comparisons, durations, moments."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from understudy.core.legible import line
+from understudy.core.notices import Severity
+from understudy.core.text import Texts
+
+#: What kind of number a metric is: decides how it is written.
+Unit = Literal["percent", "seconds", "ratio", "times", "money", "flag", "number"]
+#: Longest span that is written in hours rather than days, s.
+_TWO_DAYS = 172_800.0
+
+
+def metric_word(_: Texts, metric: str) -> tuple[str, Unit]:
+    """What a metric is called, and what kind of number it is; one that is not known keeps its own name."""
+    known: dict[str, tuple[str, Unit]] = {
+        "success_rate": (_("success rate"), "percent"),
+        "error_rate": (_("error rate"), "percent"),
+        "response_time": (_("mean response time"), "seconds"),
+        "response_time_p50": (_("median response time"), "seconds"),
+        "response_time_p95": (_("95 % of the response times"), "seconds"),
+        "response_time_p99": (_("99 % of the response times"), "seconds"),
+        "requests_per_minute": (_("requests per minute"), "number"),
+        "total_requests": (_("requests"), "number"),
+        "successes": (_("successful requests"), "number"),
+        "failures": (_("failed requests"), "number"),
+        "neutral": (_("requests that say nothing about the API"), "number"),
+        "burn_rate": (_("burn of the error budget"), "times"),
+        **_gauge_words(_),
+    }
+    return known.get(metric) or (line(metric).replace("_", " "), "number")
+
+
+def _gauge_words(_: Texts) -> dict[str, tuple[str, Unit]]:
+    """The metrics that are numbers of the present; a flag is a sentence."""
+    return {
+        "quota_remaining": (_("calls left of the quota"), "number"),
+        "quota_remaining_ratio": (_("share of the quota that is left"), "ratio"),
+        "quota_exhausted_in": (_("time until the quota is spent"), "seconds"),
+        "quota_exhausted": (_("the quota is spent"), "flag"),
+        "keys_available": (_("usable keys"), "number"),
+        "key_quarantined": (_("the API refuses the key"), "flag"),
+        "breaker_open": (_("the circuit breaker is open"), "flag"),
+        "hub_open": (_("the hub as a whole is down"), "flag"),
+        "standbys": (_("standbys that could serve"), "number"),
+        "serving": (_("APIs that could serve the route"), "number"),
+        "lead_down": (_("the lead of the route cannot serve"), "flag"),
+        "coverage": (_("calls that ended well for the caller"), "percent"),
+        "cost_per_hour": (_("cost of the last hour"), "money"),
+        "cost_per_day": (_("cost of the last 24 hours"), "money"),
+        "network_down": (_("our own network reaches nobody"), "flag"),
+        "dead_letters": (_("messages that were given up"), "number"),
+        "oldest_critical": (_("wait of the oldest critical message"), "seconds"),
+        "rules_failing": (_("rules that cannot be evaluated"), "number"),
+        "evaluation_lag": (_("delay of the evaluation"), "seconds"),
+    }
+
+
+def severity_word(_: Texts, severity: Severity | str) -> str:
+    """The severity in the reader's language; what is none of them is shown as it came."""
+    return {"info": _("info"), "warning": _("warning"), "critical": _("critical")}.get(
+        str(severity), line(str(severity))
+    )
+
+
+def quantity(_: Texts, value: float | None, unit: Unit) -> str:
+    """A value with its unit; a dash for what is not known."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    match unit:
+        case "percent":
+            return f"{_plain(_, value, 1 if abs(value) < 99 else 3)} %"
+        case "seconds":
+            return duration(_, value)
+        case "ratio":
+            return f"{_plain(_, 100 * value, 1)} %"
+        case "times":
+            return f"{_plain(_, value, 1)}×"
+        case "money":
+            return _.number(value, 2)
+    return _plain(_, value, 3)
+
+
+def _plain(_: Texts, value: float, digits: int) -> str:
+    """At most so many decimals, no trailing zeros; never rounded to nothing."""
+    if value and abs(value) < 0.5 * 10**-digits:
+        return _.written(f"{value:.2g}")
+    number = f"{value:,.{digits}f}"
+    return _.written(number.rstrip("0").rstrip(".") if digits else number)
+
+
+def compared(_: Texts, operator: str, threshold: str) -> str:
+    """How a value stands to its threshold, as the rule asks: `below 60 %`."""
+    match operator:
+        case "<":
+            return _("below {threshold}", threshold=threshold)
+        case "<=":
+            return _("at most {threshold}", threshold=threshold)
+        case ">":
+            return _("above {threshold}", threshold=threshold)
+        case ">=":
+            return _("at least {threshold}", threshold=threshold)
+        case "==":
+            return _("exactly {threshold}", threshold=threshold)
+    return _("other than {threshold}", threshold=threshold)
+
+
+def duration(_: Texts, seconds: float) -> str:
+    """340 ms, 2.5 s, 45 s, 4 min 10 s, 3 h 20 min, 12 d 4 h: two units at most."""
+    if not math.isfinite(seconds):
+        return "–"
+    if seconds < 0:
+        return f"-{duration(_, -seconds)}"
+    if seconds < 0.9995:
+        return f"{_.number(seconds * 1000, 0 if seconds >= 0.01 or seconds == 0 else 2)} ms"
+    if seconds < 59.95:
+        return f"{_plain(_, seconds, 1 if seconds >= 9.95 else 2)} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return _two(whole // 60, "min", whole % 60, "s")
+    if whole < _TWO_DAYS:
+        return _two(whole // 3600, "h", whole % 3600 // 60, "min")
+    return _two(whole // 86400, "d", whole % 86400 // 3600, "h")
+
+
+def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
+    return f"{large} {large_unit} {small} {small_unit}" if small else f"{large} {large_unit}"
+
+
+def moment(at: float, zone: str = "") -> str:
+    """`2026-11-28 14:02:05 UTC (11:02:05 America/Sao_Paulo)`; a zone that is not known is left out."""
+    try:
+        when = datetime.fromtimestamp(at, UTC)
+    except (ValueError, OverflowError, OSError):
+        return "–"
+    shown = f"{when:%Y-%m-%d %H:%M:%S} UTC"
+    local = _in_zone(when, zone)
+    if local is None:
+        return shown
+    day = "" if local.date() == when.date() else f"{local:%Y-%m-%d} "
+    return f"{shown} ({day}{local:%H:%M:%S} {zone})"
+
+
+def clock_time(at: float, beside: float, zone: str = "") -> str:
+    """The time of day; with its date where `beside` lies on another day."""
+    try:
+        when, other = datetime.fromtimestamp(at, UTC), datetime.fromtimestamp(beside, UTC)
+    except (ValueError, OverflowError, OSError):
+        return "–"
+    name = "UTC"
+    local, there = _in_zone(when, zone), _in_zone(other, zone)
+    if local is not None and there is not None:
+        when, other, name = local, there, zone
+    return f"{when:%H:%M} {name}" if when.date() == other.date() else f"{when:%Y-%m-%d %H:%M} {name}"
+
+
+def _in_zone(when: datetime, zone: str) -> datetime | None:
+    if not zone or zone == "UTC":
+        return None
+    try:
+        return when.astimezone(ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError, OSError, OverflowError):
+        return None
