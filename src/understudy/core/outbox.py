@@ -70,6 +70,8 @@ class OutboxRow:
     ambiguous: bool = False
     reason: str = ""
     told_in: str = ""
+    #: Rows of one channel and group that are due together are told as one message; empty: by itself.
+    group: str = ""
     #: The channel that this row stands in for.
     instead_of: str = ""
     #: Leased by whom, and until when; the token fences off a holder whose lease has ended.
