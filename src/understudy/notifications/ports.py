@@ -25,7 +25,10 @@ class Traits:
     """What a channel is like. `destination` names what shares its rate limit; no secret is in it.
 
     `living`: whether an episode is one message that is edited, one thread, or a message each time.
-    `resolves`: it is told of the end. `min_severity`, `language`, `fallback` as configured.
+    `resolves`: it is told of the end. `min_severity`, `language`, `fallback` as configured. `always_page`: a
+    pager that is told also of what began and ended before it could be reached. `revision` differs when the
+    configuration does (a fingerprint, no secret): what was switched off is tried again then. `template` is
+    the user's own wording, see `notifications.template`.
     """
 
     kind: str
@@ -37,9 +40,14 @@ class Traits:
     concurrency: int = 1
     recipients: tuple[str, ...] = ()
     language: str = "en"
+    #: Times are shown in this zone besides UTC; for `render.card(zone=…)`.
+    time_zone: str = ""
     min_severity: str = "info"
     fallback: str = ""
     resolves: bool = True
+    always_page: bool = False
+    revision: str = ""
+    template: str = ""
 
 
 class Channel(Protocol):
