@@ -1,0 +1,202 @@
+"""Everything that is remembered of one alert, from its first breach to long after its end.
+
+Times are epoch seconds; `inf` means never. The document of `as_dict` is kept in the same transaction as what follows
+from it, so that a restart goes on where the last one ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from math import inf
+from typing import Any, Self
+
+from understudy.core.notices import Severity
+
+from .model import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """Somebody knows of the alert. It ends at `until`; a snooze has such an end, an acknowledgement may have one."""
+
+    actor: str
+    at: float
+    until: float = inf
+    comment: str = ""
+    snooze: bool = False
+
+
+@dataclass(slots=True)
+class AlertState:
+    """One alert. A value: `engine` changes only copies that it made itself.
+
+    (It is not frozen because ten thousand of them may move in one tick, each by several fields.)
+    """
+
+    fingerprint: str
+    rule: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    rule_version: int = 1
+    #: What the rule asked when it was last judged; see `identity.question`.
+    question: str = ""
+
+    # -- the condition ------------------------------------------------------------------------------------
+    phase: Phase = Phase.INACTIVE
+    #: Index of the rule's level that fires, -1 for none, and its severity.
+    level: int = -1
+    severity: Severity = Severity.WARNING
+    #: When it was last judged, and how often in a row that ended with an error.
+    evaluated_at: float = 0.0
+    errors: int = 0
+    #: When the breach began that led, or may lead, to an episode.
+    active_at: float = inf
+    #: Of each level: since when it is in breach, and since when its hysteresis has been left.
+    since: tuple[float, ...] = ()
+    left: tuple[float, ...] = ()
+    #: Breaches in a row.
+    breaches: int = 0
+    recovering_since: float = inf
+    #: Since when nothing is known.
+    blank_since: float = inf
+    #: Does not fire before: after a restart the breach must be seen afresh.
+    proven_at: float = 0.0
+    #: Resolved by hand: no new episode before.
+    held_until: float = 0.0
+    #: Since when its subject is not judged any more.
+    gone_since: float = inf
+    value: float | None = None
+    #: The worst value of the episode.
+    extreme: float | None = None
+    reason: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    # -- the episode (the last one, while there is none) -----------------------------------------------------
+    episode: str = ""
+    number: int = 0
+    started_at: float = inf
+    resolved_at: float = inf
+    peak: Severity = Severity.INFO
+    #: It was resolved by hand and came again.
+    reopened: bool = False
+    #: How many events of each kind it has had.
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    # -- what people were told ---------------------------------------------------------------------------------
+    #: Whether they know that it fires, at which severity, and the highest that they were told of in this episode.
+    told: bool = False
+    told_severity: Severity | None = None
+    told_peak: Severity = Severity.INFO
+    #: What keeps something from being told that must be told later: `silence:ID`, `cooldown`, …; empty: nothing.
+    waiting: str = ""
+    #: Kinds whose being suppressed is recorded already, so that it is recorded once.
+    noted: tuple[str, ...] = ()
+    #: Of the last notification; since then no reminder was due.
+    notified_at: float = -inf
+    #: Notifications of this episode that nobody has acknowledged.
+    unanswered: int = 0
+    reminders: int = 0
+    remind_at: float = inf
+    cooldown_until: float = -inf
+    #: Severity of the last notification of firing, over all episodes: a higher one passes the cooldown.
+    notified_severity: Severity | None = None
+    #: A problem that people were told of, but of whose end they were not (it flaps).
+    owed: bool = False
+    ack: Ack | None = None
+
+    # -- flapping ---------------------------------------------------------------------------------------------
+    flips: tuple[float, ...] = ()
+    flapping_since: float = inf
+    flapping_told: bool = False
+    flap_number: int = 0
+
+    # -- escalation -------------------------------------------------------------------------------------------
+    escalation: str = ""
+    #: Index of the next step, when it is due, and how long it had left when it was paused.
+    step: int = 0
+    step_at: float = inf
+    step_left: float | None = None
+    #: When the last step is told again.
+    repeat_at: float = inf
+    #: Whom the steps have told so far, besides those whom the policies name.
+    reached: tuple[str, ...] = ()
+
+    #: The next moment at which time alone may change something.
+    due_at: float = inf
+
+    @property
+    def firing(self) -> bool:
+        """Whether an episode is open."""
+        return self.phase in (Phase.FIRING, Phase.RECOVERING)
+
+    @property
+    def flapping(self) -> bool:
+        """Whether it changes so often that its changes are not told."""
+        return self.flapping_since < inf
+
+    def copy(self) -> Self:
+        """A state of its own, to be changed."""
+        twin = object.__new__(type(self))
+        for name in _NAMES:
+            setattr(twin, name, getattr(self, name))
+        return twin
+
+    def as_dict(self) -> dict[str, Any]:
+        """The state as JSON-ready values, those that are not as at the beginning; `from_dict` reads them."""
+        found: dict[str, Any] = {}
+        for name, initial in _INITIAL.items():
+            value = getattr(self, name)
+            if value != initial:
+                found[name] = _plain(value)
+        return found
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Self:
+        """The state that `as_dict` wrote; what a later version added is left out."""
+        values = {name: _READERS.get(name, _same)(value) for name, value in found.items() if name in _INITIAL}
+        return cls(**values)
+
+
+#: JSON has no infinity.
+_NEVER, _ALWAYS = "never", "always"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if -inf < value < inf else _NEVER if value > 0 else _ALWAYS if value < 0 else None
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, Ack):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _same(value: Any) -> Any:
+    return inf if value == _NEVER else -inf if value == _ALWAYS else value
+
+
+def _ack(value: Any) -> Ack | None:
+    return Ack(**{name: _same(each) for name, each in value.items() if name in _ACK}) if value else None
+
+
+def _severity(value: Any) -> Severity | None:
+    return Severity(value) if value else None
+
+
+def _several(value: Any) -> tuple[Any, ...]:
+    return tuple(_same(each) for each in value)
+
+
+_ACK = frozenset(each.name for each in fields(Ack))
+_NAMES = tuple(each.name for each in fields(AlertState))
+_INITIAL: dict[str, Any] = {
+    each.name: each.default_factory() if each.default_factory is not MISSING else each.default
+    for each in fields(AlertState)
+}
+_READERS: dict[str, Any] = {
+    "phase": Phase, "severity": _severity, "peak": _severity, "told_severity": _severity, "told_peak": _severity,
+    "notified_severity": _severity, "ack": _ack,
+    **dict.fromkeys(("since", "left", "noted", "flips", "reached"), _several),
+    **dict.fromkeys(("rule", "fingerprint", "reason", "waiting", "escalation", "episode", "question"), str),
+    **dict.fromkeys(("labels", "facts", "counts"), dict),
+}  # fmt: skip
