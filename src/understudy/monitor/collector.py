@@ -61,20 +61,13 @@ class Collector:
         `booked` are the successes of the batch that belong to calls which arrive by `called`.
         """
         price = self.price_of(api)
-        try:
-            clean = self._clean(batch, booked) if route else ()
-        except TypeError:  # the raw append is not checked: what is no number has no duration
-            batch = [as_number(each) for each in batch]
-            clean = self._clean(batch, booked) if route else ()
+        batch, clean = clean_calls(batch, booked if route else None)
         with self._lock:
             bucket = self._bucket(SeriesName("api", api))
             bucket.add(numbers, kinds, neutral, batch)
             cost = 0
             if price:
-                executed = numbers[0] + numbers[1] + neutral
-                if kinds:
-                    executed -= sum(times for (_, outcome, _), times in kinds.items() if outcome in _NOT_EXECUTED)
-                cost = price * max(0, executed)
+                cost = price * executed(numbers, kinds, neutral)
                 bucket.cost_microunits += cost
             if not route:
                 return
@@ -83,22 +76,6 @@ class Collector:
                 calls.cost_microunits += cost
                 if clean:
                     calls.add(numbers if len(clean) == len(batch) else digest(clean), None, 0, clean)
-
-    @staticmethod
-    def _clean(batch: Sequence[float], booked: Sequence[float]) -> Sequence[float]:
-        """The successes of the batch that are calls by themselves."""
-        if not booked and (not batch or min(batch) > 0.0):
-            return batch
-        left = Counter(booked)
-        clean = []
-        for seconds in batch:
-            if seconds <= 0.0 and str(seconds).startswith("-"):
-                continue  # a failure always leaves the prepared path, and so arrives by `called`
-            if left[seconds] > 0:
-                left[seconds] -= 1
-            else:
-                clean.append(seconds)
-        return clean
 
     def called(self, record: Explanation, *, part: bool = False) -> None:
         """Count a call that left the prepared path, from its decision record.
@@ -142,6 +119,43 @@ class Collector:
         if bucket is None:
             bucket = self._open[name] = Bucket()
         return bucket
+
+
+def executed(numbers: Digest, kinds: Kinds | None, neutral: int) -> int:
+    """How many attempts of a batch the API executed, and so bills (resilience rule R1)."""
+    attempts = numbers[0] + numbers[1] + neutral
+    if kinds:
+        attempts -= sum(times for (_, outcome, _), times in kinds.items() if outcome in _NOT_EXECUTED)
+    return max(0, attempts)
+
+
+def clean_calls(batch: Sequence[float], booked: Sequence[float] | None) -> tuple[Sequence[float], Sequence[float]]:
+    """The batch as numbers, and those of its successes that are calls by themselves; none when `booked` is None.
+
+    A failure always leaves the prepared path, and so arrives by `called`, as do the calls that are booked.
+    """
+    if booked is None:
+        return batch, ()
+    try:
+        return batch, _clean(batch, booked)
+    except TypeError:  # the raw append is not checked: what is no number has no duration
+        batch = [as_number(each) for each in batch]
+        return batch, _clean(batch, booked)
+
+
+def _clean(batch: Sequence[float], booked: Sequence[float]) -> Sequence[float]:
+    if not booked and (not batch or min(batch) > 0.0):
+        return batch
+    left = Counter(booked)
+    clean = []
+    for seconds in batch:
+        if seconds <= 0.0 and str(seconds).startswith("-"):
+            continue
+        if left[seconds] > 0:
+            left[seconds] -= 1
+        else:
+            clean.append(seconds)
+    return clean
 
 
 def _class_of(record: Explanation) -> str:

@@ -35,6 +35,7 @@ from .window import Tally, window_of
 if TYPE_CHECKING:
     from .collector import Collector
     from .comparison import Comparison
+    from .ports import Taker
     from .requestlog import RequestLog
     from .trends import Trend
 
@@ -62,6 +63,7 @@ class PerformanceMonitor:
         self._appends: dict[str, Callable[[float], None]] = {}
         self._lock = threading.Lock()
         self._collector: Collector | None = None
+        self._watcher: Taker | None = None
         #: Keeps single calls; None while nothing is kept.
         self.request_log: RequestLog | None = None
         self._owner: int | None = None
@@ -98,8 +100,17 @@ class PerformanceMonitor:
     def collect_into(self, collector: Collector | None) -> None:
         """From now on tell `collector` of everything that is counted, for the rollups; None ends that."""
         self.drain()
+        self._collector = collector
+        self._tap_all()
+
+    def watch_with(self, watcher: Taker | None) -> None:
+        """The same for the alerts: everything that is counted is told to `watcher`, too."""
+        self.drain()
+        self._watcher = watcher
+        self._tap_all()
+
+    def _tap_all(self) -> None:
         with self._lock:
-            self._collector = collector
             for ledger in self._ledgers.values():
                 for operation, series in ledger.series.items():
                     series.tap = self._tap(ledger, operation or ledger.name)
@@ -107,8 +118,10 @@ class PerformanceMonitor:
                     ledger.recorded.tap = self._tap(ledger, "")
 
     def _tap(self, ledger: Ledger, route: str) -> Tap | None:
-        collector = self._collector
-        return None if collector is None else partial(collector.attempts, ledger.name, route)
+        takers: list[Taker] = [each for each in (self._collector, self._watcher) if each is not None]
+        if len(takers) == 2:
+            return _both(*(partial(taker.attempts, ledger.name, route) for taker in takers))
+        return partial(takers[0].attempts, ledger.name, route) if takers else None
 
     def called(
         self, record: Explanation, endpoint: str, causes: Mapping[str, BaseException], *, part: bool = False
@@ -116,6 +129,8 @@ class PerformanceMonitor:
         """A call that left the prepared path has ended: for the route's history and the request log."""
         if self._collector is not None:
             self._collector.called(record, part=part)
+        if self._watcher is not None:
+            self._watcher.called(record, part=part)
         if self.request_log is not None:
             self.request_log.take(record, endpoint, causes)
 
@@ -233,6 +248,13 @@ class PerformanceMonitor:
         """Median seconds of the API's successes over the last five minutes; None without samples, and cheap to ask."""
         ledger = self._ledgers.get(api)
         return None if ledger is None else ledger.p50()
+
+    def durations(self, api: str, seconds: float) -> Tally:
+        """Durations of the API's successes in the last `seconds`, at most an hour of them; as of the last drain."""
+        whole = Tally()
+        for series in self._known(api).all():
+            series.back(seconds, whole)
+        return whole
 
     def snapshot(self, api: str, window: str = "5m") -> Snapshot:
         """One API over the last minute, five minutes or hour (`1m`, `5m`, `1h`); empty for an unknown name.
@@ -418,9 +440,17 @@ class PerformanceMonitor:
         self._owner = None
         self._driven_at = -inf
         self._appends.clear()  # so that the next event starts a thread
-        self._collector = None
+        self._collector = self._watcher = None
         for ledger in self._ledgers.values():
             ledger.forked()
+
+
+def _both(first: Tap, second: Tap) -> Tap:
+    def tap(*counted: Any) -> None:
+        first(*counted)
+        second(*counted)
+
+    return tap
 
 
 #: Every monitor, for the child of a fork.

@@ -5,10 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from understudy.core.types import Explanation
+
+from .histogram import Digest
 from .requests import Cursor, ErrorGroup, RequestEntry, RequestQuery
 from .rollup import Row, SeriesName, Total
+from .window import Kinds
 
 T = TypeVar("T")
+
+
+class Taker(Protocol):
+    """Is told of everything that is counted; the collector of the rollups is one. May be asked from any thread."""
+
+    def attempts(
+        self,
+        api: str,
+        route: str,
+        numbers: Digest,
+        kinds: Kinds | None,
+        neutral: int,
+        batch: Sequence[float],
+        booked: Sequence[float],
+    ) -> None:
+        """A drained batch of an API in the service of `route` (empty: recorded by hand, no call of ours).
+
+        `booked` are the successes of the batch that belong to calls which arrive by `called`.
+        """
+
+    def called(self, record: Explanation, *, part: bool = False) -> None:
+        """A call that left the prepared path; `part`: its attempts repeat those of one that was told before."""
 
 
 class RollupStore(Protocol):

@@ -135,6 +135,11 @@ class Series:
         with self._lock:
             self._windows.view(self._clock.monotonic(), width, into)
 
+    def back(self, seconds: float, into: Tally) -> None:
+        """Add what happened in the last `seconds`, at most an hour, to `into`; as of the last drain."""
+        with self._lock:
+            self._windows.back(self._clock.monotonic(), seconds, into)
+
     def groups(self, width: int, into: dict[int, Tally]) -> None:
         """The same, apart for each slice."""
         with self._lock:

@@ -171,6 +171,14 @@ class Windows:
         first = (oldest + 1) * width
         into.add([piece for start, piece in self._pieces() if start >= first])
 
+    def back(self, now: float, seconds: float, into: Tally) -> None:
+        """Add the slices that began within the last `seconds` to `into`."""
+        second = int(now)
+        if second >= self.due:
+            self.advance(second)
+        first = now - seconds
+        into.add([piece for start, piece in self._pieces() if start >= first])
+
     def groups(self, now: float, width: int, into: dict[int, Tally]) -> None:
         """The same, apart for each slice: keyed by its start divided by `width`."""
         second = int(now)

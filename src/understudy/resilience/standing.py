@@ -89,6 +89,10 @@ class Gatekeeper:
         """Whether an API that a call was about to ask again has been taken out, or asked to rest, meanwhile."""
         return api.removed or not api.options.enabled or api.hold_until > now
 
+    def network_down(self) -> bool:
+        """Whether the failures of the last seconds say that our own network reaches nobody."""
+        return self._local.suspected()
+
     # -- gates ----------------------------------------------------------------------------------
 
     def rank(self, call: Call, now: float) -> list[Candidate]:

@@ -1,0 +1,1 @@
+"""Alerts and notifications at work in one application: the part of the composition root that joins their rooms."""
