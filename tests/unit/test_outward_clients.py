@@ -7,9 +7,9 @@ import pytest
 from certificates import Authority
 from tunnel import TunnelProxy
 from understudy.clients.outward import OutwardClients
-from understudy.clients.proxy import Proxy
 from understudy.core.errors import ConnectFailed, OptionError
 from understudy.core.http import HttpRequest
+from understudy.core.proxy import Proxy
 from understudy.testing import RawServer
 
 SECRET_WORD = "sesame-in-a-test"

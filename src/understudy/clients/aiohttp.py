@@ -18,11 +18,11 @@ from yarl import URL
 from understudy.core.clock import SYSTEM_CLOCK, Clock
 from understudy.core.errors import ConnectFailed, ConnectionLost, TransportError, UnderstudyError
 from understudy.core.http import BodyFactory, HttpRequest, mark_unsent
+from understudy.core.proxy import Proxy
 
 from .aiohttp_faults import connect_fault, headers_fault, unsendable
 from .aiohttp_response import AiohttpResponse, Flight
 from .decode import OFFERED
-from .proxy import Proxy
 from .wheel import Wheel
 
 #: Seconds that an idle connection is kept for the next request.

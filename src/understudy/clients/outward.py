@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
-from pathlib import Path
-
 from understudy.core.clock import SYSTEM_CLOCK, Clock
-from understudy.core.errors import OptionError
+from understudy.core.proxy import Proxy
+from understudy.core.trust import trust
 
 from .aiohttp import AiohttpClient
-from .proxy import Proxy
-
-
-def trust(ca_file: str, owner: str = "channel") -> ssl.SSLContext:
-    """Certificates are checked against the authorities of this file alone, and names against the certificate.
-
-    Raises:
-        OptionError: the file cannot be read or holds no certificate.
-    """
-    try:
-        return ssl.create_default_context(cafile=str(Path(ca_file).expanduser()))
-    except OSError as error:
-        why = error.strerror or type(error).__name__  # an SSLError is an OSError too
-        raise OptionError(owner, "ca_file", f"{ca_file} ({why})", "a readable file of certificates (PEM)") from None
 
 
 class OutwardClients:

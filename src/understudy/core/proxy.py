@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
-from understudy.core.errors import OptionError
-from understudy.core.redaction import REDACTOR
-from understudy.core.secrets import Secret
+from .errors import OptionError
+from .redaction import REDACTOR
+from .secrets import Secret
 
 _EXPECTED = "an address like http://proxy.example:3128, if need be with user:password@ before the host"
 
