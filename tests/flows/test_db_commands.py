@@ -14,6 +14,7 @@ from servers import PASSWORD
 from understudy.cli.commands import run
 from understudy.core.clock import SYSTEM_CLOCK
 from understudy.storage import StorageOptions, open_store
+from understudy.storage.tables import HEAD
 
 
 class Commands:
@@ -62,13 +63,13 @@ async def acts(options: StorageOptions) -> list[str]:
 
 
 async def test_tables_are_made_once_and_that_is_an_act(db, path):
-    assert db("upgrade") == (0, "the tables were made, revision 0001\n")
-    assert db("upgrade") == (0, "the tables are of revision 0001 already\n")
+    assert db("upgrade") == (0, f"the tables were made, revision {HEAD}\n")
+    assert db("upgrade") == (0, f"the tables are of revision {HEAD} already\n")
     assert path.stat().st_mode & 0o077 == 0
 
 
 async def test_the_commands_speak_portuguese_too(db):
-    assert db("upgrade", "--lang", "pt") == (0, "as tabelas foram criadas, revisão 0001\n")
+    assert db("upgrade", "--lang", "pt") == (0, f"as tabelas foram criadas, revisão {HEAD}\n")
 
 
 async def test_a_check_tells_what_is_there_also_while_a_service_runs(db, path):
@@ -78,7 +79,7 @@ async def test_a_check_tells_what_is_there_also_while_a_service_runs(db, path):
     await store.close()
     found = json.loads(said)
     assert code == 0
-    assert (found["counts"]["state"], found["faults"], found["revision"]) == (2, [], "0001")
+    assert (found["counts"]["state"], found["faults"], found["revision"]) == (2, [], HEAD)
     code, said = db("check")
     assert code == 0
     assert "nothing is wrong with it" in said
@@ -216,8 +217,8 @@ async def test_a_database_is_upgraded_checked_copied_and_restored(postgres, tmp_
     assert "understudy db upgrade" in said
     code, said = db("sql")
     assert "PARTITION BY RANGE" in said
-    assert db("upgrade") == (0, "the tables were made, revision 0001\n")
-    assert db("upgrade") == (0, "the tables are of revision 0001 already\n")
+    assert db("upgrade") == (0, f"the tables were made, revision {HEAD}\n")
+    assert db("upgrade") == (0, f"the tables are of revision {HEAD} already\n")
     assert db("sql") == (0, "")
 
     options = postgres.options(name)

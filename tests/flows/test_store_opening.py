@@ -277,11 +277,12 @@ def test_a_file_that_is_locked_for_good_is_not_available(path, monkeypatch):
 
 # -- upgrades --------------------------------------------------------------------------------------
 
+COMING = f"{int(HEAD) + 1:04}"
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+revision, down_revision, branch_labels, depends_on = "{next}", "{newest}", None, None
 
 
 def upgrade():
@@ -293,8 +294,9 @@ def upgrade():
 def next_version(folder: Path, more: str = "pass"):
     """The revisions of a version to come, which adds a column and does something more."""
     shutil.copytree(REVISIONS.folder, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "r0002_next.py").write_text(NEXT.format(more=more))
-    return replace(REVISIONS, folder=folder, head="0002")
+    text = NEXT.format(more=more, newest=HEAD, next=COMING)
+    (folder / "versions" / f"r{COMING}_next.py").write_text(text)
+    return replace(REVISIONS, folder=folder, head=COMING)
 
 
 def columns(path: Path) -> list[str]:
@@ -307,7 +309,7 @@ async def test_an_older_file_is_copied_then_upgraded_by_itself(made, tmp_path):
     assert await store.state.load() == {"kept": 1}
     await store.close()
     assert "note" in columns(made)
-    copy = made.with_name("understudy.db.before-0002")
+    copy = made.with_name(f"understudy.db.before-{COMING}")
     assert "note" not in columns(copy)
     assert copy.stat().st_mode & 0o077 == 0
     assert "9999" not in refusal(made), "and this version does not know it any more"

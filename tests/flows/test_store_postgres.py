@@ -22,6 +22,7 @@ from understudy.storage import StorageOptions, open_store, partitions
 from understudy.storage.postgres_store import PostgresStore
 from understudy.storage.postgres_upgrade import upgrade
 from understudy.storage.schema import REVISIONS, drift
+from understudy.storage.tables import HEAD
 from understudy.testing import FakeClock
 
 NOON = 1_800_000_000
@@ -113,8 +114,9 @@ def test_a_database_of_a_newer_version_is_left_alone(postgres, options):
 
 
 def test_a_database_of_an_older_version_names_the_command(options):
-    newer = replace(REVISIONS, head="0002")
-    with pytest.raises(StoreUnusable, match="revision 0001, and this version needs 0002: run understudy db upgrade"):
+    newer = replace(REVISIONS, head="9998")
+    told = f"revision {HEAD}, and this version needs 9998: run understudy db upgrade"
+    with pytest.raises(StoreUnusable, match=told):
         PostgresStore(options, FakeClock(epoch=NOON), newer)
 
 
@@ -129,7 +131,7 @@ def test_two_upgrades_at_once_make_the_tables_once(postgres):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(results) == [("", "0001"), ("0001", "0001"), ("0001", "0001")]
+    assert sorted(results) == [("", HEAD), (HEAD, HEAD), (HEAD, HEAD)]
 
 
 async def test_the_tables_are_as_they_are_described(options):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import ColumnElement, Connection, Table, func
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
@@ -32,3 +32,9 @@ def replace(connection: Connection, table: Table) -> Any:
     key = [column.name for column in table.primary_key.columns]
     others = {column.name: made.excluded[column.name] for column in table.columns if column.name not in key}
     return made.on_conflict_do_update(index_elements=key, set_=others)
+
+
+def contains(connection: Connection, column: ColumnElement[str], part: str) -> ColumnElement[bool]:
+    """Whether a text holds another, to the letter: LIKE is blind to case in SQLite."""
+    found: ColumnElement[bool] = (func.instr if is_sqlite(connection) else func.strpos)(column, part) > 0
+    return found

@@ -14,12 +14,8 @@ from understudy.core.errors import VersionConflict
 from understudy.core.lease import Lease
 from understudy.core.outbox import OutboxRow
 
+from .agreed import MOST_SIGNALS, SUPERSEDED, expected_is
 from .memory_outbox import MemoryOutbox
-
-#: Why an episode ended whose alert began another one: it was kept by a store that lost the alert's state.
-SUPERSEDED = "superseded"
-#: Most signals that wait for an instance that evaluates; the oldest go.
-MOST_SIGNALS = 10_000
 
 
 class MemoryAlerts:
@@ -142,11 +138,6 @@ class MemoryDocuments:
     async def versions(self, kind: str, name: str) -> list[Document]:
         """As `alerts.ports.DocumentStore.versions`."""
         return self._documents.get((kind, name), [])[::-1]
-
-
-def expected_is(expected: int | None, newest: int, *, deleted: bool) -> bool:
-    """Whether a document is as whoever changes it believes: 0 means that there is none, or none any more."""
-    return expected is None or expected == newest or (expected == 0 and deleted)
 
 
 def _asked(row: EpisodeRow, query: EpisodeQuery) -> bool:

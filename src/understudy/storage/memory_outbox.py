@@ -13,15 +13,7 @@ from understudy.core.outbox import OutboxRow, RowState
 from understudy.notifications.message import Receipt
 from understudy.notifications.ports import Attempt, ChannelCounts, OutboxQuery, Settlement
 
-#: A lease that ends later than this was written by a clock that was wrong: it counts as over, s.
-LONGEST_LEASE = 3600.0
-#: Delays that `counts` answers for a channel.
-DELAYS = 1000
-#: What `settle` may change of a row; the rest says what it is.
-CHANGEABLE = (
-    "state", "attempts", "plain", "ambiguous", "reason", "told_in", "instead_of", "recipients", "not_before_at",
-    "deadline_at", "priority", "destination",
-)  # fmt: skip
+from .agreed import CHANGEABLE, DELAYS, LONGEST_LEASE
 
 
 class MemoryOutbox:

@@ -19,7 +19,7 @@ from .leases import fence, now_ms
 from .options import StorageOptions
 from .postgres_backend import PostgresBackend
 from .postgres_rollups import PostgresRollups
-from .retention import forget_requests, kept
+from .retention import forget_requests, forget_told, kept
 from .schema import REVISIONS, Revisions
 from .sql_store import SqlStore
 
@@ -89,6 +89,7 @@ class PostgresStore(SqlStore):
                     yield _dropped(part)
                     _log.info("history: %s was dropped, as it was too old", part.name)
         yield from forget_requests(self._options, now)
+        yield from forget_told(self._options, now)
         for holder in (yield self._ended):
             known = (holder.number, holder.until_ms)
             if holder.number != self._number and known not in self._finished:

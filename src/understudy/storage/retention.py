@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, select
 
+from .alerts import forget_episodes
 from .jobs import Steps, Work
 from .options import StorageOptions
+from .outbox import forget_receipts, forget_rows
 from .requests import delete_entries
 from .tables import ROLL, error_group, sample, seen, series
 
@@ -61,6 +63,23 @@ def forget_requests(options: StorageOptions, now: float) -> Steps[int]:
         while excess > 0 and (some := (yield _least_wanted(number, min(excess, ENTRIES)))) > 0:
             excess -= some
             gone += some
+    return gone
+
+
+def forget_told(options: StorageOptions, now: float) -> Steps[int]:
+    """Take out alerts that ended, and what was sent, when they are too old; how many episodes and rows of the outbox.
+
+    What is open, waits to be sent, or was given up and still waits for somebody to look at it stays.
+    """
+    gone = 0
+    ended, sent = round((now - options.keep_alerts) * 1000), round((now - options.keep_deliveries) * 1000)
+    for work in (
+        lambda connection: forget_episodes(connection, ended, ENTRIES),
+        lambda connection: forget_rows(connection, sent, ENTRIES),
+    ):
+        while (some := (yield work)) > 0:
+            gone += some
+    yield lambda connection: forget_receipts(connection, sent)
     return gone
 
 

@@ -11,14 +11,17 @@ from typing import Any
 from understudy.core.clock import Clock
 from understudy.core.lease import Lease
 
+from .alerts import SqlAlerts
 from .audit import SqlAudit
 from .backend import Backend
 from .control import Desk
 from .deltas import SqlDeltas
+from .documents import SqlDocuments
 from .health import HealthBoard, StoreHealth
 from .jobs import Steps
 from .leases import SqlLeases
 from .options import StorageOptions
+from .outbox import SqlOutbox
 from .readers import Readers
 from .requests import SqlRequests
 from .rollups import SqlRollups
@@ -65,6 +68,9 @@ class SqlStore:
         self.state = SqlState(self._desk)
         self.audit = SqlAudit(self._desk, self._boot)
         self.leases = SqlLeases(self._desk, clock)
+        self.alerts = SqlAlerts(self._desk, clock)
+        self.outbox = SqlOutbox(self._desk, clock)
+        self.documents = SqlDocuments(self._desk, clock)
         #: When periods of what was reported were last added up, epoch seconds.
         self._closed_at = 0.0
         self._writer.write_rows = self.rollups.write_rows

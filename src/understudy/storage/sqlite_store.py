@@ -16,7 +16,8 @@ from .hot import HotRollups
 from .jobs import Steps
 from .leases import nobody_leads
 from .options import StorageOptions
-from .retention import forget_history, forget_requests, kept
+from .outbox import free_all
+from .retention import forget_history, forget_requests, forget_told, kept
 from .salvage import Salvage
 from .schema import REVISIONS, Revisions
 from .space import Space
@@ -51,8 +52,9 @@ class SqliteStore(SqlStore):
         self._backend.on_replaced = self._salvage
         self._space.look()
         self._begin()
-        # One process owns the file, and it is this one: whoever led before has ended.
+        # One process owns the file, and it is this one: whoever led before, or was sending, has ended.
         self._writer.control(nobody_leads)
+        self._writer.control(free_all)
         for each in damaged:
             self._salvage(each)
 
@@ -64,6 +66,7 @@ class SqliteStore(SqlStore):
         now = self._clock.time()
         yield from self.rollups.move(now)
         yield from forget_requests(self._options, now)
+        yield from forget_told(self._options, now)
         hour = int(now // 3600)
         if hour != self._retained_at:
             for tier, keep in kept(self._options).items():

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Column,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -20,12 +21,13 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from understudy.monitor.rollup import COUNTERS, TIER_NAMES
 
 #: The newest revision; a test compares it with the folder of revisions.
-HEAD = "0001"
+HEAD = "0002"
 #: `PRAGMA application_id` of our SQLite files: "USDY".
 APPLICATION_ID = 0x55534459
 
@@ -33,6 +35,11 @@ metadata = MetaData()
 
 # SQLite gives ids by itself only to a primary key that is called INTEGER there.
 _Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _where(name: str, condition: str, *columns: str, unique: bool = False) -> Index:
+    """An index of some rows only. A question uses it when it says the condition in the same words."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(condition), postgresql_where=text(condition))
 
 
 def _rollup(name: str, *key: str, partitioned: bool = False) -> Table:
@@ -179,6 +186,164 @@ instance = Table(
     Column("holder", String, nullable=False),
     Column("until_ms", BigInteger, nullable=False),
     Column("since_ms", BigInteger, nullable=False),
+)
+
+#: What each alert remembers: the engine's own document, replaced as a whole.
+alert_state = Table(
+    "alert_state",
+    metadata,
+    Column("fingerprint", String, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("doc", Text, nullable=False),
+)
+alert_episode = Table(
+    "alert_episode",
+    metadata,
+    Column("episode", String, primary_key=True),
+    Column("fingerprint", String, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("rule_version", Integer, nullable=False),
+    # Sorted and without spaces, so that a pair of a label and its value can be looked for in it.
+    Column("labels", Text, nullable=False),
+    Column("severity", String, nullable=False),
+    Column("peak", String, nullable=False),
+    Column("started_ms", BigInteger, nullable=False),
+    Column("resolved_ms", BigInteger),
+    Column("reason", Text, nullable=False),
+    Column("value", Float),
+    Column("doc", Text, nullable=False),
+    _where("uq_alert_episode_open", "resolved_ms IS NULL", "fingerprint", unique=True),
+    Index("ix_alert_episode_fingerprint", "fingerprint", "episode"),
+    Index("ix_alert_episode_rule", "rule", "episode"),
+    Index("ix_alert_episode_resolved", "resolved_ms"),
+)
+alert_event = Table(
+    "alert_event",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("event_id", String, nullable=False),
+    Column("episode", String, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("severity", String, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("suppressed_by", Text, nullable=False),
+    Column("notice", LargeBinary, nullable=False),
+    Column("trace", LargeBinary, nullable=False),
+    UniqueConstraint("event_id", name="uq_alert_event_event_id"),
+    Index("ix_alert_event_episode", "episode", "at_ms", "id"),
+    Index("ix_alert_event_at", "at_ms", "id"),
+    sqlite_autoincrement=True,
+)
+#: What other instances saw and the one that evaluates has not taken in yet.
+alert_signal = Table(
+    "alert_signal",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("instance", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("doc", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+#: Rules, silences and whatever else people edit: a row for each version, without a document where it was deleted.
+document = Table(
+    "document",
+    metadata,
+    Column("kind", String, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("doc", Text),
+    PrimaryKeyConstraint("kind", "name", "version", name="pk_document"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("event_id", String, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("severity", String, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("detected_ms", BigInteger, nullable=False),
+    Column("deadline_ms", BigInteger, nullable=False),
+    Column("not_before_ms", BigInteger, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("episode", String, nullable=False),
+    Column("pager", Integer, nullable=False),
+    Column("recipients", Text, nullable=False),
+    Column("state", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("plain", Integer, nullable=False),
+    Column("ambiguous", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("told_in", String, nullable=False),
+    Column("group_key", String, nullable=False),
+    Column("instead_of", String, nullable=False),
+    # Whose lease it is; the name stays until the row is settled, so that an unsettled claim can be seen.
+    Column("owner", String, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("leased_ms", BigInteger, nullable=False),
+    UniqueConstraint("event_id", "channel", name="uq_outbox_event_id_channel"),
+    _where("ix_outbox_pending", "state = 'pending'", "id"),
+    _where("ix_outbox_dead", "state = 'dead'", "id"),
+    _where("ix_outbox_suppressed", "state = 'suppressed'", "created_ms", "channel", "reason"),
+    _where("ix_outbox_episode", "episode <> ''", "episode", "id"),
+    # All that is counted of a span, so that counting it reads no rows.
+    Index("ix_outbox_created", "created_ms", "channel", "state", "ambiguous"),
+    Index("ix_outbox_channel", "channel", "id"),
+    sqlite_with_rowid=False,
+)
+#: The bulky part of a row of the outbox, apart: a change of the row's state does not write it again.
+outbox_notice = Table(
+    "outbox_notice",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("notice", LargeBinary, nullable=False),
+)
+#: Every attempt to send; under which token, so that one that is logged again is known.
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("row_id", String, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("result", String, nullable=False),
+    Column("took_us", BigInteger, nullable=False),
+    Column("status", Integer),
+    Column("error", Text, nullable=False),
+    Column("response", Text, nullable=False),
+    Column("provider_id", Text, nullable=False),
+    Column("sent_bytes", BigInteger, nullable=False),
+    Column("since_detected_us", BigInteger),
+    Column("recipient", Text, nullable=False),
+    UniqueConstraint("row_id", "token", "number", "at_ms", "recipient", name="uq_delivery_attempt"),
+    Index("ix_delivery_at", "at_ms", "id", "channel", "result"),
+    Index("ix_delivery_channel", "channel", "at_ms", "id"),
+    _where("ix_delivery_error", "error <> ''", "channel", "at_ms"),
+    sqlite_autoincrement=True,
+)
+#: What a channel gave to recognise the last message of an episode by.
+receipt = Table(
+    "receipt",
+    metadata,
+    Column("channel", String, nullable=False),
+    Column("episode", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("provider_id", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    PrimaryKeyConstraint("channel", "episode", name="pk_receipt"),
 )
 
 # A sample of pages each, in place of a second tree as large as the key: rows lie in order of time.

@@ -1,0 +1,247 @@
+"""The outbox in SQL: what must be sent, who is sending it, how that went.
+
+A row is claimed under a token that grows with each claim, and settled under the token it was claimed
+with. So a sender whose lease ended, and whose row another sender has claimed meanwhile, changes nothing
+any more; that it sent is logged all the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, literal_column, or_, select, tuple_, update
+
+from understudy.core.clock import Clock
+from understudy.core.outbox import OutboxRow
+from understudy.notifications.message import Receipt
+from understudy.notifications.ports import Attempt, ChannelCounts, OutboxQuery, Settlement
+
+from .agreed import LONGEST_LEASE
+from .control import Desk
+from .dialect import insert, replace
+from .leases import now_ms
+from .outbox_counts import counted
+from .outbox_rows import attempt_columns, attempt_of, changeable_columns, columns_of, packed_notices, row_of
+from .packing import clean, document, ms
+from .tables import alert_episode, delivery, outbox, outbox_notice, receipt
+
+#: In the words of the indexes over the rows that are not finished.
+_PENDING: ColumnElement[bool] = literal_column("state = 'pending'")
+_DEAD: ColumnElement[bool] = literal_column("state = 'dead'")
+_LONGEST_MS = round(LONGEST_LEASE * 1000)
+
+
+class SqlOutbox:
+    """The `OutboxStore` of the SQL stores."""
+
+    def __init__(self, desk: Desk, clock: Clock) -> None:
+        self._desk = desk
+        self._clock = clock
+
+    # -- writing ----------------------------------------------------------------------------------
+
+    async def add(self, rows: Sequence[OutboxRow]) -> list[str]:
+        """As `notifications.ports.OutboxStore.add`."""
+        if not rows:
+            return []
+        return await self._desk.write(lambda connection: [row.id for row in put_rows(connection, rows)])
+
+    async def claim(self, ids: Collection[str], owner: str, seconds: float) -> dict[str, int]:
+        """As `notifications.ports.OutboxStore.claim`."""
+        if not ids:
+            return {}
+        chosen = sorted(ids)
+
+        def work(connection: Connection) -> dict[str, int]:
+            now = now_ms(connection, self._clock)
+            column = outbox.c
+            over = or_(column.leased_ms <= now, column.leased_ms > now + _LONGEST_MS)
+            free = or_(column.owner.in_(("", owner)), over)
+            # In order, so that nobody waits in a circle; what another is claiming at this moment is left to it.
+            mine = select(column.id).where(column.id.in_(chosen), _PENDING, free).order_by(column.id)
+            leased = {"owner": owner, "token": column.token + 1, "leased_ms": now + round(seconds * 1000)}
+            claimed = update(outbox).where(column.id.in_(mine.with_for_update(skip_locked=True))).values(leased)
+            return {row.id: row.token for row in connection.execute(claimed.returning(column.id, column.token))}
+
+        return await self._desk.write(work)
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[str]:
+        """As `notifications.ports.OutboxStore.settle`."""
+        if not settlements:
+            return []
+
+        def work(connection: Connection) -> list[str]:
+            now = now_ms(connection, self._clock)
+            tokens = _tokens(connection, [each.row.id for each in settlements])
+            accepted = [each for each in settlements if tokens.get(each.row.id) == each.row.token]
+            _log(connection, settlements)
+            if accepted:
+                _change(connection, accepted)
+                put_rows(connection, [row for each in accepted for row in each.added])
+                _keep_receipts(connection, accepted, now)
+            kept = {each.row.id for each in accepted}
+            return [each.row.id for each in settlements if each.row.id not in kept]
+
+        return await self._desk.write(work)
+
+    async def forget(self, before: float, limit: int) -> int:
+        """As `notifications.ports.OutboxStore.forget`."""
+        return await self._desk.write(lambda connection: forget_rows(connection, ms(before), limit))
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    async def pending(self, limit: int, after: str = "") -> list[OutboxRow]:
+        """As `notifications.ports.OutboxStore.pending`."""
+        rows = _whole().where(_PENDING, outbox.c.id > clean(after)).order_by(outbox.c.id).limit(limit)
+        return await self._desk.read(lambda connection: [row_of(row) for row in connection.execute(rows)])
+
+    async def rows(self, query: OutboxQuery, limit: int) -> list[OutboxRow]:
+        """As `notifications.ports.OutboxStore.rows`."""
+        rows = _asked(query).order_by(outbox.c.id.desc()).limit(limit)
+        return await self._desk.read(lambda connection: [row_of(row) for row in connection.execute(rows)])
+
+    async def receipt(self, channel: str, episode: str) -> Receipt | None:
+        """As `notifications.ports.OutboxStore.receipt`."""
+        rows = select(receipt).where(receipt.c.channel == clean(channel), receipt.c.episode == clean(episode))
+
+        def work(connection: Connection) -> Receipt | None:
+            found = connection.execute(rows).one_or_none()
+            return None if found is None else Receipt(found.provider_id, json.loads(found.data))
+
+        return await self._desk.read(work)
+
+    async def attempts(
+        self, limit: int, *, row: str = "", channel: str = "", before: tuple[float, int] | None = None
+    ) -> list[tuple[int, Attempt]]:
+        """As `notifications.ports.OutboxStore.attempts`."""
+        column = delivery.c
+        rows = select(delivery).order_by(column.at_ms.desc(), column.id.desc()).limit(limit)
+        if row:
+            rows = rows.where(column.row_id == clean(row))
+        if channel:
+            rows = rows.where(column.channel == clean(channel))
+        if before is not None:
+            rows = rows.where(tuple_(column.at_ms, column.id) < tuple_(ms(before[0]), before[1]))
+        return await self._desk.read(
+            lambda connection: [(each.id, attempt_of(each)) for each in connection.execute(rows)]
+        )
+
+    async def counts(self, start: float, end: float) -> dict[str, ChannelCounts]:
+        """As `notifications.ports.OutboxStore.counts`."""
+        return await self._desk.read(lambda connection: counted(connection, ms(start), ms(end)))
+
+
+def put_rows(connection: Connection, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
+    """Keep rows that are not known, in a transaction; those that were kept."""
+    if not rows:
+        return []
+    # In the order of what makes them unique: of two services that write the same rows neither waits in a circle.
+    chosen = sorted({row.id: row for row in rows}.values(), key=lambda row: (row.event_id, row.channel))
+    made = insert(connection, outbox).on_conflict_do_nothing().returning(outbox.c.id)
+    new = set(connection.execute(made, [columns_of(row) for row in chosen]).scalars())
+    if new:
+        connection.execute(replace(connection, outbox_notice), packed_notices(row for row in chosen if row.id in new))
+    return [row for row in {row.id: row for row in rows}.values() if row.id in new]
+
+
+def free_all(connection: Connection) -> None:
+    """End every lease; whose it was stays, so that it can be seen that the row may have been sent."""
+    connection.execute(update(outbox).where(_PENDING, outbox.c.leased_ms > 0).values(leased_ms=0))
+
+
+def forget_rows(connection: Connection, cut: int, limit: int) -> int:
+    """Delete at most so many finished rows that were created before a time, with all that belongs to them; how many.
+
+    With them go as many attempts of before whose row is not there any more, and old receipts of episodes that ended.
+    """
+    column = outbox.c
+    finished = column.state.not_in(("pending", "dead"))
+    old = select(column.id).where(column.created_ms < cut, finished).order_by(column.created_ms).limit(limit)
+    gone = list(connection.execute(old).scalars())
+    if gone:
+        connection.execute(delete(delivery).where(delivery.c.row_id.in_(gone)))
+        connection.execute(delete(outbox_notice).where(outbox_notice.c.id.in_(gone)))
+        connection.execute(delete(outbox).where(column.id.in_(gone)))
+    unfinished = select(column.id).where(column.id == delivery.c.row_id, or_(_PENDING, _DEAD)).exists()
+    stray = select(delivery.c.id).where(delivery.c.at_ms < cut, ~unfinished).order_by(delivery.c.at_ms, delivery.c.id)
+    connection.execute(
+        delete(delivery).where(delivery.c.id.in_(list(connection.execute(stray.limit(limit)).scalars())))
+    )
+    return len(gone)
+
+
+def forget_receipts(connection: Connection, cut: int) -> None:
+    """Delete receipts of before a time, but for those of episodes that may still be told of."""
+    episode = alert_episode.c
+    still = select(episode.episode).where(episode.episode == receipt.c.episode, episode.resolved_ms.is_(None)).exists()
+    connection.execute(delete(receipt).where(receipt.c.at_ms < cut, ~still))
+
+
+def _tokens(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    """The tokens under which rows were claimed last; nobody can claim them until the transaction ends."""
+    column = outbox.c
+    rows = select(column.id, column.token).where(column.id.in_(sorted(set(ids)))).order_by(column.id)
+    return {row.id: row.token for row in connection.execute(rows.with_for_update())}
+
+
+def _log(connection: Connection, settlements: Sequence[Settlement]) -> None:
+    tries = [attempt_columns(attempt, each.row.token) for each in settlements for attempt in each.attempts]
+    if tries:
+        connection.execute(insert(connection, delivery).on_conflict_do_nothing(), tries)
+
+
+def _change(connection: Connection, accepted: Sequence[Settlement]) -> None:
+    changes = [
+        {"of": each.row.id, **{f"new_{name}": value for name, value in changeable_columns(each.row).items()}}
+        for each in accepted
+    ]
+    values: dict[str, Any] = {name.removeprefix("new_"): bindparam(name) for name in changes[0] if name != "of"}
+    changed = update(outbox).where(outbox.c.id == bindparam("of")).values(**values, owner="", leased_ms=0)
+    connection.execute(changed, changes)
+
+
+def _keep_receipts(connection: Connection, accepted: Sequence[Settlement], now: int) -> None:
+    given = {(each.row.channel, each.row.episode): each.receipt for each in accepted if each.receipt is not None}
+    kept = [
+        {
+            "channel": channel, "episode": episode, "at_ms": now, "provider_id": clean(each.provider_id),
+            "data": document(dict(each.data)),
+        }
+        for (channel, episode), each in sorted(given.items(), key=lambda item: item[0])
+        if episode
+    ]  # fmt: skip
+    if kept:
+        connection.execute(replace(connection, receipt), kept)
+
+
+def _whole() -> Select[Any]:
+    """Rows with their notices; one whose notice was lost with a damaged page is there, too."""
+    joined = outbox.outerjoin(outbox_notice, outbox_notice.c.id == outbox.c.id)
+    return select(outbox, outbox_notice.c.notice).select_from(joined)
+
+
+def _asked(query: OutboxQuery) -> Select[Any]:
+    column = outbox.c
+    rows = _whole()
+    if len(query.states) == 1 and query.states[0] in _BY_INDEX:
+        rows = rows.where(_BY_INDEX[query.states[0]])
+    elif query.states:
+        rows = rows.where(column.state.in_([str(each) for each in query.states]))
+    if query.channels:
+        rows = rows.where(column.channel.in_([clean(each) for each in query.channels]))
+    if query.event_id:
+        rows = rows.where(column.event_id == clean(query.event_id))
+    if query.episode:
+        rows = rows.where(literal_column("episode <> ''"), column.episode == clean(query.episode))
+    if query.start is not None:
+        rows = rows.where(column.created_ms >= ms(query.start))
+    if query.end is not None:
+        rows = rows.where(column.created_ms < ms(query.end))
+    if query.before:
+        rows = rows.where(column.id < clean(query.before))
+    return rows
+
+
+_BY_INDEX = {"pending": _PENDING, "dead": _DEAD}
