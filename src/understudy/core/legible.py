@@ -47,8 +47,8 @@ def utf16(text: str) -> int:
 def cut(text: str, limit: int, size: Callable[[str], int] = len) -> str:
     """`text` if its `size` is at most `limit`, else the longest beginning of it that fits with an ellipsis.
 
-    `size` is what the service counts, of the text as it will be written (escaped, in UTF-16 units): it must
-    be at least one for each character and grow with the text. No cluster (an accent on its letter, a flag,
+    `size` is what the service counts, of the text as it will be written (escaped, in UTF-16 units): it is
+    at least one for each character and grows with the text, or nearly so. No cluster (an accent on its letter, a flag,
     a family) is cut in two. A limit too small for the ellipsis gives an empty text.
     """
     head = text[: limit + 1] if limit >= 0 else ""
@@ -61,9 +61,12 @@ def cut(text: str, limit: int, size: Callable[[str], int] = len) -> str:
             low = middle
         else:
             high = middle - 1
-    if low == 0:
-        return ELLIPSIS if size(ELLIPSIS) <= limit else ""
-    return head[: _boundary(head, low)].rstrip() + ELLIPSIS
+    while low > 0:
+        made = head[: _boundary(head, low)].rstrip() + ELLIPSIS
+        if size(made) <= limit:
+            return made
+        low -= 1  # what is escaped may depend on what follows it
+    return ELLIPSIS if size(ELLIPSIS) <= limit else ""
 
 
 def _boundary(text: str, at: int) -> int:

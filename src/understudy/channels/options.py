@@ -1,0 +1,142 @@
+"""What all channels have in common: options, what they are made with, and where they may send to."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import annotated_types as at
+
+from understudy.core.clock import Clock
+from understudy.core.errors import OptionError
+from understudy.core.http import HttpClient
+from understudy.core.notices import Severity
+from understudy.core.options import Doc, Options
+from understudy.core.secrets import Secret
+from understudy.notifications.ports import Rate, Traits
+
+#: Longest sensible time-out, s: a row is leased for 30 s, and another process takes it over then.
+LONGEST_TIMEOUT = 25.0
+#: Names that lead into the own network, whatever the resolver says.
+_LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".intranet", ".lan", ".home.arpa", ".localdomain")
+#: A host that a resolver reads as a number: `2130706433`, `0x7f.1`.
+_NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?")
+#: Addresses of IPv4 within IPv6 (RFC 6052): what lies behind is what counts.
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelOptions(Options):
+    """What every channel takes. Each kind derives from it, and sets `kind` to its own name."""
+
+    kind: Annotated[str, Doc("which service it is")] = ""
+    language: Annotated[Literal["en", "pt-BR"], Doc("language of its messages")] = "en"
+    time_zone: Annotated[str, at.MaxLen(100), Doc("show times in this zone besides UTC, as America/Sao_Paulo")] = ""
+    min_severity: Annotated[Severity, Doc("alerts below this are not sent here")] = Severity.INFO
+    send_resolved: Annotated[bool, Doc("whether the end of an alert is told")] = True
+    fallback: Annotated[str, at.MaxLen(200), Doc("channel that takes over when this one fails; empty: none")] = ""
+    template: Annotated[str, at.MaxLen(16000), Doc("own wording in place of the standard one; empty: none")] = ""
+    timeout: Annotated[float, at.Gt(0), at.Le(LONGEST_TIMEOUT), Doc("for one send in all", "s")] = 10.0
+    ca_file: Annotated[str, at.MaxLen(4000), Doc("PEM file of the authority to trust in place of the system's")] = ""
+    proxy: Annotated[Secret | None, Doc("URL of an HTTP proxy to send through; env:NAME or file:PATH")] = None
+    allow_private: Annotated[
+        bool, Doc("whether it may send to this machine, to private addresses, and without TLS")
+    ] = False
+
+    def traits(self, destination: str, rate: Rate, **more: Any) -> Traits:
+        """The traits of a channel with these options; `more` are those that its kind decides."""
+        return Traits(
+            kind=self.kind,
+            destination=destination,
+            rate=rate,
+            timeout=self.timeout,
+            language=self.language,
+            time_zone=self.time_zone,
+            min_severity=str(self.min_severity),
+            fallback=self.fallback,
+            resolves=self.send_resolved,
+            template=self.template,
+            revision=_revision(self),
+            **more,
+        )
+
+
+def _revision(options: ChannelOptions) -> str:
+    """Differs when any option does; tells none of them."""
+    said = json.dumps([(each.name, _fingerprint(getattr(options, each.name))) for each in fields(options)], default=str)
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _fingerprint(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return value.fingerprint()
+    if isinstance(value, tuple | list):
+        return [_fingerprint(each) for each in value]
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelDeps:
+    """What channels are made with. `http` answers the client for a CA file and a proxy, each empty for none."""
+
+    clock: Clock
+    rng: random.Random
+    http: Callable[[str, str], HttpClient]
+
+    def client(self, options: ChannelOptions) -> HttpClient:
+        """The HTTP client that a channel's options ask for; it is shared, so a channel never closes it."""
+        return self.http(options.ca_file, options.proxy.reveal() if options.proxy else "")
+
+
+def refuse_address(owner: str, field: str, url: str, *, allow_private: bool) -> None:
+    """Refuse a URL that notifications must not be sent to.
+
+    Without `allow_private` only https to a public host passes: whoever may edit channels shall not reach
+    what stands behind our firewall. A public name that resolves to a private address gains nothing: the
+    service there would have to show a certificate for that name before it got a byte.
+
+    Raises:
+        OptionError: it is refused. The text does not hold the URL, which is a secret with most services.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        host, parts = "", urlsplit("")
+    if parts.scheme not in ("http", "https") or not host or not url.isprintable() or " " in url:
+        raise _refused(owner, field, "an address such as https://example.com/path")
+    if "@" in parts.netloc:
+        raise _refused(owner, field, "an address without user name and password")
+    if allow_private:
+        return
+    if parts.scheme != "https":
+        raise _refused(owner, field, "an https address (allow_private = true permits others)")
+    if is_private(host):
+        raise _refused(owner, field, "an address outside this machine and its network (or allow_private = true)")
+
+
+def _refused(owner: str, field: str, expected: str) -> OptionError:
+    return OptionError(owner, field, "a value that is not shown", expected)
+
+
+def is_private(host: str) -> bool:
+    """Whether a host name or address leads to this machine or into a private network by the way it is written."""
+    host = host.strip("[]").rstrip(".").lower().partition("%")[0]
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host or host.endswith(_LOCAL_SUFFIXES) or _NUMERIC.fullmatch(host) is not None
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and address in _NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return not inner.is_global
+    return not address.is_global or address.is_multicast
