@@ -1,8 +1,8 @@
 """Inhibition: while one alert fires, others that follow from it are not told.
 
-A source inhibits whether or not it is told itself: silencing the cause does not let the consequences through. Of
-two alerts that both match source and target of one inhibition, neither inhibits the other. Inhibitions that could
-go around in a circle, so that all keep each other quiet and nobody is told, are refused when they are loaded.
+A source inhibits whether or not it is told itself: silencing the cause does not let the consequences through. Two
+alerts that would inhibit each other do not. Configured inhibitions that could go around in a circle, so that all
+keep each other quiet and nobody is told, are refused when they are loaded.
 """
 
 from __future__ import annotations
@@ -50,13 +50,15 @@ _MEASURED = "success_rate|error_rate|response_time.*|requests_per_minute"
 #: What holds without being configured, by name. The measured rules look back over minutes, so that they go on
 #: for a while after what they follow from has ended: that is what `linger` is for.
 BUILT_IN: Mapping[str, Inhibition] = {
-    "network_down": Inhibition(("event=network_down", "subject=all"), ("subject!=all",), (), 60.0),
+    "network_down": Inhibition(("event=network_down", "kind=event", "subject=all"), ("subject!=all",), (), 60.0),
     "network_down_overall": Inhibition(
         ("event=network_down", "kind=event", "subject=all"),
         ("subject=all", "kind!=event", f"metric=~{_MEASURED}"), (), 300.0,
     ),
-    "hub_down": Inhibition(("event=hub_down", "subject=hub"), ("event!=hub_down", "subject!=all"), ("hub",), 60.0),
-    "hub_incident": Inhibition(("event=hub_incident", "subject=hub"), ("subject=api",), ("hub",), 60.0),
+    "hub_down": Inhibition(
+        ("event=hub_down", "kind=event", "subject=hub"), ("event!=hub_down", "subject!=all"), ("hub",), 60.0
+    ),
+    "hub_incident": Inhibition(("event=hub_incident", "kind=event", "subject=hub"), ("subject=api",), ("hub",), 60.0),
     "api_down": Inhibition(
         ("event=api_down", "kind=event"), ("subject=api", "kind!=event", "metric!~quota.*|keys.*|cost.*"),
         ("api", "hub"), 300.0,
@@ -94,14 +96,13 @@ def inhibitors(configured: Mapping[str, Inhibition]) -> tuple[Inhibitor, ...]:
     Raises:
         OptionError: some of them go around in a circle; it says which.
     """
-    found = tuple(Inhibitor(name, options) for name, options in {**BUILT_IN, **configured}.items())
-    for circle in _circles(found):
+    for circle in _circles([Inhibitor(name, options) for name, options in configured.items()]):
         names = " → ".join(each.name for each in (*circle, circle[0]))
         raise OptionError(
             "Inhibition", "target", names,
             "inhibitions that cannot go around in a circle: in this one all alerts could keep each other quiet",
         )  # fmt: skip
-    return found
+    return tuple(Inhibitor(name, options) for name, options in {**BUILT_IN, **configured}.items())
 
 
 class Sources:
@@ -111,8 +112,9 @@ class Sources:
 
     def __init__(self, inhibitors: Sequence[Inhibitor]) -> None:
         self._inhibitors = tuple(inhibitors)
-        #: Of each inhibition, by key: the sources, each with whether it also matches the target, and its end.
-        self._by_key: list[dict[tuple[str, ...], dict[str, tuple[bool, float]]]] = [{} for _ in self._inhibitors]
+        #: Of each inhibition, by key: the sources, each with its end and its labels.
+        self._by_key: list[dict[tuple[str, ...], dict[str, tuple[float, Mapping[str, str]]]]]
+        self._by_key = [{} for _ in self._inhibitors]
         self._places: dict[str, list[tuple[int, tuple[str, ...]]]] = {}
 
     def put(self, fingerprint: str, labels: Mapping[str, str], ended_at: float | None, now: float) -> bool:
@@ -123,8 +125,7 @@ class Sources:
             ends = inf if ended_at is None else ended_at + each.linger
             if ends > now and matches(each.source, labels):
                 key = each.key(labels)
-                both = matches(each.target, labels)
-                self._by_key[number].setdefault(key, {})[fingerprint] = (both, ends)
+                self._by_key[number].setdefault(key, {})[fingerprint] = (ends, labels)
                 places.append((number, key))
         if places:
             self._places[fingerprint] = places
@@ -148,16 +149,22 @@ class Sources:
             by_key = self._by_key[number]
             if not by_key or not (sources := by_key.get(each.key(labels))) or not matches(each.target, labels):
                 continue
-            is_source: bool | None = None
-            for source, (both, ends) in sources.items():
+            for source, (ends, known) in sources.items():
                 if ends <= now or source == fingerprint or source in besides:
                     continue
-                if both:
-                    is_source = matches(each.source, labels) if is_source is None else is_source
-                    if is_source:
-                        continue
-                return each.name, source, ends
+                # Of two that would keep each other quiet, both are told.
+                if not self._reaches(fingerprint, known, now):
+                    return each.name, source, ends
         return None
+
+    def _reaches(self, source: str, labels: Mapping[str, str], now: float) -> bool:
+        """Whether an alert inhibits one with these labels."""
+        return any(
+            self._by_key[number][key][source][0] > now
+            and key == self._inhibitors[number].key(labels)
+            and matches(self._inhibitors[number].target, labels)
+            for number, key in self._places.get(source, ())
+        )
 
 
 def _circles(found: Sequence[Inhibitor]) -> Iterator[list[Inhibitor]]:
