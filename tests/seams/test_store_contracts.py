@@ -1,4 +1,4 @@
-"""Whatever keeps history, requests, state, acts and roles keeps the same promises."""
+"""Whatever keeps history, requests, state, acts, roles, alerts and what must be sent keeps the same promises."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from stores import copied, fake_clock, opened, upkeep_of
 from understudy.storage import StorageOptions
 from understudy.storage.sqlite_schema import prepare
 from understudy.testing import (
+    AlertStoreContract,
     AuditLogContract,
     DeltaStoreContract,
+    DocumentStoreContract,
     FakeClock,
     LeaseStoreContract,
+    OutboxStoreContract,
     RequestStoreContract,
     RollupStoreContract,
     StateStoreContract,
@@ -48,6 +51,16 @@ async def opened_store(request, clock, tmp_path):
 @pytest.fixture
 def upkeep(opened_store, clock):
     return upkeep_of(opened_store, clock)
+
+
+@pytest.fixture
+def pass_time(clock, opened_store):
+    async def later(seconds: float) -> None:
+        clock.tick(seconds)
+        if opened_store.health().kind == "postgresql":
+            await asyncio.sleep(seconds)  # it reckons by the time of its server
+
+    return later
 
 
 class TestRollups(RollupStoreContract):
@@ -93,11 +106,28 @@ class TestLeases(LeaseStoreContract):
     def now(self, clock):
         return clock.monotonic
 
-    @pytest.fixture
-    def pass_time(self, clock, opened_store):
-        async def later(seconds: float) -> None:
-            clock.tick(seconds)
-            if opened_store.health().kind == "postgresql":
-                await asyncio.sleep(seconds)  # it reckons by the time of its server
 
-        return later
+class TestAlerts(AlertStoreContract):
+    @pytest.fixture
+    def alerts(self, opened_store):
+        return opened_store.alerts
+
+    @pytest.fixture
+    def outbox(self, opened_store):
+        return opened_store.outbox
+
+    @pytest.fixture
+    def leases(self, opened_store):
+        return opened_store.leases
+
+
+class TestOutbox(OutboxStoreContract):
+    @pytest.fixture
+    def outbox(self, opened_store):
+        return opened_store.outbox
+
+
+class TestDocuments(DocumentStoreContract):
+    @pytest.fixture
+    def documents(self, opened_store):
+        return opened_store.documents

@@ -128,7 +128,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class EpisodeQuery:
-    """Which episodes; empty fields ask for nothing. `before` is the episode that pages on."""
+    """Which episodes; empty fields ask for nothing. `before` is the episode that pages on.
+
+    `severities` are those of the peak. `start` and `end` ask for what was firing at any time between them.
+    """
 
     rules: tuple[str, ...] = ()
     fingerprint: str = ""
@@ -153,6 +156,9 @@ class AlertStore(Protocol):
     async def commit(self, change: Change, lease: Lease | None = None) -> list[OutboxRow]:
         """Keep a change. Events and rows that are known already are left out; answers the rows that are new.
 
+        An episode that is open takes the place of another open one of its alert, which ends as "superseded":
+        that one is of a store that lost the alert's state. What is in the change must not be altered afterwards.
+
         Raises:
             StoreUnavailable: nothing was kept, or the store went away meanwhile: committing again is harmless.
             LeaseLost: another instance has taken the role over; nothing was kept.
@@ -166,7 +172,7 @@ class AlertStore(Protocol):
         """Events, the oldest first."""
 
     async def post(self, signals: Sequence[Signal], instance: str) -> None:
-        """Leave signals for the instance that evaluates."""
+        """Leave signals for the instance that evaluates; of more than 10,000 the oldest are left out."""
 
     async def posted(self, limit: int) -> list[tuple[int, str, Signal]]:
         """Signals that wait, in order: number, instance, signal."""
@@ -195,7 +201,7 @@ class DocumentStore(Protocol):
         self, kind: str, name: str, doc: Mapping[str, Any] | None, *, actor: str, comment: str = "",
         expected: int | None = None,
     ) -> Document:  # fmt: skip
-        """Keep a new version; None deletes. With `expected`, only if that is the newest (0: none yet).
+        """Keep a new version; None deletes. With `expected`, only if that is the newest (0: none yet, or none any more).
 
         Raises:
             VersionConflict: it is not; nothing was kept.

@@ -147,14 +147,25 @@ class OutboxStore(Protocol):
     async def claim(self, ids: Collection[str], owner: str, seconds: float) -> dict[str, int]:
         """Lease those of the rows that are pending and free (or this owner's); answers their new tokens.
 
-        Time is the store's own. No two owners hold one row at the same time.
+        Time is the store's own. No two owners hold one row at the same time. Each claim has a new token, also
+        that of the same owner. `OutboxRow.owner` stays until the row is settled: one whose lease is over has
+        an owner that ended in the middle, and may have been sent.
+
+        Raises:
+            StoreUnavailable: nothing was leased, or the store went away meanwhile: claiming again is harmless.
         """
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[str]:
         """Keep how rows went, with their attempts, receipts and added rows; the lease ends.
 
-        Answers the ids that were refused because another has claimed the row since: of those nothing was kept
-        but their attempts.
+        Answers the ids that were refused because the row was claimed since, or is gone: of those nothing was
+        kept but their attempts. What a row is stays (its event, channel, notice, times); what may change are
+        state, attempts, plain, ambiguous, reason, told_in, group, instead_of, recipients, priority,
+        destination, not_before_at and deadline_at. A row that was not claimed, as one that is dead, is
+        settled under the token it was read with.
+
+        Raises:
+            StoreUnavailable: nothing was kept, or the store went away meanwhile: settling again is harmless.
         """
 
     async def receipt(self, channel: str, episode: str) -> Receipt | None:
@@ -169,7 +180,10 @@ class OutboxStore(Protocol):
         """The delivery log, newest first, each with its number; `before` is (at, number) of the last one seen."""
 
     async def counts(self, start: float, end: float) -> dict[str, ChannelCounts]:
-        """By channel, of the rows that were created in the span."""
+        """By channel, of the rows that were created, and the attempts that were made, in the span.
+
+        `retries` are the attempts with that result; `ambiguous` the rows that may have been sent twice.
+        """
 
     async def forget(self, before: float, limit: int) -> int:
         """Delete finished rows (never pending or dead ones) and attempts older than that; answers how many."""
@@ -183,3 +197,10 @@ class StateStore(Protocol):
 
     async def save(self, values: Mapping[str, Any]) -> None:
         """Keep all of these or none; None forgets a key."""
+
+
+class Recorder(Protocol):
+    """Takes note of how channels do, beside the APIs; the monitor is one, under the name `channel:NAME`."""
+
+    def record(self, channel: str, seconds: float, ok: bool, reason: str) -> None:
+        """A send came back after so many seconds; cheap, and never raises."""

@@ -8,22 +8,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .alert_contract import AlertStoreContract
     from .clock import FakeClock
     from .clock_contract import ClockContract
     from .control_contract import AuditLogContract, LeaseStoreContract, StateStoreContract
+    from .document_contract import DocumentStoreContract
     from .flaky import HANG, ApiDown, FlakyApi
     from .health_contract import HealthViewContract
     from .http_contract import HttpClientContract, WireProbe
     from .memory_health import MemoryHealth
+    from .outbox_contract import OutboxStoreContract
     from .raw_server import RawServer, Reply
     from .request_contract import RequestStoreContract
     from .rollup_contract import DeltaStoreContract, RollupStoreContract
     from .scripted_http import Answer, ScriptedHttp, ScriptExhausted
 
 _HOMES = {
+    "AlertStoreContract": ".alert_contract",
     "AuditLogContract": ".control_contract",
     "DeltaStoreContract": ".rollup_contract",
+    "DocumentStoreContract": ".document_contract",
     "LeaseStoreContract": ".control_contract",
+    "OutboxStoreContract": ".outbox_contract",
     "RequestStoreContract": ".request_contract",
     "RollupStoreContract": ".rollup_contract",
     "StateStoreContract": ".control_contract",
@@ -45,17 +51,20 @@ _HOMES = {
 
 __all__ = [
     "HANG",
+    "AlertStoreContract",
     "Answer",
     "ApiDown",
     "AuditLogContract",
     "ClockContract",
     "DeltaStoreContract",
+    "DocumentStoreContract",
     "FakeClock",
     "FlakyApi",
     "HealthViewContract",
     "HttpClientContract",
     "LeaseStoreContract",
     "MemoryHealth",
+    "OutboxStoreContract",
     "RawServer",
     "Reply",
     "RequestStoreContract",
