@@ -15,10 +15,12 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import annotated_types as at
 
+from understudy.alerts.model import Rule
+from understudy.alerts.options import AlertOptions
 from understudy.config.settings import ServiceSettings
 from understudy.core import errors
 from understudy.core.options import FieldSpec, Options, describe
-from understudy.export import kept, process, prometheus
+from understudy.export import kept, process, prometheus, told
 from understudy.export.logs import LogSettings
 from understudy.export.prometheus_text import Family
 from understudy.reports.schedule import ReportSchedule
@@ -111,6 +113,8 @@ def options_page() -> str:
         "service": ServiceSettings,
         "storage": StorageOptions,
         "reports.NAME": ReportSchedule,
+        "alerts": AlertOptions,
+        "alerts.rules.NAME": Rule,
         "log": LogSettings,
     }
     told = [f"`[{table}]` is [{cls.__name__}](#{cls.__name__.lower()})" for table, cls in tables.items()]
@@ -135,7 +139,7 @@ def metrics_page() -> str:
     """Every metric family of `/metrics`."""
     found = {
         value.name: value
-        for module in (prometheus, kept, process)
+        for module in (prometheus, kept, told, process)
         for value in vars(module).values()
         if isinstance(value, Family)
     }

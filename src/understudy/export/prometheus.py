@@ -24,12 +24,12 @@ from .process import readings
 from .prometheus_text import (
     Family,
     Format,
-    Labels,
     counter_template,
     gauge_template,
     histogram_template,
     samples,
 )
+from .told import Rows
 
 #: The event loop gets a turn at least this often while a page is made, s.
 SLICE = 0.002
@@ -92,7 +92,7 @@ _WINDOWS = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86_400.0: "day", 604_
 TRAFFIC = (REQUESTS, DURATION)
 STANDING = (IN_FLIGHT, UP, HEALTH, BUDGET, BREAKER, TRANSITIONS, ATTEMPTS, QUOTA_LIMIT, QUOTA_LEFT)
 
-Extra = Callable[[], Iterable[tuple[Family, list[tuple[Labels, float]]]]]
+Extra = Callable[[], Iterable[tuple[Family, Rows]]]
 
 
 class Exposition:
@@ -208,7 +208,7 @@ class Exposition:
             found.setdefault(api, {})[outcome] = count
         return found
 
-    def _few(self) -> Iterable[tuple[Family, list[tuple[Labels, float]]]]:
+    def _few(self) -> Iterable[tuple[Family, Rows]]:
         counters = self._fallback.counters
         counted = self._possible() | counters.fallbacks
         yield (

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from math import inf, isnan
 from typing import Literal
 
+from understudy.core.durations import Durations
+
 Format = Literal["text", "openmetrics"]
 Labels = Sequence[tuple[str, str]]
 
@@ -89,14 +91,24 @@ def histogram_template(
     return "".join(lines)
 
 
-def samples(family: Family, rows: Iterable[tuple[Labels, float]], style: Format, created_at: float) -> bytes:
-    """All lines of a small counter or gauge, formatted at once."""
-    known = list(rows)
-    if family.kind == "counter":
-        template = counter_template(family, (labels for labels, _ in known), style, created_at)
-    else:
-        template = gauge_template(family, (labels for labels, _ in known))
-    return (template % tuple(number(value) for _, value in known)).encode("utf-8", "replace")
+def samples(
+    family: Family, rows: Iterable[tuple[Labels, float | Durations]], style: Format, created_at: float
+) -> bytes:
+    """All lines of a small family, formatted at once. The rows of a histogram hold durations."""
+    lines: list[str] = []
+    values: list[str] = []
+    for labels, value in rows:
+        if isinstance(value, Durations):
+            template = histogram_template(family, labels, value.bounds, style, created_at)
+            lines.append(template % (*value.cumulative(), value.seconds, value.count))
+            continue
+        if family.kind == "counter":
+            lines.append(counter_template(family, (labels,), style, created_at))
+        else:
+            lines.append(gauge_template(family, (labels,)))
+        values.append(number(value))
+    text = "".join(lines)
+    return (text % tuple(values) if values else text).encode("utf-8", "replace")
 
 
 def accepted(header: str) -> Format:
