@@ -21,7 +21,8 @@ from house import PACKAGE, ROOT, dotted, name_of, python_files, report, tree
 REQUIRED = {"aiohttp", "annotated_types", "jmespath", "pydantic"}
 #: What each extra brings, by the name it is imported under.
 OPTIONAL = {
-    "alembic", "httpx", "httpx2", "jinja2", "psutil", "psycopg", "requests", "rich", "sqlalchemy", "typer", "uvicorn",
+    "aiosmtplib", "alembic", "apprise", "httpx", "httpx2", "jinja2", "psutil", "psycopg", "requests", "rich",
+    "sqlalchemy", "typer", "uvicorn",
 }  # fmt: skip
 #: Arrives with another declared package, of whose promise it is a part.
 CARRIED = {"click", "markupsafe", "pydantic_core", "urllib3", "uvloop", "yarl", "multidict"}

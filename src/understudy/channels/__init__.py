@@ -14,13 +14,27 @@ from typing import Any
 from understudy.core.errors import UnknownName
 from understudy.notifications.ports import Channel
 
+from .apprise import AppriseChannel, AppriseOptions
 from .discord import DiscordChannel, DiscordOptions
+from .email import EmailChannel, EmailOptions
+from .opsgenie import OpsgenieChannel, OpsgenieOptions
 from .options import ChannelDeps, ChannelOptions
+from .pagerduty import PagerDutyChannel, PagerDutyOptions
 from .slack import SlackChannel, SlackOptions
 from .telegram import TelegramChannel, TelegramOptions
+from .webhook import WebhookChannel, WebhookOptions
 
 #: The options of every kind: what `[channels.NAME]` may be, told apart by `kind`.
-AnyChannelOptions = SlackOptions | DiscordOptions | TelegramOptions
+AnyChannelOptions = (
+    EmailOptions
+    | SlackOptions
+    | DiscordOptions
+    | TelegramOptions
+    | PagerDutyOptions
+    | OpsgenieOptions
+    | WebhookOptions
+    | AppriseOptions
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +47,14 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
+    "email": Kind(EmailOptions, EmailChannel),
     "slack": Kind(SlackOptions, SlackChannel),
     "discord": Kind(DiscordOptions, DiscordChannel),
     "telegram": Kind(TelegramOptions, TelegramChannel),
+    "pagerduty": Kind(PagerDutyOptions, PagerDutyChannel),
+    "opsgenie": Kind(OpsgenieOptions, OpsgenieChannel),
+    "webhook": Kind(WebhookOptions, WebhookChannel),
+    "apprise": Kind(AppriseOptions, AppriseChannel),
 }
 
 
