@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
+from understudy.alerts.metrics import EVENTS
+from understudy.alerts.model import Labels
 from understudy.resilience import FallbackManager
 from understudy.resilience.breaker_state import BreakerState
 from understudy.resilience.keys import Key
@@ -20,8 +22,8 @@ from .tally import Tallies
 #: `coverage` looks back that far, s.
 _COVERED_OVER: Final = 300.0
 _HOUR, _DAY = 3600.0, 86_400.0
-#: Why the pool of an API has no usable key, where the reason is a spent quota.
-_SPENT = frozenset(("quota", "quota_reserve"))
+#: The event that lasts while a gauge is 1.
+_EVENT_OF: Final = {gauge: event for event, (subject, gauge) in EVENTS.items() if subject != "all"}
 _DOWN = frozenset((BreakerState.OPEN, BreakerState.HALF_OPEN))
 
 
@@ -35,10 +37,22 @@ class Gauges:
         self._tallies = tallies
         self._now = now
         self._wall = wall
+        self._serving: dict[str, set[str]] = {}
+        #: Whether another instance says that an event lasts for these labels.
+        self.lasts: Callable[[str, Labels], bool] = _never
         #: Gauges of the whole that other rooms answer, by name.
         self.of_all: dict[str, Callable[[], float | None]] = {
             "network_down": lambda: float(fallback.gates.network_down())
         }
+
+    def forget(self) -> None:
+        """A round of evaluation begins, or something has happened: look again at who could serve."""
+        self._serving.clear()
+
+    def elsewhere(self, metric: str, labels: Labels) -> bool:
+        """Whether another instance finds that the gauge of an event is 1 there."""
+        event = _EVENT_OF.get(metric)
+        return event is not None and self.lasts(event, labels)
 
     # -- APIs -------------------------------------------------------------------------------------
 
@@ -48,15 +62,19 @@ class Gauges:
             case "breaker_open":
                 return float(is_down(api))
             case "keys_available":
-                return float(sum(self._is_usable(key) for key in api.keys))
+                keys = [key for key in api.keys if key.secret is not None]
+                return float(sum(map(self._is_usable, keys))) if keys else None
             case "standbys":
                 return float(self.standbys(api))
             case "coverage":
                 covered = [self._coverage(route.name) for route in self._routes(api)]
                 return min((each for each in covered if each is not None), default=None)
+            case "keys_gone":
+                keys = [key for key in api.keys if key.secret is not None]
+                return float(all(map(self._is_refused, keys))) if keys else None
             case "quota_exhausted":
-                return self._exhausted(api)
-        return self._quota(metric, list(api.keys))
+                return self._exhausted(api.keys)
+        return self._quota(metric, api.keys)
 
     def standbys(self, api: Api) -> int:
         """The fewest APIs that could serve a route of this one's in its place now.
@@ -72,15 +90,15 @@ class Gauges:
         return [route for route in self._fallback.roster.routes.values() if api in route.apis]
 
     def _eligible(self, route: Route) -> set[str]:
-        ranked = self._fallback.gates.standings(route, self._now())
-        return {candidate.api for candidate in ranked if not candidate.gate}
+        known = self._serving.get(route.name)
+        if known is None:
+            ranked = self._fallback.gates.standings(route, self._now())
+            known = self._serving[route.name] = {candidate.api for candidate in ranked if not candidate.gate}
+        return known
 
-    def _exhausted(self, api: Api) -> float | None:
-        reason = api.keys.usable(self._now())
-        if not reason or reason in _SPENT:
-            known = [api.keys.remaining(key) for key in api.keys]
-            return 1.0 if reason else float(all(left == 0 for left in known)) if any_known(known) else None
-        return 0.0
+    def _exhausted(self, keys: Iterable[Key]) -> float | None:
+        left = self._quota("quota_remaining", keys)
+        return None if left is None else float(left <= 0.0)
 
     # -- keys -------------------------------------------------------------------------------------
 
@@ -92,34 +110,40 @@ class Gauges:
         if metric == "key_quarantined":
             return float(key.quarantined_until > self._now())
         if metric == "quota_exhausted":
-            left = api.keys.remaining(key)
-            return None if left is None else float(left == 0)
+            return self._exhausted([key])
         return self._quota(metric, [key])
+
+    def _is_refused(self, key: Key) -> bool:
+        return max(key.quarantined_until, key.billing_until) > self._now()
 
     def _is_usable(self, key: Key) -> bool:
         now = self._now()
-        held = max(key.quarantined_until, key.billing_until, key.hold_until) > now
+        held = self._is_refused(key) or key.hold_until > now
         return not held and not (key.account.buckets and key.account.refusal(now)[0])
 
     def _quota(self, metric: str, keys: Iterable[Key]) -> float | None:
+        """What is left of the plans of all accounts whose keys are not refused; rates by the minute are no quota."""
         now = self._now()
-        accounts = {id(key.account): key.account for key in keys if key.quarantined_until <= now}.values()
-        known = [(account, left) for account in accounts if (left := account.remaining(now)) is not None]
+        accounts = {id(key.account): key.account for key in keys if not self._is_refused(key)}.values()
+        known = [(account, plan) for account in accounts if (plan := _plan(account, now)) is not None]
         if not known:
             return None
         match metric:
             case "quota_remaining":
-                return float(sum(left for _, left in known))
+                return sum(plan.left for _, plan in known)
             case "quota_remaining_ratio":
-                limits = [_limit(account) for account, _ in known]
-                whole = sum(limit for limit in limits if limit is not None)
-                return None if None in limits or not whole else min(1.0, sum(left for _, left in known) / whole)
+                whole = sum(plan.limit for _, plan in known if plan.limit is not None)
+                if not whole or any(plan.limit is None for _, plan in known):
+                    return None
+                return min(1.0, sum(plan.left for _, plan in known) / whole)
             case "quota_exhausted_in":
                 return max(self._exhausted_in(account, now) for account, _ in known)
         return None
 
     def _exhausted_in(self, account: Account, now: float) -> float:
-        return min((max(0.0, each.at - self._wall()) for each in account.forecast(now)), default=inf)
+        plans = {bucket.object for bucket in account.buckets.values() if bucket.plan}
+        forecast = [each.at - self._wall() for each in account.forecast(now) if each.object in plans]
+        return max(0.0, min(forecast, default=inf))
 
     # -- hubs, routes, the whole ------------------------------------------------------------------
 
@@ -151,19 +175,31 @@ class Gauges:
         return 100.0 * sample.successes / (sample.successes + sample.failures)
 
 
+def _never(_: str, __: Labels) -> bool:
+    return False
+
+
 def is_down(api: Api) -> bool:
     """Whether a breaker of the API is open, or half-open, or would be if it did more than observe."""
     return any(binding.breaker.state in _DOWN or binding.breaker.would_open for binding in api.bindings.values())
 
 
-def any_known(numbers: Iterable[float | None]) -> bool:
-    """Whether any of them is known."""
-    return any(each is not None for each in numbers)
+class _Plan(NamedTuple):
+    """The limit of an account's plan that has least left."""
+
+    left: float
+    limit: float | None
 
 
-def _limit(account: Account) -> float | None:
-    """The limit that has least left."""
-    told = [bucket for bucket in account.buckets.values() if bucket.observed is not None]
-    if not told:
-        return None
-    return min(told, key=lambda bucket: bucket.observed if bucket.observed is not None else inf).limit
+def _plan(account: Account, now: float) -> _Plan | None:
+    """None where nothing is known of a plan. A configured one is whole until the first call of its window."""
+    found: list[_Plan] = []
+    for bucket in account.buckets.values():
+        bucket.roll(now)
+        if not bucket.plan:
+            continue
+        if bucket.observed is not None:
+            found.append(_Plan(max(0.0, bucket.observed - account.in_flight - account.unread), bucket.limit))
+        elif bucket.source == "config" and bucket.limit is not None:
+            found.append(_Plan(bucket.limit, bucket.limit))
+    return min(found, key=lambda plan: plan.left, default=None)

@@ -159,6 +159,8 @@ class LiveSource:
         if subject == "all":
             answer = self.gauges.of_all.get(metric)
             return None if answer is None else answer()
+        if self.gauges.elsewhere(metric, labels):
+            return 1.0
         if subject == "hub":
             return self.gauges.hub(metric, labels["hub"])
         if subject == "route":
