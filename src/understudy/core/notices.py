@@ -24,6 +24,8 @@ class Severity(StrEnum):
         return _RANKS[self]
 
 
+#: Empty values, which are left out.
+_NOTHING: tuple[object, ...] = (None, "", (), {})
 #: What `Notice.as_dict` writes also where it is empty.
 _ALWAYS = frozenset(("event_id", "kind", "severity", "at", "title"))
 _RANKS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
@@ -104,22 +106,26 @@ class Notice:
 
     def as_dict(self) -> dict[str, Any]:
         """The notice as JSON-ready values; `from_dict` reads them."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        plain = {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
-        kept = (None, "", (), {})
+        values = {name: getattr(self, name) for name in _NAMES}
+        for name in _MAPPINGS:
+            values[name] = dict(values[name])
         return {
             name: value
-            for name, value in plain.items()
-            if name in _ALWAYS or (value is not False and value not in kept)
+            for name, value in values.items()
+            if name in _ALWAYS or (value is not False and value not in _NOTHING)
         }
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> Self:
         """The notice that `as_dict` wrote; what a later version added is left out."""
-        known = {each.name for each in fields(cls)}
-        values = {name: value for name, value in found.items() if name in known}
+        values = {name: value for name, value in found.items() if name in _NAMES}
         values["kind"], values["severity"] = NoticeKind(values["kind"]), Severity(values["severity"])
         if values.get("previous"):
             values["previous"] = Severity(values["previous"])
         values["members"] = tuple((str(severity), str(title)) for severity, title in values.get("members", ()))
         return cls(**values)
+
+
+#: Of each notice, not looked up anew for each: many are written at once.
+_NAMES = {each.name: None for each in fields(Notice)}
+_MAPPINGS = ("labels", "facts", "counts")

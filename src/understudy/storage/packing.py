@@ -11,6 +11,10 @@ _WORTH_IT = 1024
 #: What JSON cannot begin with, and what zlib's streams of this level do.
 _COMPRESSED = b"\x78"
 
+# Made once: making one takes as long as writing a short document.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_encode_sorted = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
+
 
 def pack(value: Any) -> bytes:
     """A JSON-ready value as bytes.
@@ -19,7 +23,7 @@ def pack(value: Any) -> bytes:
         TypeError: it is not JSON-ready.
     """
     # Escaped to ASCII: half a character, as a stranger's text may hold it, cannot be written otherwise.
-    text = json.dumps(value, separators=(",", ":")).encode("ascii")
+    text = _encode(value).encode("ascii")
     return zlib.compress(text, 1) if len(text) > _WORTH_IT else text
 
 
@@ -34,7 +38,7 @@ def document(value: Any) -> str:
     Raises:
         TypeError: it is not JSON-ready.
     """
-    return json.dumps(value, separators=(",", ":"), sort_keys=True)
+    return _encode_sorted(value)
 
 
 def clean(text: str) -> str:
