@@ -17,7 +17,9 @@ import annotated_types as at
 
 from understudy.alerts.model import Rule
 from understudy.alerts.options import AlertOptions
+from understudy.config.alert_rules import NOT_SAID
 from understudy.config.settings import ServiceSettings
+from understudy.config.shape import written
 from understudy.core import errors
 from understudy.core.options import FieldSpec, Options, describe
 from understudy.export import kept, process, prometheus, told
@@ -98,8 +100,10 @@ def class_section(cls: type) -> list[str]:
     lines += ["| key | what it is | kind | range | default |", "|---|---|---|---|---|"]
     defaults = {field.name: default_words(field) for field in dataclasses.fields(cls)}
     for spec in describe(cls):
+        if cls is Rule and spec.name in NOT_SAID:
+            continue
         says = spec.doc.text if spec.doc else ""
-        cells = [f"`{spec.name}`", says, type_words(spec.type), limits_words(spec), defaults[spec.name]]
+        cells = [f"`{written(spec.name)}`", says, type_words(spec.type), limits_words(spec), defaults[spec.name]]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return [*lines, ""]
 

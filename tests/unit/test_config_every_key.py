@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 import annotated_types as at
 import pytest
 
+from understudy.alerts.model import Rule
 from understudy.config import load
 from understudy.config.settings import NOT_IN_FILES, Settings
 from understudy.config.shape import unwrap
@@ -35,6 +36,31 @@ FORMED: dict[str, Any] = {
     "reports.fix.api": "fix",
     "reports.fix.formats": ["json"],
     "storage.url": "sqlite:///elsewhere.db",
+    "alerts.rules.fix.kind": "burn_rate",
+    "alerts.rules.fix.metric": "error_rate",
+    "alerts.rules.fix.levels": [{"severity": "info", "threshold": 7.0}, {"severity": "critical", "threshold": 8.0}],
+    "alerts.rules.fix.when": "success_rate < 50",
+    "alerts.rules.fix.event": "api_down",
+    "alerts.rules.fix.match": ["api=fix"],
+    "alerts.rules.fix.hysteresis": 1.5,
+    "alerts.rules.fix.objective": 99.0,
+    "alerts.rules.fix.labels": {"team": "data"},
+    "alerts.rules.fix.escalation": "fix",
+    "alerts.escalations.fix.steps": [{"after": 60.0, "targets": ["pager"], "min_severity": "warning"}],
+    "alerts.silences.fix.match": ["api=fix"],
+    "alerts.silences.fix.starts": "2026-01-01T10:00",
+    "alerts.silences.fix.ends": "2030-01-01T10:00",
+    "alerts.silences.fix.rrule": "FREQ=DAILY",
+    "alerts.silences.fix.time_zone": "America/Sao_Paulo",
+    "alerts.mute_timings.fix.match": ["severity=info"],
+    "alerts.mute_timings.fix.days": ["mon"],
+    "alerts.mute_timings.fix.times": ["22:00-06:00"],
+    "alerts.mute_timings.fix.days_of_month": ["24"],
+    "alerts.mute_timings.fix.months": ["12"],
+    "alerts.mute_timings.fix.time_zone": "America/Sao_Paulo",
+    "alerts.inhibitions.fix.source": ["api=cause"],
+    "alerts.inhibitions.fix.target": ["api=consequence"],
+    "alerts.inhibitions.fix.equal": ["hub"],
     "report_to": "http://127.0.0.1:8080",
 }
 #: What the tree must hold besides, so that it is valid.
@@ -44,7 +70,32 @@ BESIDE = {
     "apis.fix.auth.keys": ["other-key"],
     "routes.fix.apis": ["fix"],
     "reports.fix.formats": ["json"],
+    "alerts.rules.fix.metric": "success_rate",
+    "alerts.rules.fix.levels": [{"severity": "warning", "threshold": 6.0}],
+    "alerts.escalations.fix.steps": [{"targets": ["pager"]}],
+    "alerts.silences.fix.match": ["api=other"],
+    "alerts.silences.fix.rrule": "FREQ=WEEKLY;BYDAY=SU",
+    "alerts.silences.fix.duration": 3600.0,
+    "alerts.silences.fix.reason": "the provider's own window",
+    "alerts.inhibitions.fix.source": ["api=first"],
+    "alerts.inhibitions.fix.target": ["api=second"],
 }
+#: What a key needs beside it that no other does, by the part that it is of.
+INSTEAD = {
+    "alerts.rules.fix.when": {
+        "kind": "expression",
+        "metric": "",
+        "when": "failures > 5",
+        "levels": [{"severity": "info"}],
+    },
+    "alerts.rules.fix.event": {"kind": "event", "event": "quota_exhausted", "levels": [{"severity": "info"}]},
+}
+
+
+def beside(path: str) -> dict[str, Any]:
+    """A valid tree in which the key can be set."""
+    instead = {f"alerts.rules.fix.{name}": value for name, value in INSTEAD.get(path, {}).items()}
+    return {**BESIDE, **instead}
 
 
 def leaves(cls: type = Settings, path: tuple[str, ...] = ()) -> list[tuple[str, FieldSpec, Any]]:
@@ -52,7 +103,7 @@ def leaves(cls: type = Settings, path: tuple[str, ...] = ()) -> list[tuple[str, 
     found = []
     for spec in describe(cls):
         kind, here = unwrap(spec.type), (*path, spec.name)
-        if cls is Settings and spec.name in (*NOT_IN_FILES, "environment"):
+        if spec.name in {Settings: (*NOT_IN_FILES, "environment"), Rule: ("name", "version")}.get(cls, ()):
             continue
         if dataclasses.is_dataclass(kind):
             found += leaves(kind, here)
@@ -60,7 +111,7 @@ def leaves(cls: type = Settings, path: tuple[str, ...] = ()) -> list[tuple[str, 
             found += leaves(get_args(kind)[1], (*here, "fix"))
         else:
             default = next(field.default for field in dataclasses.fields(cls) if field.name == spec.name)
-            found.append((".".join(here), spec, default))
+            found.append((".".join(here).removesuffix("_"), spec, default))
     return found
 
 
@@ -117,7 +168,7 @@ def loaded(folder, path: str, env=None, overrides=()) -> tuple[Any, str]:
     found = load(cwd=folder, env=env or {}, overrides=overrides, secret_dirs=())
     value: Any = found.settings
     for part in path.split("."):
-        value = value[part] if isinstance(value, dict) else getattr(value, part)
+        value = value[part] if isinstance(value, dict) else getattr(value, part if hasattr(value, part) else f"{part}_")
     return plain(value), str(found.origin(tuple(path.split("."))))
 
 
@@ -132,7 +183,8 @@ def variable(path: str) -> str:
 @pytest.mark.parametrize(("path", "value"), LEAVES)
 def test_every_key_is_read_from_every_source(tmp_path, path, value):
     file = tmp_path / "understudy.toml"
-    file.write_text(lines(BESIDE))
+    around = beside(path)
+    file.write_text(lines(around))
     (tmp_path / "understudy.d").mkdir()
 
     assert loaded(tmp_path, path, overrides=[f"{path}={text(value)}"]) == (value, "command line")
@@ -158,5 +210,5 @@ def test_every_key_is_read_from_every_source(tmp_path, path, value):
     assert "50-more" not in str(load(cwd=tmp_path, env={}, secret_dirs=()).origin(tuple(path.split("."))))
     more.unlink()
 
-    file.write_text(lines({path: value, **{name: other for name, other in BESIDE.items() if name != path}}))
+    file.write_text(lines({path: value, **{name: other for name, other in around.items() if name != path}}))
     assert loaded(tmp_path, path) == (value, "understudy.toml:1")

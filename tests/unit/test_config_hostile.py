@@ -124,7 +124,7 @@ deadline = "soon"
 
 #: Variables and overrides with one mistake, and the line that tells it.
 VARIABLES = [
-    ({"UNDERSTUDY__ALERTS__ERROR_RATE": "5"}, (), "env:UNDERSTUDY__ALERTS__ERROR_RATE: alerts: unknown key"),
+    ({"UNDERSTUDY__ALERTS__ERROR_RAT": "5"}, (), "env:UNDERSTUDY__ALERTS__ERROR_RAT: alerts.error_rat: unknown key; did you mean 'error_rate'?"),  # noqa: E501 - the same
     ({"UNDERSTUDY__STORAGE__URLS": "x"}, (), "env:UNDERSTUDY__STORAGE__URLS: storage.urls: unknown key; did you mean 'url'?"),  # noqa: E501 - one row, one mistake
     ({"UNDERSTUDY__CHANNELS__SLACK__URL": "x"}, (), "env:UNDERSTUDY__CHANNELS__SLACK__URL: channels: unknown key"),
     ({}, ("channels.slack=1",), "command line: channels: unknown key"),

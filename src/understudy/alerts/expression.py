@@ -145,7 +145,9 @@ class _Parser:
         part = self._any()
         token = self._next
         if token.kind != "end":
-            raise self._error(token.at, "and, or, or the end of the condition")
+            near = difflib.get_close_matches(token.text[:10].lower(), ("and", "or"), n=1, cutoff=0.6)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise self._error(token.at, f"'and', 'or' or the end of the condition{hint}")
         return Expression(self._text, tuple(self._reads), self._truth(part).run)
 
     # -- words ------------------------------------------------------------------------------------

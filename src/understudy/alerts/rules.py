@@ -80,6 +80,7 @@ def rule_from(doc: Mapping[str, Any], origin: str = "code") -> Rule:
     shown = f"{name[:200] if isinstance(name, str) else '?'} ({origin})"
     levels = values.get("levels")
     if isinstance(levels, (list, tuple)):
+        faults += [RuleFault(place, "required, but not there") for place in lacking(values)]
         values["levels"] = tuple(_levels(levels, faults))
     rule = _built(values, faults)
     if rule is not None:
@@ -177,8 +178,8 @@ def _values(doc: Mapping[str, Any], faults: list[RuleFault]) -> dict[str, Any]:
     if isinstance(labels, Mapping):
         for key in [key for key, value in labels.items() if not (isinstance(key, str) and isinstance(value, str))]:
             faults.append(RuleFault(("labels", str(key)[:100]), "expected a text"))
-    for key in {fault.place[0] for fault in faults if fault.place} & {"match", "labels"}:
-        del values[str(key)]
+    for wrong in {fault.place[0] for fault in faults if fault.place} & {"match", "labels"}:
+        del values[str(wrong)]
     return values
 
 
@@ -198,6 +199,16 @@ def _levels(given: Any, faults: list[RuleFault]) -> Iterator[Level]:
             yield Level(**values)
         except OptionError as error:
             faults.append(_fault(error, at))
+
+
+def lacking(doc: Mapping[str, Any]) -> Iterator[Place]:
+    """The places of a document's thresholds that are not there, though the kind of the rule compares with them."""
+    levels = doc.get("levels")
+    if doc.get("kind", "threshold") not in ("threshold", "burn_rate") or not isinstance(levels, (list, tuple)):
+        return
+    for index, level in enumerate(levels):
+        if isinstance(level, Mapping) and "threshold" not in level:
+            yield ("levels", index, "threshold")
 
 
 def _level_to_doc(level: Level) -> dict[str, Any]:
@@ -325,8 +336,8 @@ def _no_traffic(rule: Rule) -> Iterator[RuleFault]:
 
 
 def _burn_rate(rule: Rule) -> Iterator[RuleFault]:
-    if rule.metric:
-        yield RuleFault(("metric",), "a rule about a burn rate has none; it is about the success rate")
+    if rule.metric not in ("", "success_rate", "error_rate"):
+        yield RuleFault(("metric",), "a burn rate is about the success rate; leave the metric out")
     if rule.min_failures < 1:
         yield RuleFault(("min_failures",), "expected at least 1: without it, a single failure may be a giant burn")
     burns = [pair.burn for pair in PAIRS]

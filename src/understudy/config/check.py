@@ -12,7 +12,7 @@ from typing import Any
 
 from .faults import Fault, Path, did_you_mean, shown
 from .settings import NOT_IN_FILES, Settings
-from .shape import known_names
+from .shape import known_names, written
 from .tree import Layer, lookup
 
 _KINDS = {
@@ -136,7 +136,7 @@ def _no_text(text: str) -> str:
 def _fault(entry: Any, layer: Layer) -> Fault:
     """One of pydantic's errors in our words. Its own text is not used: it may show the value."""
     raw: Path = tuple(entry["loc"])
-    path: Path = tuple("class" if part == "class_" else part for part in raw)
+    path: Path = tuple(written(part) if isinstance(part, str) else part for part in raw)
     origin, kind, context = layer.origin(raw), entry["type"], entry.get("ctx", {})
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
         return Fault(path, origin, "unknown key", hint=did_you_mean(str(path[-1]), known_names(path[:-1])))
@@ -160,7 +160,7 @@ def _fault(entry: Any, layer: Layer) -> Fault:
         field, expected = getattr(error, "field", ""), getattr(error, "expected", "a text")
         if not field:
             return Fault(path, origin, f"expected {expected}")
-        return Fault((*path, field), layer.origin((*raw, field)), f"expected {expected}")
+        return Fault((*path, written(field)), layer.origin((*raw, field)), f"expected {expected}")
     if kind in ("too_short", "string_too_short"):
         return Fault(path, origin, "must not be empty")
     expected = _KINDS.get(kind.removesuffix("_type").removesuffix("_parsing"), "another value")

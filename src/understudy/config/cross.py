@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlsplit
 
-from understudy.core.errors import OptionError
+from understudy.alerts.inhibition import inhibitors
+from understudy.alerts.rules import faults_of
+from understudy.core.errors import OptionError, UnderstudyError
 from understudy.resilience import conditions, presets
 from understudy.resilience.api import ApiOptions
 from understudy.resilience.auth import with_preset
@@ -16,11 +19,13 @@ from .check import salvage
 from .faults import Fault, Path, did_you_mean, shown
 from .settings import Settings
 from .shape import normalised
-from .tree import Layer
+from .tree import Layer, spelled
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: Longest name of a report: it becomes a part of the names of files.
 _REPORT_NAME = 100
+#: What of a rule is right or wrong whatever its other fields say.
+_BY_ITSELF = (("metric",), ("match",), ("labels",), ("escalation",))
 _BREAKS = re.compile(r"[\r\n\0]")
 
 
@@ -50,6 +55,35 @@ class CrossCheck:
                 seen.add(api_name)
         self._address(("report_to",), self._settings.report_to)
         self._reports()
+        self._alerts()
+
+    def _alerts(self) -> None:
+        alerts = self._settings.alerts
+        for kind in ("rules", "escalations", "silences", "mute_timings", "inhibitions"):
+            for name in getattr(alerts, kind):
+                if not name.strip() or not name.isprintable() or len(name) > MAX_NAME:
+                    said = f"a name is printable, not empty, and at most {MAX_NAME} characters long"
+                    self._add(("alerts", kind, name), said)
+        for name, rule in alerts.rules.items():
+            at: Path = ("alerts", "rules", name)
+            for fault in faults_of(rule):
+                place = fault.place if fault.place[:1] != ("name",) else ()
+                self._add((*at, *place), fault.expected.partition("\n")[0], hint=fault.hint)
+            if rule.escalation and rule.escalation not in alerts.escalations:
+                hint = did_you_mean(rule.escalation, alerts.escalations)
+                here = (*at, "escalation")
+                self._add(here, "no escalation policy of that name is configured", shown(here, rule.escalation), hint)
+        for name, silence in alerts.silences.items():
+            self._made(("alerts", "silences", name), partial(silence.silence, name))
+        self._made(("alerts", "inhibitions"), partial(inhibitors, alerts.inhibitions))
+
+    def _made(self, at: Path, make: Callable[[], object]) -> None:
+        """What is only known to be right when it has been made."""
+        try:
+            make()
+        except (UnderstudyError, ValueError) as error:
+            said = f"expected {error.expected}" if isinstance(error, OptionError) else str(error)
+            self._add(at, said.replace("\n", " "))
 
     def _reports(self) -> None:
         for name, report in self._settings.reports.items():
@@ -63,7 +97,7 @@ class CrossCheck:
                 self._add(place, "no API of that name is configured", shown(place, report.api), hint)
 
     def _add(self, path: Path, expected: str, found: str = "", hint: str = "") -> None:
-        self._faults.append(Fault(path, self._layer.origin(path), expected, found, hint))
+        self._faults.append(Fault(path, self._layer.origin(spelled(path)), expected, found, hint))
 
     def _printable(self, path: Path, text: str) -> None:
         if not text.isprintable():
@@ -177,6 +211,9 @@ def look_across(settings: Settings | None, layer: Layer, faults: list[Fault]) ->
     CrossCheck(settings, layer, found).run()
     if ("apis",) in gone:
         found = [fault for fault in found if fault.path[:1] != ("routes",)]
+    # With one field left out, a rule means something else.
+    changed = {path[:3] for path in gone if path[:2] == ("alerts", "rules")}
+    found = [fault for fault in found if fault.path[:3] not in changed or fault.path[3:4] in _BY_ITSELF]
     # What is wrong already, or was left out for that, is not complained about twice.
     left_out = set(gone)
     faults.extend(

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
+from understudy.alerts.model import Rule
 from understudy.core.options import describe
 from understudy.core.secrets import Secret
 
+from .alert_rules import NOT_SAID
 from .faults import Path, dotted, is_secret
 from .loader import Loaded
+from .shape import written
+from .tree import spelled
 
 
 def rows(loaded: Loaded, under: str = "") -> list[dict[str, Any]]:
@@ -21,7 +25,7 @@ def rows(loaded: Loaded, under: str = "") -> list[dict[str, Any]]:
         name = dotted(path)
         if under and name != under and not name.startswith((f"{under}.", f"{under}[")):
             continue
-        raw = tuple("class_" if part == "class" else part for part in path)
+        raw = spelled(path)
         origin = loaded.origins.get(raw) or _nearest(loaded, raw)
         if isinstance(value, Secret) and value.source:
             origin = value.source
@@ -41,8 +45,8 @@ def _nearest(loaded: Loaded, path: Path) -> str:
 def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         for spec in describe(type(value)):
-            name = "class" if spec.name == "class_" else spec.name
-            yield from _leaves(getattr(value, spec.name), (*path, name))
+            if not (isinstance(value, Rule) and spec.name in NOT_SAID):
+                yield from _leaves(getattr(value, spec.name), (*path, written(spec.name)))
     elif isinstance(value, dict):
         for name, below in value.items():
             yield from _leaves(below, (*path, name))

@@ -12,6 +12,7 @@ from typing import Any
 from understudy.core.errors import ConfigError
 from understudy.core.secrets import Secret
 
+from .alert_rules import complete_rules
 from .check import refuse_unknown, validate
 from .cross import look_across
 from .environ import ChannelReader, is_placeholder
@@ -19,7 +20,7 @@ from .faults import Fault, Origin, Path, did_you_mean, in_order, printable
 from .settings import Settings
 from .shorthand import expand, full_environment
 from .sources import SECRET_DIRS, Variables, is_there, read_dotenv, read_toml, real_environment, toml_files
-from .tree import Layer, holds, lookup
+from .tree import Layer, holds, lookup, spelled
 from .variables import override_layer, variable_layer
 
 DEFAULT_FILE = "understudy.toml"
@@ -45,7 +46,7 @@ class Loaded:
 
     def origin(self, path: Path) -> Origin:
         """Where the value at `path` came from."""
-        return Layer({}, self.origins).origin(path)
+        return Layer({}, self.origins).origin(spelled(path))
 
     def secrets(self) -> tuple[Secret, ...]:
         """Every secret of the settings, for the log's redaction."""
@@ -118,6 +119,7 @@ class _Loading:
         sources = self._resolve(merged)
         reader = ChannelReader(self._read)
         channels = reader.channels()
+        complete_rules(merged, self.faults)
         settings = validate(merged, self.faults)
         look_across(settings, merged, self.faults)
         if settings is None or self.faults:
@@ -188,6 +190,7 @@ class _Loading:
                 result = trial
                 continue
             faults: list[Fault] = []
+            complete_rules(trial, faults)
             look_across(validate(trial, faults), trial, faults)
             self.faults.extend(f for f in faults if f.origin in mine and (f.found or holds(trial.values, f.path)))
         return result

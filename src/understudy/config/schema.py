@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from understudy.alerts.model import Level, Rule
 from understudy.core.options import describe
 from understudy.resilience.api import ApiOptions
 
+from .alert_rules import NOT_SAID, SHORT
 from .settings import NOT_IN_FILES, Settings
 from .shape import unwrap
 
@@ -48,6 +50,7 @@ def schema() -> dict[str, Any]:
     rule["properties"]["class"] = rule["properties"].pop("class_")
     rule["required"] = ["class"]
     rule["properties"]["status"] = _either(rule["properties"]["status"], {"type": "integer"})
+    _rules(definitions)
     made["properties"]["environment"]["enum"] = ["development", "staging", "production", "dev", "stage", "prod"]
     tree = {name: value for name, value in made["properties"].items() if name != "environment"}
     overlay = {"type": "object", "properties": tree, "additionalProperties": False}
@@ -58,6 +61,18 @@ def schema() -> dict[str, Any]:
     }
     _drop_unused(made)
     return {"$schema": DRAFT, **made, "title": "understudy.toml"}
+
+
+def _rules(definitions: dict[str, Any]) -> None:
+    """Alert rules as files write them: `for`, one level in the rule itself, and no name."""
+    for kind in (Rule, Level):
+        properties = definitions[kind.__name__]["properties"]
+        properties["for"] = properties.pop("for_")
+    rule = definitions[Rule.__name__]["properties"]
+    for name in NOT_SAID:
+        del rule[name]
+    level = definitions[Level.__name__]["properties"]
+    rule.update({name: level[name] for name in SHORT})
 
 
 def _either(normal: dict[str, Any], short: dict[str, Any]) -> dict[str, Any]:

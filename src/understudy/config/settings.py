@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import annotated_types as at
 
+from understudy.alerts.options import AlertOptions
 from understudy.core.options import Doc, Options
 from understudy.core.secrets import Secret
 from understudy.export.logs import LogSettings
@@ -32,21 +33,12 @@ class ServiceSettings(Options):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class AlertThresholds(Options):
-    """Thresholds of the original document's default alerts, from its `ALERT_*` variables."""
-
-    success_rate: Annotated[float, at.Ge(0), at.Le(100), Doc("lowest good success rate", "%")] = 80.0
-    response_time: Annotated[float, at.Gt(0), at.Le(3600), Doc("highest good response time", "s")] = 2.0
-    error_rate: Annotated[float, at.Ge(0), at.Le(100), Doc("highest good error rate", "%")] = 20.0
-
-
 Environment = Literal["development", "staging", "production"]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings(Options):
-    """The whole configuration. `alerts` and `channels` come from the original document's variables only."""
+    """The whole configuration. `channels` come from the original document's variables only."""
 
     environment: Annotated[Environment, Doc("which [environments.NAME] applies")] = "development"
     log: Annotated[LogSettings, Doc("logging")] = LogSettings()
@@ -59,9 +51,9 @@ class Settings(Options):
     reports: Annotated[dict[str, ReportSchedule], Doc("reports that are made by themselves, by name")] = field(
         default_factory=dict
     )
-    alerts: Annotated[AlertThresholds, Doc("thresholds of the default alerts")] = AlertThresholds()
+    alerts: Annotated[AlertOptions, Doc("alerts and their rules")] = field(default_factory=AlertOptions)
     channels: Annotated[SeedChannels, Doc("notification channels")] = SeedChannels()
 
 
 #: Fields of `Settings` that no file may hold.
-NOT_IN_FILES = ("alerts", "channels")
+NOT_IN_FILES = ("channels",)

@@ -8,12 +8,14 @@ import tomllib
 import types
 from typing import Any, Union, get_args, get_origin
 
+from understudy.alerts.model import Rule
 from understudy.core.options import describe
 from understudy.core.secrets import Secret
 
+from .alert_rules import NOT_SAID, SHORT
 from .faults import Path
 from .settings import NOT_IN_FILES, Settings
-from .tree import too_deep
+from .tree import spelled, too_deep
 
 
 def unwrap(kind: Any) -> Any:
@@ -29,7 +31,7 @@ def type_at(path: Path) -> Any:
     for part in path:
         kind = unwrap(kind)
         if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-            kind = fields_of(kind).get("class_" if part == "class" else str(part))
+            kind = fields_of(kind).get(str(spelled((part,))[0])) or _short(kind).get(str(part))
         elif get_origin(kind) in (dict, tuple):
             kind = get_args(kind)[1 if get_origin(kind) is dict else 0]
         else:
@@ -42,11 +44,24 @@ def fields_of(kind: type) -> dict[str, Any]:
     return {spec.name: spec.type for spec in describe(kind)}
 
 
+def _short(kind: type) -> dict[str, Any]:
+    """Keys that a table may have besides its fields, as short forms, with their types."""
+    return SHORT if kind is Rule else {}
+
+
+def written(field: str) -> str:
+    """The key of a field as files write it."""
+    plain = field.removesuffix("_")
+    return plain if spelled((plain,)) == (field,) else field
+
+
 def known_names(path: Path) -> list[str]:
     """The keys that the table at `path` may have."""
     kind = type_at(path)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        names = ["class" if name == "class_" else name for name in fields_of(kind)]
+        names = [*map(written, fields_of(kind)), *_short(kind)]
+        if kind is Rule:
+            return [name for name in names if name not in NOT_SAID]
         return [*(n for n in names if n not in NOT_IN_FILES), "environments"] if kind is Settings else names
     return []
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from understudy.resilience.plain import spell_out
 
+from .alert_rules import expand_rules
 from .faults import Fault, Path
 from .tree import Layer
 
@@ -31,6 +32,7 @@ def expand(layer: Layer, faults: list[Fault]) -> None:
         if isinstance(api, dict):
             _outcomes(api, ("apis", name, "outcomes"), layer, faults)
             spell_out(api)
+    expand_rules(layer, faults)
 
 
 def _outcomes(api: dict[str, Any], at: Path, layer: Layer, faults: list[Fault]) -> None:

@@ -80,8 +80,13 @@ def too_deep(value: Any) -> Path | None:
 
 
 def holds(values: Any, path: Path) -> bool:
-    """Whether there is a value at `path`, `class` standing for the field `class_`."""
-    return lookup(values, tuple("class_" if part == "class" else part for part in path)) is not None
+    """Whether there is a value at `path`, `class` and `for` standing for the fields `class_` and `for_`."""
+    return lookup(values, spelled(path)) is not None
+
+
+def spelled(path: Path) -> Path:
+    """A path as the fields are called: words of Python, which files may say, have an underscore there."""
+    return tuple(f"{part}_" if part in ("class", "for") else part for part in path)
 
 
 def lookup(values: Any, path: Path) -> Any:
