@@ -18,6 +18,8 @@ from understudy.storage import StorageOptions
 from understudy.storage.sqlite_store import SqliteStore
 from understudy.testing import FakeClock
 
+from .storage_alerts import LEASE, alert, sent
+
 NOON = 1_800_000_000
 #: Series; seconds of the store's time in one life, so that hours end and are moved; and errors in a batch.
 SERIES, LIFE, ERRORS = 30, 7200, 3
@@ -78,12 +80,31 @@ async def live(path: str, number: int, seed: int) -> None:
             await store.deltas.apply("reporter", f"life {number}", turn, rows_of(began, 1, REPORTED))
             say("reports", number, turn)
 
+    async def alerts() -> None:
+        turn = 0
+        while True:
+            turn += 1
+            name = f"{number:04}-{turn:05}"
+            await store.alerts.commit(alert(name, clock.time()))
+            say("alert", name)
+
+    async def sends(owner: str) -> None:
+        while True:
+            waiting = {row.id: row for row in await store.outbox.pending(5) if row.id > f"{number:04}-"}
+            tokens = await store.outbox.claim(waiting, owner, LEASE)
+            for name, token in tokens.items():
+                say("claimed", name.replace(" ", "/"), token)
+            await store.outbox.settle([sent(waiting[name], token, clock.time()) for name, token in tokens.items()])
+            for name in tokens:
+                say("settled", name.replace(" ", "/"))
+            await asyncio.sleep(0)
+
     async def upkeep() -> None:
         while True:
             await store.upkeep()
             await asyncio.sleep(0.005)
 
-    await asyncio.gather(control(), history(), requests(), upkeep())
+    await asyncio.gather(control(), history(), requests(), alerts(), sends("one"), sends("two"), upkeep())
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import random
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import count
@@ -31,6 +31,7 @@ from understudy.testing import FakeClock
 
 from .apsw_dbapi import Connection
 from .experiment import Report, Tell, quiet
+from .storage_alerts import LEASE, Answered, alert, faults, sent
 
 TITLE = "a crash at every single write, by a killed process and by a loss of power"
 NOON = 1_800_000_000
@@ -132,10 +133,23 @@ async def work(folder: Path, recorder: Recorder, rounds: int) -> None:
         told("requests", number + 1)
         await store.deltas.apply("reporter", "boot", number, rows_of(ts, 1))
         told("reports", number + 1)
+        await alerts(store, number, float(ts), told)
         clock.tick(1800)
         await store.upkeep(lease)
     await store.close()
     told("closed")
+
+
+async def alerts(store: SqliteStore, number: int, at: float, told: Callable[..., None]) -> None:
+    """An alert fires, is told on one channel, and somebody edits its rule."""
+    [chat, _] = await store.alerts.commit(alert(f"alert {number}", at))
+    told("alert", number)
+    token = (await store.outbox.claim([chat.id], "a sender", LEASE))[chat.id]
+    told("claimed", number, token)
+    await store.outbox.settle([sent(chat, token, at)])
+    told("settled", number)
+    await store.documents.put("rule", "slow", {"n": number}, actor="ana")
+    told("document", number + 1)
 
 
 # -- the disk at each moment ------------------------------------------------------------------------
@@ -197,6 +211,7 @@ class Found:
     states: int = 0
     unsound: list[str] = field(default_factory=list)
     control: list[str] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
     history: list[str] = field(default_factory=list)
     twice: list[str] = field(default_factory=list)
     slowest: float = 0.0
@@ -225,6 +240,7 @@ async def check(folder: Path, files: dict[str, bytearray], facts: dict[str, tupl
         if store.health().quarantined:
             found.unsound.append(f"{moment}: taken for damaged")
         await _compare(store, facts, lost, found, moment)
+        found.alerts += [f"{moment}: {fault}" for fault in await _alerts(store, facts)]
         await store.state.save({"afterwards": 1})
         await store.upkeep()
     except Exception as error:
@@ -276,6 +292,20 @@ async def _compare(
             found.history.append(f"{moment}: history of {ts}")
 
 
+async def _alerts(store: SqliteStore, facts: dict[str, tuple[Any, ...]]) -> list[str]:
+    kept, settled = facts.get("alert", (-1,))[0], facts.get("settled", (-1,))[0]
+    answered = Answered(
+        {f"alert {number}" for number in range(kept + 1)}, {f"alert {number} chat" for number in range(settled + 1)}
+    )
+    if "claimed" in facts:
+        number, token = facts["claimed"]
+        answered.claimed(f"alert {number} chat", token)
+    versions = [each.version for each in await store.documents.versions("rule", "slow")]
+    behind = [] if len(versions) >= facts.get("document", (0,))[0] else [f"versions {versions}"]
+    gaps = [] if versions == list(range(len(versions), 0, -1)) else [f"versions {versions}"]
+    return [*await faults(store, answered), *behind, *gaps]
+
+
 # -- running it -------------------------------------------------------------------------------------
 
 
@@ -309,6 +339,7 @@ async def crash(moments: Iterable[int] | None, seed: int, tell: Tell = quiet, ro
     report = Report("storage_crash", TITLE)
     report.none_of("states that are not sound", found.unsound)
     report.none_of("acknowledged control data lost", found.control)
+    report.none_of("alerts lost, halved, or given to two", found.alerts)
     report.none_of("acknowledged statistics lost to a killed process", found.history)
     report.none_of("anything counted twice", found.twice)
     report.at_most("slowest opening", found.slowest, 2.0, " s")

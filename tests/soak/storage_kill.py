@@ -20,6 +20,7 @@ from understudy.storage.sqlite_store import SqliteStore
 from understudy.testing import FakeClock
 
 from .experiment import Report, Tell, quiet
+from .storage_alerts import HEIR, LEASE, Answered, faults, sent
 from .storage_child import ERRORS, LIFE, NAMES, NOON, REPORTED
 
 TITLE = "kill -9 at a random moment of a working store"
@@ -36,6 +37,7 @@ class Told:
     errors: int = 0
     reports: int = 0
     history: dict[int, int] = field(default_factory=dict)
+    alerts: Answered = field(default_factory=Answered)
 
     def take(self, line: str) -> None:
         """One line of it."""
@@ -44,6 +46,12 @@ class Told:
             self.history[int(number)] = int(rest[0])
         elif kind in ("state", "act", "errors", "reports"):
             setattr(self, kind, int(rest[0]))
+        elif kind == "alert":
+            self.alerts.alerts.add(number)
+        elif kind == "claimed":
+            self.alerts.claimed(number.replace("/", " "), int(rest[0]))
+        elif kind == "settled":
+            self.alerts.settled.add(number.replace("/", " "))
 
 
 class Lives:
@@ -101,6 +109,7 @@ class Found:
 
     unsound: list[str] = field(default_factory=list)
     control: list[str] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
     history: list[str] = field(default_factory=list)
     twice: list[str] = field(default_factory=list)
     slowest: float = 0.0
@@ -128,6 +137,8 @@ async def check(path: Path, number: int, told: Told, acts: int, found: Found) ->
         if number % 20 == 0 and (fault := await store.audit.verify()):
             found.control.append(f"life {number}: {fault}")
         await _history(store, number, told, found)
+        found.alerts += [f"life {number}: {each}" for each in await faults(store, told.alerts, f"{number:04}-")]
+        await _deliver_rest(store)
         await store.upkeep()
         await _history(store, number, told, found)
     finally:
@@ -136,8 +147,15 @@ async def check(path: Path, number: int, told: Told, acts: int, found: Found) ->
         fault = raw.execute("PRAGMA integrity_check").fetchone()[0]
     if fault != "ok":
         found.unsound.append(f"life {number}: {fault}")
-    found.acknowledged += told.state + told.act
+    found.acknowledged += told.state + told.act + len(told.alerts.alerts) + len(told.alerts.settled)
     return kept
+
+
+async def _deliver_rest(store: SqliteStore) -> None:
+    """As the next start does: what waits is sent."""
+    rows = {row.id: row for row in await store.outbox.pending(100_000)}
+    tokens = await store.outbox.claim(rows, HEIR, LEASE)
+    await store.outbox.settle([sent(rows[name], token, rows[name].created_at) for name, token in tokens.items()])
 
 
 async def _history(store: SqliteStore, number: int, told: Told, found: Found) -> None:
@@ -175,6 +193,7 @@ async def kill(lives: int, seed: int, tell: Tell = quiet) -> Report:
     report = Report("storage_kill", f"{lives} × {TITLE}")
     report.none_of("files that are not sound", found.unsound)
     report.none_of("acknowledged control data lost", found.control)
+    report.none_of("alerts lost, halved, or given to two", found.alerts)
     report.none_of("acknowledged statistics lost", found.history)
     report.none_of("anything counted twice", found.twice)
     report.at_most("slowest opening", found.slowest, 2.0, " s")
