@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from understudy.core.notices import Notice, NoticeKind, Severity
 
@@ -132,3 +132,61 @@ class PerRecipient:
 
 
 Outcome = Delivered | Retry | Degrade | Rejected | PerRecipient
+
+
+#: What a message may ask for in place of its severity's own lane.
+MessagePriority = Literal["low", "normal", "high", "critical"]
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationMessage:
+    """What a person or a program wants to be told, as it is.
+
+    `priority` replaces the lane that the severity leads to; `fields` are further pairs to show; `channels`
+    names where it goes, in place of what the policies say.
+
+    Raises:
+        ValueError: severity or priority is none that there is, or the title is empty.
+    """
+
+    title: str
+    content: str = ""
+    severity: Severity | str = Severity.INFO
+    priority: MessagePriority | str | None = None
+    fields: Mapping[str, str] | None = None
+    channels: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        severities = [str(each) for each in Severity]
+        if str(self.severity) not in severities:
+            raise ValueError(f"severity: expected one of {', '.join(severities)}, found {self.severity!r}")
+        if self.priority is not None and self.priority not in get_args(MessagePriority):
+            known = ", ".join(get_args(MessagePriority))
+            raise ValueError(f"priority: expected one of {known}, found {self.priority!r}")
+        if not self.title.strip():
+            raise ValueError("title: expected a text that says something")
+        if isinstance(self.channels, str):
+            raise ValueError(f"channels: expected a list of names, found the text {self.channels!r}")  # noqa: TRY004 - one kind of error for whoever fills in a form
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationResult:
+    """What became of a message on one channel, as far as it is known.
+
+    `state` is where its row stands: `delivered`; `pending` when it will still be tried; `digested`, `dead`,
+    `suppressed`. `reason` says why where it was not delivered; `seconds` how long it took until then.
+    """
+
+    channel: str
+    success: bool
+    state: str
+    reason: str = ""
+    row: str = ""
+    seconds: float = 0.0
+
+    def __bool__(self) -> bool:
+        return self.success
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result as JSON-ready values."""
+        return {name: getattr(self, name) for name in ("channel", "success", "state", "reason", "row", "seconds")}

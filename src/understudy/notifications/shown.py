@@ -1,107 +1,175 @@
-"""Channels and deliveries as people see them: the same values feed the page, the REST API and the command line.
-
-None of them holds a secret: a destination is a name, and texts of services are clipped and redacted before.
-"""
+"""Channels, their numbers and the account of everything, as people see them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from understudy.core.outbox import OutboxRow, RowState
+
+from .ports import Attempt, ChannelCounts
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelView:
-    """One channel as it stands. `state` is ok, half_open, open (tried again later) or disabled (it refused us)."""
+    """One channel as it stands. `state` is its breaker's: closed, open, half_open, disabled. Times are epoch seconds."""
 
     name: str
     kind: str
-    state: str = "ok"
+    state: str
     destination: str = ""
     pager: bool = False
     min_severity: str = "info"
     language: str = "en"
     fallback: str = ""
-    #: Rows that wait, and since when the oldest does, epoch seconds.
-    pending: int = 0
-    oldest_at: float | None = None
-    #: Nothing is sent before, epoch seconds; None when nothing holds it back.
+    #: Why its breaker is not closed, since when, and when it is tried again.
+    reason: str = ""
+    since: float | None = None
+    next_probe_at: float | None = None
+    failures: int = 0
+    #: Messages that wait, those on their way among them; and when its destination takes one again.
+    waiting: int = 0
+    in_flight: int = 0
     paused_until: float | None = None
-    last_delivered_at: float | None = None
-    last_error: str = ""
+    flooded: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The channel as JSON-ready values."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelStatistics:
-    """What one channel did in a span: rows by where they ended, attempts, seconds from detection to delivery.
+    """What a channel was asked in a span, and did. `success_rate` in percent of what came to an end; None without any.
 
-    `delivery_rate` is the percentage of delivered among those that were to be delivered and have ended: not
-    digested, not suppressed; None without any.
+    `p50` and `p95` are seconds from detection to delivery; `repeats` messages that may have come twice.
     """
 
     delivered: int = 0
-    digested: int = 0
-    suppressed: int = 0
     dead: int = 0
     discarded: int = 0
+    digested: int = 0
     pending: int = 0
+    suppressed: Mapping[str, int] = field(default_factory=dict)
     attempts: int = 0
     retries: int = 0
-    #: Attempts that ended without an answer, so that a repeat may have arrived.
-    ambiguous: int = 0
-    delivery_rate: float | None = None
+    repeats: int = 0
+    success_rate: float | None = None
     p50: float | None = None
     p95: float | None = None
-    suppressed_by: Mapping[str, int] = field(default_factory=dict)
+    last_delivered_at: float | None = None
+    last_error: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The numbers as JSON-ready values."""
-        return {
-            **{each.name: getattr(self, each.name) for each in fields(self)},
-            "suppressed_by": dict(self.suppressed_by),
-        }
+        return {**asdict(self), "suppressed": dict(self.suppressed)}
+
+
+def statistics(counts: ChannelCounts) -> ChannelStatistics:
+    """The numbers for people, from what the store has counted."""
+    states = counts.states
+    delivered, dead = states.get(RowState.DELIVERED, 0), states.get(RowState.DEAD, 0)
+    discarded = states.get(RowState.DISCARDED, 0)
+    ended = delivered + dead + discarded
+    delays = sorted(counts.delays)
+    return ChannelStatistics(
+        delivered=delivered,
+        dead=dead,
+        discarded=discarded,
+        digested=states.get(RowState.DIGESTED, 0),
+        pending=states.get(RowState.PENDING, 0),
+        suppressed=dict(counts.suppressed),
+        attempts=counts.attempts,
+        retries=counts.retries,
+        repeats=counts.ambiguous,
+        success_rate=100.0 * delivered / ended if ended else None,
+        p50=quantile(delays, 0.5),
+        p95=quantile(delays, 0.95),
+        last_delivered_at=counts.last_delivered_at,
+        last_error=counts.last_error,
+    )
+
+
+def quantile(ordered: Sequence[float], share: float) -> float | None:
+    """The value below or at which that share of them lies; None without any."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
 
 
 @dataclass(frozen=True, slots=True)
 class Accounting:
-    """Where everything that was to be told has ended; the parts add up to `events`, always."""
+    """Where everything ended that was to be told in a span: each row of the outbox is in exactly one place.
 
-    events: int = 0
+    `rows` is what was accepted; it equals the sum of the others, or something was lost, which `missing` tells.
+    """
+
+    rows: int = 0
     delivered: int = 0
     digested: int = 0
-    suppressed: int = 0
+    suppressed: Mapping[str, int] = field(default_factory=dict)
     dead: int = 0
     discarded: int = 0
     pending: int = 0
-    suppressed_by: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> int:
+        """Rows that are nowhere: zero, always."""
+        known = self.delivered + self.digested + self.dead + self.discarded + self.pending
+        return self.rows - known - sum(self.suppressed.values())
 
     def as_dict(self) -> dict[str, Any]:
-        """The numbers as JSON-ready values."""
-        return {
-            **{each.name: getattr(self, each.name) for each in fields(self)},
-            "suppressed_by": dict(self.suppressed_by),
-        }
+        """The account as JSON-ready values."""
+        return {**asdict(self), "suppressed": dict(self.suppressed), "missing": self.missing}
+
+
+def account(counts: Mapping[str, ChannelCounts]) -> Accounting:
+    """The account of all channels together."""
+    states: Counter[str] = Counter()
+    suppressed: Counter[str] = Counter()
+    for each in counts.values():
+        states.update(each.states)
+        suppressed.update(each.suppressed)
+    return Accounting(
+        rows=sum(states.values()),
+        delivered=states[RowState.DELIVERED],
+        digested=states[RowState.DIGESTED],
+        suppressed=dict(sorted(suppressed.items())),
+        dead=states[RowState.DEAD],
+        discarded=states[RowState.DISCARDED],
+        pending=states[RowState.PENDING],
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """What came of a test message. `response` is what the service said: clipped, without secrets."""
+    """What came of a test. `response` is the service's own answer, clipped and without secrets."""
 
-    #: pytest would take it for tests.
-    __test__ = False
+    __test__ = False  # pytest takes classes of this name for tests
 
     channel: str
-    ok: bool
-    seconds: float = 0.0
+    success: bool
+    state: str
+    reason: str = ""
     status: int | None = None
-    error: str = ""
     response: str = ""
-    provider_id: str = ""
+    seconds: float = 0.0
+    row: str = ""
+    #: Of a pager: whether the incident that the test opened was closed again.
+    resolved: bool | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The result as JSON-ready values."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        return asdict(self)
+
+
+def row_as_dict(row: OutboxRow, attempts: Sequence[tuple[int, Attempt]] = ()) -> dict[str, Any]:
+    """A row with its attempts, the oldest first, as JSON-ready values. Not whom: recipients are addresses."""
+    return {
+        "id": row.id, "event_id": row.event_id, "channel": row.channel, "kind": str(row.kind),
+        "severity": str(row.severity), "state": str(row.state), "created_at": row.created_at,
+        "detected_at": row.detected_at, "deadline_at": row.deadline_at, "not_before_at": row.not_before_at,
+        "attempts": row.attempts, "plain": row.plain, "ambiguous": row.ambiguous, "reason": row.reason,
+        "told_in": row.told_in, "instead_of": row.instead_of, "title": row.notice.title,
+        "log": [{**asdict(each), "n": number} for number, each in reversed(attempts)],
+    }  # fmt: skip

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .flaky import HANG, ApiDown, FlakyApi
     from .health_contract import HealthViewContract
     from .http_contract import HttpClientContract, WireProbe
+    from .memory_channel import HANGS, MemoryChannel
     from .memory_health import MemoryHealth
     from .outbox_contract import OutboxStoreContract
     from .raw_server import RawServer, Reply
@@ -41,6 +42,8 @@ _HOMES = {
     "HealthViewContract": ".health_contract",
     "HttpClientContract": ".http_contract",
     "WireProbe": ".http_contract",
+    "HANGS": ".memory_channel",
+    "MemoryChannel": ".memory_channel",
     "MemoryHealth": ".memory_health",
     "RawServer": ".raw_server",
     "Reply": ".raw_server",
@@ -51,6 +54,7 @@ _HOMES = {
 
 __all__ = [
     "HANG",
+    "HANGS",
     "AlertStoreContract",
     "Answer",
     "ApiDown",

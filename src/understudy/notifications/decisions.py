@@ -1,0 +1,88 @@
+"""What is decided about a row without asking its channel: merged, digested, handed on, given up. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from understudy.core.notices import NoticeKind
+from understudy.core.outbox import OutboxRow, RowState
+
+from .compose import MERGED
+from .lanes import Lane
+from .ports import Attempt
+from .queue import Waiting
+
+#: What a message about the end of an alert makes unnecessary, as far as it still waits.
+_OUTDATED = frozenset(
+    (
+        NoticeKind.FIRED, NoticeKind.ESCALATED, NoticeKind.DOWNGRADED, NoticeKind.REMINDER, NoticeKind.STEP,
+        NoticeKind.ACKED, NoticeKind.UNACKED, NoticeKind.SNOOZED,
+    )
+)  # fmt: skip
+#: Reasons of rows that are not told on purpose.
+OVER_BEFORE_PAGED, NO_END_WANTED, NO_SUCH_CHANNEL = "over before paged", "end not wanted", "channel removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a row becomes; `row` replaces it. `added` come into being in the same transaction."""
+
+    item: Waiting
+    row: OutboxRow
+    attempts: tuple[Attempt, ...] = ()
+    added: tuple[OutboxRow, ...] = ()
+
+
+def at_the_end(lane: Lane, item: Waiting) -> list[Decision]:
+    """What the end of an alert changes about what still waits in front of it, and about itself.
+
+    In chat and mail one message tells of both. A pager that has not been reached is told of neither: there
+    is nothing left to get up for; unless an attempt ended without an answer, for then it may ring already.
+    """
+    if item.row.kind is not NoticeKind.RESOLVED or item.busy:
+        return []
+    before = [
+        each
+        for each in lane.queue.chain_of(item)
+        if each < item and not each.busy and each.row.kind in _OUTDATED and each.row.episode == item.row.episode
+    ]
+    began = next((each for each in before if each.row.kind is NoticeKind.FIRED), None)
+    pager = item.row.pager
+    if pager and lane.traits.always_page:
+        return []
+    if began is not None and pager and not any(each.row.ambiguous for each in before):
+        return [
+            Decision(each, replace(each.row, state=RowState.SUPPRESSED, reason=OVER_BEFORE_PAGED))
+            for each in (*before, item)
+        ]
+    told = [Decision(each, digested(each.row, item.row.id)) for each in before]
+    if began is not None and not pager:
+        told.append(Decision(item, replace(item.row, reason=MERGED)))
+    elif not (lane.traits.resolves or pager) and not before:
+        told.append(Decision(item, replace(item.row, state=RowState.SUPPRESSED, reason=NO_END_WANTED)))
+    return told
+
+
+def digested(row: OutboxRow, told_in: str, reason: str = "") -> OutboxRow:
+    """The row, told within another message."""
+    return replace(row, state=RowState.DIGESTED, told_in=told_in, reason=reason)
+
+
+def given_up(items: Sequence[Waiting]) -> list[Decision]:
+    """Rows whose deadline has passed: dead letters; a test is only over."""
+    decisions = []
+    for each in items:
+        why = f"not delivered in time: {each.row.reason}" if each.row.reason else "not delivered in time"
+        state = RowState.DISCARDED if each.row.kind is NoticeKind.TEST else RowState.DEAD
+        decisions.append(Decision(each, replace(each.row, state=state, reason=why)))
+    return decisions
+
+
+def without_channel(items: Sequence[Waiting]) -> list[Decision]:
+    """Rows of a channel that is not configured any more."""
+    return [
+        Decision(each, replace(each.row, state=RowState.SUPPRESSED, reason=NO_SUCH_CHANNEL))
+        for each in items
+        if not each.busy
+    ]

@@ -1,0 +1,483 @@
+"""Sends what waits: claims rows, hands them to their channels, records how it went.
+
+One task does everything in turns, and a turn happens only when something was accepted, came back or fell due.
+Each turn records what came back in one transaction and claims what goes out in another; sends run as tasks of
+their own, so that a slow channel keeps nobody waiting. What was sent is never sent again because it could not
+be recorded: its answer is kept until the store has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from understudy.core.clock import Clock
+from understudy.core.errors import StoreUnavailable
+from understudy.core.outbox import OutboxRow, RowState
+
+from . import digest, failover
+from .compose import Composer
+from .decisions import Decision, at_the_end, digested, given_up, without_channel
+from .feed import Feed
+from .lanes import Due, Lane, Lanes
+from .message import Outcome, Retry
+from .ports import Channel, OutboxStore, Recorder, Settlement
+from .queue import Waiting
+from .sending import Sends
+from .settling import Effect, Step, step
+
+_log = logging.getLogger("understudy.notifications")
+
+#: A row is leased that long, s, and at least that much longer than its send may take.
+LEASE, LEASE_MARGIN = 30.0, 5.0
+#: The store is tried again after this, s.
+STORE_AGAIN = 1.0
+#: Without anything to do it looks round that often, s.
+LOOK_ROUND = 10.0
+#: Turns that nothing called for are never closer together, s.
+SHORTEST_PAUSE = 0.001
+#: How often it looks whether critical messages should go elsewhere, s.
+FAILOVER_EVERY = 1.0
+#: Rows of one transaction, where they need not be in one.
+BATCH = 500
+#: Rows of a channel that is not there wait that long for it: callbacks are registered after the start, s.
+STRAYS_WAIT = 60.0
+
+
+class Dispatcher:
+    """Delivers rows. `told` is called with each row that was finished, after the store has it."""
+
+    def __init__(
+        self,
+        store: OutboxStore,
+        clock: Clock,
+        lanes: Lanes,
+        composer: Composer,
+        feed: Feed,
+        *,
+        owner: str,
+        make_id: Callable[[], str],
+        recorder: Recorder | None = None,
+        told: Callable[[OutboxRow], None] = lambda row: None,
+        changed: Callable[[Lane, str], None] = lambda lane, change: None,
+    ) -> None:
+        self.lanes = lanes
+        self._store = store
+        self._clock = clock
+        self._composer = composer
+        self._feed = feed
+        self._owner = owner
+        self._make_id = make_id
+        self._recorder = recorder
+        self._told = told
+        self._changed = changed
+        self._sends = Sends(clock)
+        self._channels: Mapping[str, Channel] = {}
+        self._wake = asyncio.Event()
+        self._flights: dict[asyncio.Task[None], Waiting] = {}
+        self._landed: list[tuple[Lane, Waiting, Channel, Outcome, float, float]] = []
+        self._unrecorded: list[tuple[Waiting, Settlement]] = []
+        self._decided: list[Decision] = []
+        self._store_again = 0.0
+        self._next_failover = 0.0
+        self._draining = False
+        #: When a turn last ended, monotonic; and why the store could not be used then.
+        self.turned_at: float | None = None
+        self.store_problem = ""
+        #: Answers that came after another had claimed the row: messages that may have been sent twice.
+        self.fenced = 0
+        #: Alerts that other channels were told in place of one that did not work: by channel, how many each.
+        self.elsewhere: dict[str, dict[str, int]] = {}
+
+    # -- what others say --------------------------------------------------------------------------
+
+    def set_channels(self, channels: Mapping[str, Channel]) -> None:
+        """Go on with these channels; what is on its way with an earlier one comes back all the same."""
+        self._channels = dict(channels)
+        self.lanes.set_channels({name: each.traits for name, each in channels.items()}, self._clock.monotonic())
+        self._wake.set()
+
+    def accept(self, rows: Sequence[OutboxRow], *, kept: bool = True) -> None:
+        """Rows to deliver, at once. `kept`: the store has them; others are told first and recorded later."""
+        for row in rows:
+            if row.state is RowState.PENDING and (self._feed.active() or not kept):
+                self._enter(row, kept=kept)
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Something has changed that may let messages go."""
+        self._wake.set()
+
+    @property
+    def in_flight(self) -> int:
+        """Sends that run now, and answers that are not recorded yet."""
+        return len(self._flights) + len(self._landed) + len(self._unrecorded)
+
+    def _enter(self, row: OutboxRow, *, kept: bool = True) -> None:
+        now, wall = self._clock.monotonic(), self._clock.time()
+        known = self.lanes.get(row.id)
+        if known is not None:
+            known.kept = known.kept or kept
+            return
+        foreign = bool(row.owner) and row.owner != self._owner
+        if foreign and not row.ambiguous:
+            # Whoever held it has not said how it went: it may have been sent.
+            row = replace(row, ambiguous=True)
+        if not self.lanes.add(row, now, wall, kept=kept):
+            return
+        item, lane = self.lanes.get(row.id), self.lanes.lanes.get(row.channel)
+        if item is None or lane is None:
+            return
+        if foreign and row.leased_until > wall:
+            item.due = max(item.due, now + row.leased_until - wall)
+            self.lanes.put_back(item, now)
+        self._decide(at_the_end(lane, item))
+
+    # -- the loop ---------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Deliver until cancelled, or until everything was drained."""
+        self._draining = False
+        while not self._draining:
+            self._wake.clear()
+            turn = asyncio.ensure_future(self._turn())
+            try:
+                await asyncio.shield(turn)
+            except asyncio.CancelledError:
+                # A cancellation must not fall between the store's commit and our knowing of it.
+                await asyncio.wait((turn,))
+                raise
+            self.turned_at = self._clock.monotonic()
+            if self._wake.is_set() or self._draining:
+                continue
+            timer = self._clock.call_later(self._idle_for(), self._wake.set)
+            try:
+                await self._wake.wait()
+            finally:
+                timer.cancel()
+
+    async def _turn(self) -> None:
+        self._landing()
+        now = self._clock.monotonic()
+        if now >= self._store_again and not self._draining:
+            await self._refill()
+        if not self._feed.active():
+            self.lanes.forget_idle(now)  # another instance delivers them
+        self._expire(self._clock.monotonic())
+        if now >= self._next_failover:
+            await self._fail_over(now)
+        await self._record()
+        if self._draining or not self._feed.active():
+            return
+        due = self.lanes.due(self._clock.monotonic())
+        if due.digests:
+            for lane in due.digests:
+                await self._collapse(lane)
+            await self._record()
+            more = self.lanes.due(self._clock.monotonic())
+            due = Due((*due.sends, *more.sends))
+        if due.sends:
+            await self._launch(due.sends)
+
+    def _idle_for(self) -> float:
+        now = self._clock.monotonic()
+        moments = [now + LOOK_ROUND, self._feed.next_at(now)]
+        if self._store_again > now or self._decided or any(item.kept for item, _ in self._unrecorded):
+            moments.append(self._store_again)
+        elif self._feed.active():
+            moments.append(self.lanes.next_at(now) or moments[0])
+        if any(lane.queue.urgent and lane.away(now) for lane in self.lanes.lanes.values()):
+            moments.append(self._next_failover)
+        return max(SHORTEST_PAUSE, min(moments) - now)
+
+    async def _refill(self) -> None:
+        """Take in what others have put into the store."""
+        try:
+            for row in await self._feed.look(self._clock.monotonic(), len(self.lanes), self.lanes.has_room()):
+                self._enter(row)
+        except StoreUnavailable as problem:
+            self._store_failed(problem)
+        if self._feed.complete and self.lanes.has_room():
+            self.lanes.overflowed = False
+
+    def _store_failed(self, problem: StoreUnavailable) -> None:
+        if not self.store_problem:
+            _log.warning("the outbox cannot be used now; nothing is lost: %s", problem)
+        self.store_problem = str(problem)
+        self._store_again = self._clock.monotonic() + STORE_AGAIN
+
+    # -- decisions --------------------------------------------------------------------------------
+
+    def _decide(self, decisions: Sequence[Decision]) -> None:
+        for each in decisions:
+            each.item.busy = True
+        self._decided.extend(decisions)
+        if decisions:
+            self._wake.set()
+
+    def _expire(self, now: float) -> None:
+        self._decide(given_up(self.lanes.expired(now)))
+        for some in self.lanes.strays.values():
+            self._decide(without_channel([each for each in some.values() if now >= each.entered + STRAYS_WAIT]))
+
+    async def _collapse(self, lane: Lane) -> None:
+        """Fold what waits for a channel into a digest; what another instance holds is left out."""
+        members = digest.members(lane)
+        now = self._clock.monotonic()
+        lane.flood.digested(now)
+        try:
+            tokens = await self._store.claim([each.row.id for each in members], self._owner, LEASE)
+        except StoreUnavailable as problem:
+            self._store_failed(problem)
+            lane.flood.next_digest = now
+            return
+        ours = [each for each in members if each.row.id in tokens]
+        for each in ours:
+            each.token = tokens[each.row.id]
+        row_id = self._make_id()
+        decisions = digest.make(lane, ours, row_id, self._clock.time())
+        lane.queue.hold({each.item.chain for each in decisions}, row_id)
+        self._decide(decisions)
+
+    async def _fail_over(self, now: float) -> None:
+        """Hand critical messages of channels that do not work to those that stand in for them."""
+        self._next_failover = now + FAILOVER_EVERY
+        wall = self._clock.time()
+        for lane in [each for each in self.lanes.lanes.values() if each.queue.urgent and each.away(now)]:
+            for item in [lane.queue.items[each] for each in sorted(lane.queue.urgent)]:
+                if failover.due(item, wall):
+                    await self._hand_on(lane, item, now, wall)
+
+    async def _hand_on(self, lane: Lane, item: Waiting, now: float, wall: float) -> None:
+        traits = {name: each.traits for name, each in self.lanes.lanes.items()}
+        name = failover.target(item.row, traits, lambda name: not self.lanes.lanes[name].away(now))
+        if not name:
+            self._changed(lane, "unreachable")
+            return
+        try:
+            known = await self._feed.told(item.row.event_id, name)
+        except StoreUnavailable as problem:
+            self._store_failed(problem)
+            return
+        if known is not None and known.state not in (RowState.DEAD, RowState.DISCARDED):
+            told_in, added = known.id, tuple[OutboxRow, ...]()
+        elif known is not None:
+            return  # it was given up there already
+        else:
+            made = failover.stand_in(item.row, name, traits[name], self._make_id(), wall)
+            told_in, added = made.id, (made,)
+        row = digested(item.row, told_in, f"told on {name}: {lane.away(now)}")
+        self._decide([Decision(item, row, added=added)])
+        told = self.elsewhere.setdefault(lane.name, {})
+        told[name] = told.get(name, 0) + 1
+
+    # -- sending ----------------------------------------------------------------------------------
+
+    async def _launch(self, sends: Sequence[tuple[Lane, Waiting]]) -> None:
+        """Claim what is to go, and let it go; what another instance holds is left alone for now."""
+        now = self._clock.monotonic()
+        wanted = [item for lane, item in sends if item.kept and item.until < now + self._needed(lane)]
+        tokens: dict[str, int] = {}
+        if wanted:
+            try:
+                tokens = await self._store.claim([each.row.id for each in wanted], self._owner, self._lease())
+                self.store_problem = ""
+            except StoreUnavailable as problem:
+                self._store_failed(problem)
+                for lane, item in sends:
+                    self._call_back(lane, item, now + STORE_AGAIN)
+                return
+        for item in wanted:
+            if item.row.id in tokens:
+                item.token, item.until = tokens[item.row.id], now + self._lease()
+            else:
+                item.token, item.until = None, 0.0
+        for lane, item in sends:
+            channel = self._channels.get(lane.name)
+            if (item.kept and item.token is None) or channel is None:
+                self.lanes.ended(lane)
+                lane.circuit.unanswered()
+                self.lanes.remove(item, now)  # whoever holds it finishes it, or the feed brings it back
+                self._feed.look_soon(now + LEASE)
+                continue
+            task = asyncio.ensure_future(self._fly(lane, item, channel))
+            self._flights[task] = item
+            task.add_done_callback(self._flights.pop)
+
+    def _needed(self, lane: Lane) -> float:
+        return lane.traits.timeout + LEASE_MARGIN
+
+    def _lease(self) -> float:
+        longest = max((each.traits.timeout for each in self._channels.values()), default=0.0)
+        return max(LEASE, longest + 2 * LEASE_MARGIN)
+
+    def _call_back(self, lane: Lane, item: Waiting, due: float) -> None:
+        """A message that was about to go does not."""
+        self.lanes.ended(lane)
+        lane.circuit.unanswered()
+        item.due = max(item.due, due)
+        self.lanes.put_back(item, self._clock.monotonic())
+
+    async def _fly(self, lane: Lane, item: Waiting, channel: Channel) -> None:
+        began = self._clock.time()
+        try:
+            message = await self._composer.message(item.row, lane.traits)
+            outcome, seconds = await self._sends.send(channel, message)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the row must come back, and be tried again
+            _log.exception("the row %s could not be sent", item.row.id)
+            outcome, seconds = Retry(f"{type(error).__name__}: {error}"), self._clock.time() - began
+        self._landed.append((lane, item, channel, outcome, began, seconds))
+        self._wake.set()
+
+    def _landing(self) -> None:
+        """Take in what came back: what it says about the channel counts at once."""
+        landed, self._landed = self._landed, []
+        for lane, item, channel, outcome, began, seconds in landed:
+            made = step(item.row, outcome, started_at=began, seconds=seconds, recipients=channel.traits.recipients)
+            self.lanes.ended(lane)
+            if self._recorder is not None:
+                self._recorder.record(lane.name, seconds, made.effect is Effect.WORKS, made.reason)
+            made = self._learn(lane, item, made)
+            if made.receipt is not None:
+                self._composer.remember(made.row, made.receipt)
+            attempts = (*item.log, *made.attempts)
+            if not item.kept and made.again:
+                # The store does not know of it yet: it is tried again all the same, and recorded later.
+                item.row, item.log = made.row, attempts
+                self.lanes.put_back(item, self._clock.monotonic())
+            else:
+                self._unrecorded.append((item, Settlement(made.row, attempts, made.receipt)))
+
+    def _learn(self, lane: Lane, item: Waiting, made: Step) -> Step:
+        """What the answer says about the channel and its destination; the row with the moment it may go again."""
+        now, gate, row = self._clock.monotonic(), lane.gate, made.row
+        item.failed = made.effect is not Effect.WORKS
+        item.due = now
+        if made.effect is Effect.WORKS:
+            gate.succeeded()
+            if made.pause > 0:
+                gate.hold(now + made.pause)
+            if row.state is RowState.DELIVERED or lane.circuit.closed:
+                self._works_again(lane)
+            else:
+                lane.circuit.unanswered()
+            if made.again and made.row.recipients:
+                item.due = now + gate.own_wait(row.attempts, made.after, self.lanes.rng)
+        elif made.effect is Effect.FATAL:
+            if lane.circuit.fatal(self._clock.time(), made.reason):
+                self._changed(lane, "disabled")
+        else:
+            item.due = now + gate.failed(now, row.attempts, made.after, self.lanes.rng)
+            if lane.circuit.failed(now, self._clock.time(), made.reason, made.after):
+                self._changed(lane, "opened")
+        if not made.again:
+            return made
+        return replace(made, row=replace(row, not_before_at=self._clock.time() + item.due - now))
+
+    def _works_again(self, lane: Lane) -> None:
+        since = lane.circuit.opened_at
+        for item in lane.queue:
+            item.failed = False
+        if not lane.circuit.succeeded():
+            return
+        self._changed(lane, "closed")
+        told = self.elsewhere.pop(lane.name, {})
+        if told:
+            wall = self._clock.time()
+            row = failover.summary(lane.name, lane.traits, told, since or wall, self._make_id(), wall)
+            self._feed.to_add.append(row)
+
+    # -- recording --------------------------------------------------------------------------------
+
+    async def _record(self) -> None:
+        """Bring into the store what is known of rows; what it does not take now is kept for the next turn."""
+        for each in self._decided:
+            self._unrecorded.append((each.item, Settlement(each.row, each.attempts, None, each.added)))
+        self._decided = []
+        if self._clock.monotonic() < self._store_again:
+            return
+        try:
+            for row in await self._feed.add():
+                self._enter(row)
+            while ready := await self._ready():
+                await self._settle(ready)
+            self.store_problem = ""
+        except StoreUnavailable as problem:
+            self._store_failed(problem)
+
+    async def _ready(self) -> list[tuple[Waiting, Settlement]]:
+        """The next settlements: one batch, or all of one digest. Rows that were told unkept are claimed first."""
+        batch: list[tuple[Waiting, Settlement]] = []
+        unclaimed = [item for item, _ in self._unrecorded if item.kept and item.token is None and item.unkept_sent]
+        if unclaimed:
+            tokens = await self._store.claim([each.row.id for each in unclaimed], self._owner, LEASE)
+            for item in unclaimed:
+                item.token = tokens.get(item.row.id, item.row.token)
+        for item, settlement in self._unrecorded:
+            if not item.kept:
+                continue
+            told_in = settlement.row.told_in
+            if len(batch) >= BATCH and not (told_in and told_in == batch[-1][1].row.told_in):
+                break
+            token = item.row.token if item.token is None else item.token
+            batch.append((item, replace(settlement, row=replace(settlement.row, token=token))))
+        return batch
+
+    async def _settle(self, batch: Sequence[tuple[Waiting, Settlement]]) -> None:
+        refused = set(await self._store.settle([settlement for _, settlement in batch]))
+        settled = {id(item) for item, _ in batch}
+        self._unrecorded = [each for each in self._unrecorded if id(each[0]) not in settled]
+        now = self._clock.monotonic()
+        for item, settlement in batch:
+            row = settlement.row
+            if row.id in refused:
+                self.fenced += bool(settlement.attempts)
+                self.lanes.remove(item, now)
+                self._feed.look_soon(now + LEASE)
+                continue
+            item.row = replace(row, owner="", leased_until=0.0)
+            item.token, item.until, item.log = None, 0.0, ()
+            if row.state is RowState.PENDING:
+                self.lanes.put_back(item, now)
+            else:
+                self.lanes.remove(item, now)
+                self._told(row)
+            for added in settlement.added:
+                self._enter(added)
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    async def drain(self, seconds: float) -> None:
+        """Start nothing more; wait for what is on its way, at most that long, and record it.
+
+        What is cut off is recorded as an attempt without an answer; its row can be claimed at once.
+        """
+        self._draining = True
+        until = self._clock.monotonic() + seconds
+        while self._flights and self._clock.monotonic() < until:
+            await self._wait_for_flights(until - self._clock.monotonic())
+        for task, item in list(self._flights.items()):
+            task.cancel()
+            row = replace(item.row, ambiguous=True, reason="stopped while it was being sent")
+            self._unrecorded.append((item, Settlement(row)))
+        self._landing()
+        self._store_again = 0.0
+        await self._record()
+
+    async def _wait_for_flights(self, seconds: float) -> None:
+        over = asyncio.get_running_loop().create_future()
+
+        def end(_: object = None) -> None:
+            if not over.done():
+                over.set_result(None)
+
+        flights = tuple(self._flights)
+        timer = self._clock.call_later(seconds, end)
+        for task in flights:
+            task.add_done_callback(end)
+        try:
+            await over
+        finally:
+            timer.cancel()

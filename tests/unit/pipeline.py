@@ -1,0 +1,108 @@
+"""A whole pipeline in memory, on a fake clock: what the tests of notifications share."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from understudy.core.notices import Notice, NoticeKind, Severity
+from understudy.core.outbox import OutboxRow
+from understudy.notifications.manager import NotificationManager
+from understudy.notifications.ports import OutboxQuery, Rate, Traits
+from understudy.storage.memory_outbox import MemoryOutbox
+from understudy.testing import FakeClock
+from understudy.testing.memory_channel import UNBOUNDED, MemoryChannel
+
+
+def alert(
+    name: str = "odds", kind: NoticeKind = NoticeKind.FIRED, severity: str = "critical", at: float | None = None, **rest
+) -> Notice:
+    """A notice of an alert; the same name is the same alert, in its first episode."""
+    at = 1_800_000_000.0 if at is None else at
+    number = rest.pop("nth", 0)
+    return Notice(
+        event_id=f"{name}-{kind}-{severity}-{number}",
+        kind=kind,
+        severity=Severity(severity),
+        at=at,
+        title=f"{name} fails",
+        rule="api down",
+        fingerprint=f"fp-{name}",
+        episode=f"ep-{name}",
+        labels={"api": name},
+        nth=number,
+        started_at=at,
+        **rest,
+    )
+
+
+class Bench:
+    """A manager with channels in memory, that runs."""
+
+    def __init__(self, *channels: str | tuple[str, dict], store=None, clock: FakeClock | None = None, **options):
+        self.clock = clock or FakeClock(auto=False)
+        self.store = store or MemoryOutbox(self.clock)
+        self.manager = NotificationManager(self.store, self.clock, random.Random(7), **options)
+        self.channels: dict[str, MemoryChannel] = {}
+        for each in channels:
+            name, traits = each if isinstance(each, tuple) else (each, {})
+            self.channels[name] = self.channel(name, **traits)
+        self.manager.set_channels(self.channels)
+        self.task: asyncio.Task | None = None
+
+    def channel(self, name: str, script: Sequence = (), rate: Rate = UNBOUNDED, **traits) -> MemoryChannel:
+        traits.setdefault("kind", "memory")
+        traits.setdefault("destination", name)
+        return MemoryChannel(Traits(rate=rate, **traits), script, self.clock)
+
+    async def start(self) -> None:
+        self.task = asyncio.ensure_future(self.manager.run())
+        await self.turn()
+
+    async def stop(self) -> None:
+        """End at once, as a crash would; nothing is drained."""
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.wait([self.task])
+            self.task = None
+
+    async def turn(self) -> None:
+        """Let everything happen that needs no time."""
+        for _ in range(8):
+            await self.clock.advance(0.002)
+
+    async def answer(self, work: Awaitable, most: float = 300.0):
+        """What something answers that waits for time to pass."""
+        task, until = asyncio.ensure_future(work), self.clock.monotonic() + most
+        while not task.done() and self.clock.monotonic() < until:
+            await self.clock.advance(0.01)
+        assert task.done(), f"no answer within {most:g} s"
+        return task.result()
+
+    async def tell(self, *notices: Notice, **rest) -> list[OutboxRow]:
+        """What the alert room does: plan, keep, hand over."""
+        rows = [replace(row, **rest) for notice in notices for row in self.manager.plan(notice)]
+        await self.store.add(rows)
+        self.manager.accept(rows)
+        return rows
+
+    async def rows(self, rows: Sequence[OutboxRow] | None = None) -> list[OutboxRow]:
+        """How rows stand now, the oldest first."""
+        kept = {row.id: row for row in await self.store.rows(OutboxQuery(), 100_000)}
+        return [kept[each.id] for each in rows] if rows is not None else [kept[each] for each in sorted(kept)]
+
+    @classmethod
+    def run(cls, test: Callable[[Bench], Awaitable[None]], *channels, **options) -> None:
+        """Run a test with a started bench."""
+
+        async def whole() -> None:
+            bench = cls(*channels, **options)
+            await bench.start()
+            try:
+                await test(bench)
+            finally:
+                await bench.stop()
+
+        asyncio.run(whole())
