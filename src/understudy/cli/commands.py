@@ -17,10 +17,12 @@ from understudy.config.sources import real_environment
 from understudy.core.errors import ConfigError, NotInstalled, UnderstudyError
 from understudy.core.text import Texts, known_language, texts
 
+from .alerts import alerts_commands
 from .config import config_commands
 from .db import db_commands
 from .exits import FAILED, INTERRUPTED, OK, UNAVAILABLE, USAGE, Stop
 from .faults import told
+from .notify import notify_commands
 from .options import (
     HELP,
     config_option,
@@ -28,9 +30,12 @@ from .options import (
     examples,
     json_option,
     override_option,
+    service_url,
     url_option,
 )
+from .rules import rules_commands
 from .screen import Screen, complain, safe
+from .silence import silence_commands
 from .usage import explained, spoken
 
 if TYPE_CHECKING:
@@ -161,18 +166,11 @@ def build(text: Texts) -> typer.Typer:
         add(app, text, command)
     app.add_typer(config_commands(text, command, group), name="config")
     app.add_typer(db_commands(text, command, group), name="db")
+    app.add_typer(rules_commands(text, command, group), name="rules")
+    app.add_typer(alerts_commands(text, command, group), name="alerts")
+    app.add_typer(silence_commands(text, command, group), name="silence")
+    app.add_typer(notify_commands(text, command, group), name="notify")
     return app
-
-
-def service_url(url: str, config: Path | None) -> str:
-    """The address that was given, else that of the configuration."""
-    if url:
-        return url if "://" in url else f"http://{url}"
-    from understudy.config import load
-
-    service = load(config).settings.service
-    host = f"[{service.host}]" if ":" in service.host else service.host
-    return f"http://{host}:{service.port}"
 
 
 def _serve(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:

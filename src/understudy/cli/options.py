@@ -46,3 +46,14 @@ def url_option(_: Texts) -> str:
     """`--url`."""
     option: str = typer.Option("", "--url", "-u", help=_("The running service; by default as configured."))
     return option
+
+
+def service_url(url: str, config: Path | None) -> str:
+    """The address that was given, else that of the configuration."""
+    if url:
+        return url if "://" in url else f"http://{url}"
+    from understudy.config import load
+
+    service = load(config).settings.service
+    host = f"[{service.host}]" if ":" in service.host else service.host
+    return f"http://{host}:{service.port}"

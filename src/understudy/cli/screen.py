@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import IO, Any
 
 from rich.box import SIMPLE_HEAD
@@ -105,6 +106,26 @@ class Screen:
         if value is None:
             return "–"
         return f"{self.number(value * 1000)} ms" if value < 1 else f"{self.number(value, 1 if value < 100 else 0)} s"
+
+    def moment(self, at: float | None) -> str:
+        """A time in UTC, to the second; a dash when it is not known."""
+        if at is None:
+            return "–"
+        return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}Z"
+
+    def lasting(self, seconds: float | None) -> str:
+        """A long duration in its two largest units; a dash when it is not known."""
+        if seconds is None:
+            return "–"
+        if seconds < 60:
+            return self.seconds(round(seconds, 1)) if seconds >= 1 else self.seconds(seconds)
+        minutes, rest = divmod(round(seconds), 60)
+        hours, minutes = divmod(minutes, 60)
+        days, hours = divmod(hours, 24)
+        parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
+        while not parts[0][0]:
+            parts.pop(0)
+        return " ".join(f"{self.number(amount)} {unit}" for amount, unit in parts[:2] if amount)
 
     def percent(self, value: float | None) -> str:
         """A percentage; a dash when nothing was measured."""

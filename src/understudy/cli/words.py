@@ -82,3 +82,67 @@ def term_word(_: Texts, term: str) -> str:
         "pressure": _("quota pressure"),
         "domain": _("same hub"),
     }.get(term, safe(term))
+
+
+def severity_word(_: Texts, severity: str) -> str:
+    """How bad it is."""
+    return {"critical": _("critical"), "warning": _("warning"), "info": _("info")}.get(severity, safe(severity))
+
+
+def phase_word(_: Texts, phase: str) -> str:
+    """Where an alert is."""
+    return {
+        "inactive": _("quiet"),
+        "pending": _("pending"),
+        "firing": _("firing"),
+        "recovering": _("recovering"),
+    }.get(phase, safe(phase))
+
+
+def event_word(_: Texts, kind: str) -> str:
+    """What happened to an alert."""
+    return {
+        "fired": _("fired"),
+        "escalated": _("got worse"),
+        "downgraded": _("got better"),
+        "reminder": _("reminder"),
+        "step": _("next step"),
+        "acked": _("acknowledged"),
+        "unacked": _("not acknowledged any more"),
+        "snoozed": _("snoozed"),
+        "resolved": _("resolved"),
+        "flapping_started": _("began to flap"),
+        "flapping_ended": _("stopped flapping"),
+        "digest": _("digest"),
+        "test": _("test"),
+        "message": _("message"),
+    }.get(kind, safe(kind))
+
+
+def suppressed_word(_: Texts, reason: str) -> str:
+    """What kept a notice back; who or what exactly stands behind the colon."""
+    word, colon, detail = reason.partition(":")
+    said = {
+        "maintenance": _("maintenance"),
+        "silence": _("a silence"),
+        "inhibition": _("another alert"),
+        "mute_timing": _("a mute timing"),
+        "ack": _("it was acknowledged"),
+        "snooze": _("it was snoozed"),
+        "flapping": _("flapping"),
+        "cooldown": _("the cooldown"),
+        "grouped": _("told with others"),
+    }.get(word, safe(word))
+    return f"{said} ({safe(detail.strip(), 60)})" if colon and detail.strip() else said
+
+
+def result_word(_: Texts, result: str) -> str:
+    """How an attempt to deliver ended."""
+    return {
+        "delivered": _("delivered"),
+        "retry": _("again later"),
+        "degraded": _("again as plain text"),
+        "degrade": _("again as plain text"),
+        "rejected": _("refused"),
+        "suppressed": _("not told on purpose"),
+    }.get(result, safe(result))

@@ -1,0 +1,154 @@
+"""`understudy notify stats | log | dead | replay | discard | test | send | preview | drill`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from understudy.core.text import Texts
+
+from .client import ServiceClient, part
+from .options import HELP, config_option, examples, json_option, service_url, url_option
+from .screen import Screen
+
+#: Longest wait for a service that itself waits for a channel, s.
+PATIENCE = 60.0
+
+
+def notify_commands(_: Texts, kind: type[TyperCommand], group: type[TyperGroup]) -> typer.Typer:
+    """The commands about notifications, in one language."""
+    app = typer.Typer(
+        cls=group,
+        no_args_is_help=True,
+        context_settings=HELP,
+        help=_("How people are told: channels, deliveries, tests and drills."),
+    )
+    for add in (_stats, _log, _dead, _replay, _discard, _test, _send):
+        add(app, _, kind)
+    return app
+
+
+def _stats(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(_, "understudy notify stats", "understudy notify stats --last 7d --json")
+
+    @app.command("stats", help=_("How each channel does, and where everything ended."), epilog=shown, cls=kind)
+    def command(
+        last: str | None = typer.Option(None, "--last", help=_("The span until now: 24h, 7d; a day by default.")),
+        url: str = url_option(_),
+        config: Path | None = config_option(_),
+        as_json: bool = json_option(_),
+    ) -> None:
+        from .notify_shown import show_statistics
+
+        content = ServiceClient(service_url(url, config), _).get("/api/notifications", last=last)
+        raise typer.Exit(show_statistics(Screen(_), content, as_json=as_json))
+
+
+def _log(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(_, "understudy notify log --channel ops_slack", "understudy notify log --row 01JDX3ZQ4M --json")
+
+    @app.command("log", help=_("Every attempt to deliver, newest first."), epilog=shown, cls=kind)
+    def command(
+        channel: str | None = typer.Option(None, "--channel", help=_("Only of this channel.")),
+        row: str | None = typer.Option(None, "--row", help=_("Only of this row of the outbox.")),
+        limit: int = typer.Option(50, "--limit", min=1, max=500, help=_("How many at most.")),
+        before: str | None = typer.Option(None, "--before", help=_("Go on behind this place.")),
+        url: str = url_option(_),
+        config: Path | None = config_option(_),
+        as_json: bool = json_option(_),
+    ) -> None:
+        from .notify_shown import show_log
+
+        client = ServiceClient(service_url(url, config), _)
+        content = client.get("/api/notifications/log", channel=channel, row=row, limit=limit, before=before)
+        raise typer.Exit(show_log(Screen(_), content, as_json=as_json))
+
+
+def _dead(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(_, "understudy notify dead", "understudy notify dead --channel ops_slack --json")
+
+    @app.command("dead", help=_("What could not be delivered and waits for you."), epilog=shown, cls=kind)
+    def command(
+        channel: str | None = typer.Option(None, "--channel", help=_("Only of this channel.")),
+        limit: int = typer.Option(50, "--limit", min=1, max=500, help=_("How many at most.")),
+        before: str | None = typer.Option(None, "--before", help=_("Go on behind this place.")),
+        url: str = url_option(_),
+        config: Path | None = config_option(_),
+        as_json: bool = json_option(_),
+    ) -> None:
+        from .notify_shown import show_dead
+
+        client = ServiceClient(service_url(url, config), _)
+        content = client.get("/api/notifications/dead", channel=channel, limit=limit, before=before)
+        raise typer.Exit(show_dead(Screen(_), content, as_json=as_json))
+
+
+def _row(_: Texts) -> str:
+    argument: str = typer.Argument(..., help=_("The row's id, as the list of dead letters shows it."))
+    return argument
+
+
+def _replay(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(_, "understudy notify replay 01JDX3ZQ4M8W6T2N0V9K5H7B1C")
+
+    @app.command("replay", help=_("Try a dead letter once more."), epilog=shown, cls=kind)
+    def command(row: str = _row(_), url: str = url_option(_), config: Path | None = config_option(_)) -> None:
+        ServiceClient(service_url(url, config), _).send("POST", f"/api/notifications/dead/{part(row)}/replay", {})
+        Screen(_).line(_("it will be tried again"), "good")
+
+
+def _discard(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(_, "understudy notify discard 01JDX3ZQ4M8W6T2N0V9K5H7B1C")
+
+    @app.command("discard", help=_("Throw a dead letter away."), epilog=shown, cls=kind)
+    def command(row: str = _row(_), url: str = url_option(_), config: Path | None = config_option(_)) -> None:
+        ServiceClient(service_url(url, config), _).send("POST", f"/api/notifications/dead/{part(row)}/discard", {})
+        Screen(_).line(_("thrown away"), "good")
+
+
+def _test(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(_, "understudy notify test ops_slack")
+
+    @app.command(
+        "test", help=_("Send a test message through one channel, and say what came of it."), epilog=shown, cls=kind
+    )
+    def command(
+        channel: str = typer.Argument(..., help=_("The channel's name, as it is configured.")),
+        url: str = url_option(_),
+        config: Path | None = config_option(_),
+        as_json: bool = json_option(_),
+    ) -> None:
+        from .notify_shown import show_test
+
+        client = ServiceClient(service_url(url, config), _, PATIENCE)
+        content = client.send("POST", "/api/notifications/test", {"channel": channel})
+        raise typer.Exit(show_test(Screen(_), content, as_json=as_json))
+
+
+def _send(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(
+        _,
+        'understudy notify send "Deploy begins" "Version 2.3, about ten minutes"',
+        'understudy notify send "Odds are late" --severity warning --channel ops_slack',
+    )
+
+    @app.command("send", help=_("Send a message of yours to people."), epilog=shown, cls=kind)
+    def command(
+        title: str = typer.Argument(..., help=_("One line.")),
+        content: str = typer.Argument("", help=_("The rest, if there is more to say.")),
+        severity: str = typer.Option("info", "--severity", help="info, warning, critical"),
+        channel: list[str] = typer.Option([], "--channel", help=_("Only through these channels.")),
+        url: str = url_option(_),
+        config: Path | None = config_option(_),
+        as_json: bool = json_option(_),
+    ) -> None:
+        from .notify_shown import show_sent
+
+        body: dict[str, Any] = {"title": title, "content": content, "severity": severity}
+        if channel:
+            body["channels"] = channel
+        answered = ServiceClient(service_url(url, config), _, PATIENCE).send("POST", "/api/notifications/send", body)
+        raise typer.Exit(show_sent(Screen(_), answered, as_json=as_json))

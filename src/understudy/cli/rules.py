@@ -1,0 +1,84 @@
+"""`understudy rules list | show | check | test | backtest`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from understudy.core.text import Texts
+
+from .client import ServiceClient, part
+from .options import (
+    HELP,
+    config_option,
+    environment_option,
+    examples,
+    json_option,
+    override_option,
+    service_url,
+    url_option,
+)
+from .screen import Screen
+
+
+def rules_commands(_: Texts, kind: type[TyperCommand], group: type[TyperGroup]) -> typer.Typer:
+    """The commands about rules, in one language."""
+    app = typer.Typer(
+        cls=group,
+        no_args_is_help=True,
+        context_settings=HELP,
+        help=_("What alerts: show, check, test and try rules on the past."),
+    )
+    for add in (_list, _show, _check):
+        add(app, _, kind)
+    return app
+
+
+def _list(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(_, "understudy rules list", "understudy rules list --json")
+
+    @app.command("list", help=_("The rules of a running service, and where each comes from."), epilog=shown, cls=kind)
+    def command(
+        url: str = url_option(_), config: Path | None = config_option(_), as_json: bool = json_option(_)
+    ) -> None:
+        from .rules_shown import show_rules
+
+        content = ServiceClient(service_url(url, config), _).get("/api/alerts/rules")
+        raise typer.Exit(show_rules(Screen(_), content, as_json=as_json))
+
+
+def _show(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(_, "understudy rules show success_rate")
+
+    @app.command("show", help=_("One rule of a running service, with its versions."), epilog=shown, cls=kind)
+    def command(
+        rule: str = typer.Argument(..., help=_("The rule's name.")),
+        url: str = url_option(_),
+        config: Path | None = config_option(_),
+        as_json: bool = json_option(_),
+    ) -> None:
+        from .rules_shown import show_rule
+
+        client = ServiceClient(service_url(url, config), _)
+        content = client.get(f"/api/alerts/rules/{part(rule)}")
+        content |= client.get(f"/api/alerts/rules/{part(rule)}/versions")
+        raise typer.Exit(show_rule(Screen(_), content, as_json=as_json))
+
+
+def _check(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(_, "understudy rules check", "understudy rules check --config understudy.toml -e production")
+
+    @app.command(
+        "check", help=_("Say everything that is wrong with the rules of a configuration."), epilog=shown, cls=kind
+    )
+    def command(
+        config: Path | None = config_option(_),
+        override: list[str] = override_option(_),
+        environment: str | None = environment_option(_),
+        as_json: bool = json_option(_),
+    ) -> None:
+        from .rules_shown import check_rules
+
+        raise typer.Exit(check_rules(Screen(_), config, override, environment, as_json=as_json))
