@@ -7,6 +7,7 @@ from functools import wraps
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from understudy.alerts.rules import RuleError
 from understudy.core.errors import NotActive, OptionError, StoreUnavailable, UnknownName, VersionConflict
 from understudy.monitor.search import duration, moment
 
@@ -37,6 +38,8 @@ def answering(handler: Handler) -> Handler:
             raise Problem(503, str(error), {"Retry-After": "5"}) from None
         except OptionError as error:
             raise Problem(422, str(error), field=error.field) from None
+        except RuleError as error:
+            raise Problem(422, str(error), faults=[str(each) for each in error.faults]) from None
 
     return asked
 
@@ -96,8 +99,7 @@ def when(content: Mapping[str, Any], key: str) -> float | None:
     if value is None:
         return None
     at = moment(value) if isinstance(value, str) and len(value) <= 100 else value
-    known = isinstance(at, int | float) and not isinstance(at, bool) and isfinite(at) and 0 <= at <= _END_OF_TIME
-    if not known:
+    if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at <= _END_OF_TIME:  # nor is NaN
         raise Problem(422, f"{key} is a time such as 2026-11-25T14:00, 2026-11-25, or epoch seconds")
     return float(at)
 

@@ -10,7 +10,7 @@ H = TypeVar("H")
 
 
 class Routes(Generic[H]):
-    """A table from (method, path) to handlers. A place in braces stands for one part of the path, never an empty one."""
+    """A table from (method, path) to handlers. A place in braces is one part of the path, never empty."""
 
     def __init__(self, table: Mapping[tuple[str, str], H]) -> None:
         self._exact = {key: each for key, each in table.items() if "{" not in key[1]}

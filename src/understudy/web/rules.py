@@ -1,0 +1,167 @@
+"""Endpoints about rules: what is evaluated, changing it under a version, checking it, and trying it on the past."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from understudy.alerts.model import Rule
+from understudy.alerts.ports import Document
+from understudy.alerts.rules import rule_from, rule_to_doc
+from understudy.core.audit import AuditEntry
+from understudy.core.errors import UnknownName
+
+from .alerts import MAX_COMMENT, actor
+from .fields import Handler, answering, text
+from .http import Answer, Problem, Request, dumped
+
+if TYPE_CHECKING:
+    from understudy.app import Understudy
+
+#: Highest version that a header may name, digits.
+_DIGITS = 9
+#: The span of a backtest when nobody says one, s.
+_MONTH = 30 * 86400.0
+
+
+@answering
+async def rules(app: Understudy, request: Request) -> Answer:
+    """Every rule as it is evaluated, with where it comes from."""
+    request.query()
+    return Answer(dumped({"rules": [_shown(app, rule) for rule in app.alerts.rules.rules()]}))
+
+
+@answering
+async def rule(app: Understudy, request: Request) -> Answer:
+    """One rule; the ETag is the number of its newest stored version, 0 for one that was never changed here."""
+    request.query()
+    found = app.alerts.rules.get(request.parts["rule"])
+    return _versioned(app, found, await _version(app, found.name))
+
+
+@answering
+async def put(app: Understudy, request: Request) -> Answer:
+    """Make or change a rule; with `If-Match` (or `expected`) only if nobody changed it since."""
+    request.query()
+    name = request.parts["rule"]
+    content = await request.json_object("rule", "comment", "expected")
+    made = _rule(content, name)
+    newest = await _newest(app, name)
+    expected = _expected(request, content, newest.version if newest else 0)
+    comment = text(content, "comment", MAX_COMMENT)
+    kept = await app.alerts.rules.put(made, actor=actor(request), comment=comment, expected=expected)
+    await _audit(app, request, "rule.put", name, newest, rule_to_doc(kept))
+    return _versioned(app, kept, kept.version)
+
+
+@answering
+async def delete(app: Understudy, request: Request) -> Answer:
+    """Forget what was changed here: the rule of the file or the default counts again, or none."""
+    request.query()
+    name = request.parts["rule"]
+    newest = await _newest(app, name)
+    _expected(request, {}, newest.version if newest else 0)
+    below = await app.alerts.rules.delete(name, actor=actor(request))
+    await _audit(app, request, "rule.deleted", name, newest, None)
+    return Answer(dumped({"deleted": name, "rule": rule_to_doc(below) if below is not None else None}))
+
+
+@answering
+async def versions(app: Understudy, request: Request) -> Answer:
+    """Every version that was kept, newest first."""
+    request.query()
+    found = await app.alerts.rules.versions(request.parts["rule"])
+    return Answer(dumped({"versions": [_version_shown(each) for each in found]}))
+
+
+@answering
+async def check(app: Understudy, request: Request) -> Answer:
+    """Whether a rule could be taken in, and how it reads with its defaults; changes nothing."""
+    request.query()
+    content = await request.json_object("rule")
+    return Answer(dumped({"rule": rule_to_doc(_rule(content, ""))}))
+
+
+def _rule(content: Mapping[str, Any], name: str) -> Rule:
+    """The rule of a body, under `name` where the path says one."""
+    doc = content.get("rule")
+    if not isinstance(doc, dict):
+        raise Problem(422, "rule is an object: the rule as it stands in a file")
+    if name and doc.get("name", name) != name:
+        raise Problem(422, "the rule's name is not the one in the path; leave it out, or make a new rule")
+    return rule_from({**doc, **({"name": name} if name else {})}, "api")  # what is wrong with it is a 422 of its own
+
+
+def _expected(request: Request, content: Mapping[str, Any], found: int) -> int | None:
+    """The version that the request builds on; None when it says nothing.
+
+    Raises:
+        Problem: 412 when a header names another version than the newest, 422 when `expected` is no number.
+    """
+    wanted = request.headers.get("if-match", "").strip()
+    if request.headers.get("if-none-match", "").strip() == "*":
+        if found:
+            raise Problem(412, f"the rule exists already, in version {found}")
+        return 0
+    if wanted and wanted != "*":
+        digits = wanted.removeprefix("W/").strip('"')
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS):
+            raise Problem(400, 'If-Match is the ETag that the rule was read with, such as "3"')
+        if int(digits) != found:
+            raise Problem(412, f"the rule is version {found} by now, not {int(digits)}: look at it again")
+        return found
+    if wanted and not found:
+        raise Problem(412, "there is no version of the rule yet")
+    expected = content.get("expected")
+    if expected is None:
+        return found if wanted else None
+    if isinstance(expected, bool) or not isinstance(expected, int) or not 0 <= expected < 10**_DIGITS:
+        raise Problem(422, "expected is the number of a version, 0 for a rule that is new")
+    return expected
+
+
+async def _newest(app: Understudy, name: str) -> Document | None:
+    """The newest version that was kept, also one that deletes; None where the rule was never changed here."""
+    try:
+        found = await app.alerts.rules.versions(name)
+    except UnknownName:
+        return None
+    return found[0] if found else None
+
+
+async def _version(app: Understudy, name: str) -> int:
+    newest = await _newest(app, name)
+    return newest.version if newest is not None else 0
+
+
+async def _audit(
+    app: Understudy, request: Request, action: str, name: str, before: Document | None, after: object
+) -> None:
+    if app.keeping is not None:
+        was = dict(before.doc) if before is not None and before.doc is not None else None
+        await app.keeping.acted(AuditEntry(app.clock.time(), actor(request), action, name, was, after))
+
+
+def _versioned(app: Understudy, found: Rule, version: int) -> Answer:
+    return Answer(dumped(_shown(app, found)), headers={"ETag": f'"{version}"'})
+
+
+def _shown(app: Understudy, found: Rule) -> dict[str, Any]:
+    """A rule as it may be put again, beside what is known of it."""
+    return {"rule": rule_to_doc(found), "origin": app.alerts.rules.origin(found.name), "version": found.version}
+
+
+def _version_shown(document: Document) -> dict[str, Any]:
+    values = {each.name: getattr(document, each.name) for each in fields(document) if each.name != "kind"}
+    return {**values, "doc": None if document.doc is None else dict(document.doc)}
+
+
+ROUTES: dict[tuple[str, str], Handler] = {
+    ("GET", "/api/alerts/rules"): rules,
+    ("POST", "/api/alerts/rules/check"): check,
+    ("GET", "/api/alerts/rules/{rule}"): rule,
+    ("PUT", "/api/alerts/rules/{rule}"): put,
+    ("DELETE", "/api/alerts/rules/{rule}"): delete,
+    ("GET", "/api/alerts/rules/{rule}/versions"): versions,
+}

@@ -1,0 +1,126 @@
+"""Endpoints about silences: what is kept quiet, by whom, until when, and which alerts that is now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from understudy.alerts.silences import Silence
+from understudy.core.matchers import MatcherError, parse
+
+from .alerts import MAX_COMMENT, actor
+from .fields import Handler, answering, lasting, text, texts, when
+from .http import Answer, Problem, Request, dumped
+from .views_alerts import AlertsView
+
+if TYPE_CHECKING:
+    from understudy.app import Understudy
+    from understudy.core.matchers import Matcher
+
+#: Most matchers of a silence, and the longest of them, characters.
+MOST_MATCHERS, MAX_MATCHER = 20, 500
+#: Longest recurrence, characters.
+MAX_RRULE = 500
+
+
+@answering
+async def silences(app: Understudy, request: Request) -> Answer:
+    """Silences that hold now or later."""
+    request.query()
+    now = app.clock.time()
+    return Answer(dumped({"silences": [_shown(each, now) for each in app.alerts.silences()]}))
+
+
+@answering
+async def make(app: Understudy, request: Request) -> Answer:
+    """Keep matching alerts quiet; the answer tells which that is now."""
+    request.query()
+    content = await request.json_object(
+        "matchers", "reason", "author", "starts_at", "ends_at", "for", "rrule", "duration", "time_zone"
+    )
+    wanted = _silence(content, app.clock.time(), actor(request))
+    kept = await app.alerts.silence(wanted, actor=actor(request))
+    matching = [each.fingerprint for each in app.alerts.matching(kept.matchers)]
+    return Answer(dumped({**_shown(kept, app.clock.time()), "matching": matching}), 201)
+
+
+@answering
+async def expire(app: Understudy, request: Request) -> Answer:
+    """End a silence now."""
+    request.query()
+    await app.alerts.expire_silence(request.parts["silence"], actor=actor(request))
+    return Answer(dumped({"expired": request.parts["silence"]}))
+
+
+@answering
+async def preview(app: Understudy, request: Request) -> Answer:
+    """Which alerts a silence would keep quiet now; changes nothing."""
+    request.query()
+    content = await request.json_object("matchers")
+    view = AlertsView(tuple(app.alerts.matching(_matchers(content))))
+    return Answer(dumped(view.as_dict()))
+
+
+def _matchers(content: Mapping[str, Any]) -> tuple[Matcher, ...]:
+    written = texts(content, "matchers", MOST_MATCHERS, MAX_MATCHER)
+    if not written:
+        raise Problem(422, 'matchers is a list of at least one condition, such as api="odds_prime" or rule=~"api_.*"')
+    try:
+        return tuple(parse(each) for each in written)
+    except MatcherError as error:
+        raise Problem(422, f"matchers: {error}") from None
+
+
+def _silence(content: Mapping[str, Any], now: float, who: str) -> Silence:
+    """The silence of a body: once, from `starts_at` to `ends_at` (or for a while), or by a recurrence."""
+    matchers = _matchers(content)
+    starts = when(content, "starts_at")
+    ends, span, duration = when(content, "ends_at"), lasting(content, "for"), lasting(content, "duration")
+    rrule = text(content, "rrule", MAX_RRULE)
+    if ends is not None and span is not None:
+        raise Problem(422, "say the end as ends_at or as for, not both")
+    if not rrule and (ends is None) == (span is None):
+        raise Problem(422, "say until when: ends_at, a time, or for, a duration such as 2h")
+    if bool(rrule) != (duration is not None):
+        raise Problem(422, "rrule and duration belong together: how often, and for how long each time")
+    starts = now if starts is None else starts
+    if span is not None:
+        ends = starts + span
+    reason = text(content, "reason", MAX_COMMENT, least=1)
+    author = text(content, "author", 200) or who
+    try:
+        return Silence(
+            matchers=matchers,
+            starts_at=starts,
+            ends_at=ends,
+            rrule=rrule,
+            duration=duration or 0.0,
+            time_zone=text(content, "time_zone", 100, default="UTC"),
+            reason=reason,
+            author=author,
+        )
+    except ValueError as error:
+        raise Problem(422, str(error)) from None
+
+
+def _shown(silence: Silence, now: float) -> dict[str, Any]:
+    return {
+        "id": silence.id,
+        "matchers": [str(each) for each in silence.matchers],
+        "starts_at": silence.starts_at,
+        "ends_at": silence.ends_at,
+        "rrule": silence.rrule,
+        "duration": silence.duration,
+        "time_zone": silence.time_zone,
+        "reason": silence.reason,
+        "author": silence.author,
+        "active": silence.active(now),
+    }
+
+
+ROUTES: dict[tuple[str, str], Handler] = {
+    ("GET", "/api/alerts/silences"): silences,
+    ("POST", "/api/alerts/silences"): make,
+    ("POST", "/api/alerts/silences/preview"): preview,
+    ("DELETE", "/api/alerts/silences/{silence}"): expire,
+}
