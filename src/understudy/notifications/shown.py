@@ -14,7 +14,7 @@ from .ports import Attempt, ChannelCounts
 
 @dataclass(frozen=True, slots=True)
 class ChannelView:
-    """One channel as it stands. `state` is its breaker's: closed, open, half_open, disabled. Times are epoch seconds."""
+    """One channel as it stands. `state` is its breaker's: closed, open, half_open, disabled. Times: epoch seconds."""
 
     name: str
     kind: str

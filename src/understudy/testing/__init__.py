@@ -67,6 +67,7 @@ __all__ = [
     "HealthViewContract",
     "HttpClientContract",
     "LeaseStoreContract",
+    "MemoryChannel",
     "MemoryHealth",
     "OutboxStoreContract",
     "RawServer",
