@@ -15,11 +15,14 @@ from pathlib import Path
 import pytest
 from mounts import fill, small_disk
 
+from soak.storage_alerts import alert, sent
+from understudy.alerts.ports import EpisodeQuery
 from understudy.core.audit import AuditEntry
 from understudy.core.clock import SYSTEM_CLOCK
 from understudy.core.errors import StoreUnavailable, StoreUnusable
 from understudy.monitor.requests import ErrorGroup, RequestEntry, RequestQuery
 from understudy.monitor.rollup import Bucket, Row, SeriesName
+from understudy.notifications.ports import OutboxQuery
 from understudy.storage import StorageOptions
 from understudy.storage.sqlite_store import SqliteStore
 from understudy.testing import FakeClock
@@ -196,6 +199,9 @@ async def test_on_a_full_disk_history_stops_and_control_data_goes_on_until_there
             for number in range(100):
                 await store.state.save({f"during/{number}": "x" * 200})
                 await store.audit.append(AuditEntry(1.0, "ana", "act"))
+                [chat, _] = await store.alerts.commit(alert(f"alert {number}", NOON))
+                tokens = await store.outbox.claim([chat.id], "a sender", 30)
+                assert await store.outbox.settle([sent(chat, tokens[chat.id], NOON)]) == []
             assert not (disk / "understudy.db.reserve").exists()
             assert not store.health().statistics
             assert store.health().waiting > 0
@@ -205,6 +211,9 @@ async def test_on_a_full_disk_history_stops_and_control_data_goes_on_until_there
             assert (disk / "understudy.db.reserve").exists()
             assert await history(store) == 100 * written
             assert len(await store.state.load("during/")) == 100
+            assert len(await store.alerts.states()) == 100
+            assert (await store.outbox.counts(0, NOON * 2))["chat"].states == {"delivered": 100}
+            assert len(await store.outbox.pending(1000)) == 100
         assert integrity(path) == "ok"
 
 
@@ -233,6 +242,11 @@ async def filled(store: SqliteStore) -> None:
     for number in range(10):
         await store.audit.append(AuditEntry(float(number), "ana", "act"))
     await store.requests.append([entry(NOON - float(number)) for number in range(50)], [])
+    for number in range(30):
+        [chat, _] = await store.alerts.commit(alert(f"alert {number:02}", NOON))
+        token = (await store.outbox.claim([chat.id], "a sender", 30))[chat.id]
+        await store.outbox.settle([sent(chat, token, NOON)])
+    await store.documents.put("rule", "slow", {"n": 1}, actor="ana")
     store._clock.tick(60)
     await store.upkeep()
 
@@ -279,6 +293,12 @@ async def test_a_damaged_file_is_set_aside_and_what_can_be_read_of_it_goes_into_
         assert len(await store.state.load("key ")) == 50
         assert await store.audit.verify() == ""
         assert len(await store.audit.read()) == 10
+        assert len(await store.alerts.states()) == len(await store.alerts.episodes(EpisodeQuery(open=True), 100)) == 30
+        assert [row.notice.title for row in await store.outbox.pending(100)] == [f"alert {n:02}" for n in range(30)]
+        assert len(await store.alerts.events()) == len(await store.outbox.attempts(100)) == 30
+        assert len(await store.outbox.rows(OutboxQuery(), 100)) == 60
+        assert await store.outbox.receipt("chat", "alert 07")
+        assert [each.doc for each in await store.documents.newest("rule")] == [{"n": 1}]
         assert [await history(store, tier) for tier in (60, 3600, 86400)] == [1600, 1600, 1600]
         assert len(await store.requests.search(RequestQuery(apis=("odds",)), 100)) == 50
         lost = 1600 - await history(store)
@@ -315,6 +335,48 @@ async def test_whatever_bytes_are_flipped_the_store_opens_and_works(tmp_path, se
         found = await store.state.load("works")
         assert found == {"works": seed, "works still": seed}
         await eventually(lambda: store.health().waiting == 0)
+
+
+async def test_of_a_damaged_outbox_every_message_on_a_sound_page_is_still_sent(tmp_path, caplog):
+    path = tmp_path / "understudy.db"
+    async with opened(path) as store:
+        for number in range(200):
+            await store.alerts.commit(alert(f"alert {number:03}", NOON))
+    damage(
+        path, [pages_of(path, "outbox")[3], *pages_of(path, "ix_outbox_pending"), *pages_of(path, "alembic_version")]
+    )
+    async with opened(path) as store:
+        assert store.health().quarantined
+        waiting = await store.outbox.pending(1000)
+        assert 330 < len(waiting) < 400
+        assert len(await store.outbox.claim([row.id for row in waiting], "a sender", 30)) == len(waiting)
+        await eventually(lambda: "copied from the damaged file" in caplog.text)
+        assert len(await store.alerts.episodes(EpisodeQuery(open=True), 1000)) == 200
+        assert len(await store.alerts.events()) == 200
+    assert integrity(path) == "ok"
+
+
+async def test_what_damage_made_unreadable_keeps_nothing_else_from_being_read(tmp_path, caplog):
+    path = tmp_path / "understudy.db"
+    async with opened(path) as store:
+        for name in ("a", "b"):
+            await store.alerts.commit(alert(name, NOON))
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("UPDATE outbox SET kind = 'firee' WHERE id = 'a chat'")
+        raw.execute("UPDATE outbox_notice SET notice = x'78ff00' WHERE id = 'b chat'")
+        raw.execute("DELETE FROM outbox_notice WHERE id = 'b mail'")
+        raw.execute("UPDATE alert_state SET doc = '{' WHERE fingerprint = 'a'")
+        raw.commit()
+    async with opened(path) as store:
+        for _ in range(2):
+            found = {row.id: row.notice.title for row in await store.outbox.pending(10)}
+            assert set(found) == {"a mail", "b chat", "b mail"}
+            assert found["a mail"] == "a"
+            assert "lost" in found["b chat"]
+            assert "lost" in found["b mail"]
+            assert set(await store.alerts.states()) == {"b"}
+    assert caplog.text.count("a chat for chat cannot be read") == 1
+    assert "alert a is damaged" in caplog.text
 
 
 async def test_a_deleted_log_loses_nothing_while_the_store_is_open(tmp_path):
@@ -435,3 +497,17 @@ async def test_after_a_restart_roles_are_free_at_once_whatever_the_clock_says_an
         after = await store.leases.claim("upkeep", "after", 6.0)
         assert after is not None
         assert after.token > before.token
+
+
+async def test_after_a_restart_what_was_being_sent_is_free_at_once_and_it_can_be_seen_that_it_was(tmp_path):
+    path = tmp_path / "understudy.db"
+    async with opened(path) as store:
+        [chat, mail] = await store.alerts.commit(alert("a", NOON))
+        before = await store.outbox.claim([chat.id], "before", 3000.0)
+    async with opened(path) as store:
+        store._clock.jump_wall(-1800.0)
+        [chat, mail] = await store.outbox.pending(10)
+        assert (chat.owner, mail.owner) == ("before", "")
+        after = await store.outbox.claim([chat.id, mail.id], "after", 30.0)
+        assert after[chat.id] > before[chat.id]
+        assert await store.outbox.settle([sent(chat, before[chat.id], NOON)]) == [chat.id]

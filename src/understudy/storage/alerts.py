@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ from .outbox import put_rows
 from .packing import clean, document, ms, pack, unpack
 from .tables import alert_episode, alert_event, alert_signal, alert_state
 
+_log = logging.getLogger("understudy.storage")
+
 
 class SqlAlerts:
     """The `AlertStore` of the SQL stores."""
@@ -34,7 +37,13 @@ class SqlAlerts:
         rows = select(alert_state.c.fingerprint, alert_state.c.doc)
 
         def work(connection: Connection) -> dict[str, dict[str, Any]]:
-            return {row.fingerprint: json.loads(row.doc) for row in connection.execute(rows)}
+            found = {}
+            for row in connection.execute(rows):
+                try:
+                    found[row.fingerprint] = json.loads(row.doc)
+                except ValueError:  # the others must not be lost with it
+                    _log.error("what was remembered of the alert %s is damaged: it begins anew", row.fingerprint)
+            return found
 
         return await self._desk.read(work)
 

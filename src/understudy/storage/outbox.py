@@ -8,7 +8,8 @@ any more; that it sent is logged all the same.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+import logging
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, literal_column, or_, select, tuple_, update
@@ -30,6 +31,8 @@ from .tables import alert_episode, delivery, outbox, outbox_notice, receipt
 #: In the words of the indexes over the rows that are not finished.
 _PENDING: ColumnElement[bool] = literal_column("state = 'pending'")
 _DEAD: ColumnElement[bool] = literal_column("state = 'dead'")
+_log = logging.getLogger("understudy.storage")
+
 _LONGEST_MS = round(LONGEST_LEASE * 1000)
 
 
@@ -39,6 +42,8 @@ class SqlOutbox:
     def __init__(self, desk: Desk, clock: Clock) -> None:
         self._desk = desk
         self._clock = clock
+        #: Rows that were told to be damaged.
+        self._unreadable: set[str] = set()
 
     # -- writing ----------------------------------------------------------------------------------
 
@@ -76,7 +81,7 @@ class SqlOutbox:
             now = now_ms(connection, self._clock)
             tokens = _tokens(connection, [each.row.id for each in settlements])
             accepted = [each for each in settlements if tokens.get(each.row.id) == each.row.token]
-            _log(connection, settlements)
+            _keep_attempts(connection, settlements)
             if accepted:
                 _change(connection, accepted)
                 put_rows(connection, [row for each in accepted for row in each.added])
@@ -95,12 +100,24 @@ class SqlOutbox:
     async def pending(self, limit: int, after: str = "") -> list[OutboxRow]:
         """As `notifications.ports.OutboxStore.pending`."""
         rows = _whole().where(_PENDING, outbox.c.id > clean(after)).order_by(outbox.c.id).limit(limit)
-        return await self._desk.read(lambda connection: [row_of(row) for row in connection.execute(rows)])
+        return await self._desk.read(lambda connection: self._readable(connection.execute(rows)))
 
     async def rows(self, query: OutboxQuery, limit: int) -> list[OutboxRow]:
         """As `notifications.ports.OutboxStore.rows`."""
         rows = _asked(query).order_by(outbox.c.id.desc()).limit(limit)
-        return await self._desk.read(lambda connection: [row_of(row) for row in connection.execute(rows)])
+        return await self._desk.read(lambda connection: self._readable(connection.execute(rows)))
+
+    def _readable(self, found: Iterable[Any]) -> list[OutboxRow]:
+        """The rows, but for one that damage has made unreadable: it must not keep the others from being sent."""
+        rows = []
+        for each in found:
+            try:
+                rows.append(row_of(each))
+            except (ValueError, TypeError) as error:
+                if each.id not in self._unreadable:
+                    self._unreadable.add(each.id)
+                    _log.error("the message %s for %s cannot be read and is left out: %s", each.id, each.channel, error)
+        return rows
 
     async def receipt(self, channel: str, episode: str) -> Receipt | None:
         """As `notifications.ports.OutboxStore.receipt`."""
@@ -186,7 +203,7 @@ def _tokens(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     return {row.id: row.token for row in connection.execute(rows.with_for_update())}
 
 
-def _log(connection: Connection, settlements: Sequence[Settlement]) -> None:
+def _keep_attempts(connection: Connection, settlements: Sequence[Settlement]) -> None:
     tries = [attempt_columns(attempt, each.row.token) for each in settlements for attempt in each.attempts]
     if tries:
         connection.execute(insert(connection, delivery).on_conflict_do_nothing(), tries)

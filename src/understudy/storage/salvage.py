@@ -1,8 +1,9 @@
 """What can still be read of a damaged file is copied into the new one.
 
-Control data is copied before anything else is written, history afterwards in the background, the
-coarsest tier first. A table is read from its beginning until the damage, then from its end until the
-damage. What the new file has already is newer and stays.
+Control data is copied before anything else is written, with every alert that is open and every message
+that waits; history afterwards in the background, what was sent first, then the coarsest tier. A table
+is read from its beginning until the damage, then from its end until the damage. What the new file has
+already is newer and stays.
 """
 
 from __future__ import annotations
@@ -22,10 +23,19 @@ from .jobs import Steps, Work
 from .tables import (
     HOT,
     ROLL,
+    alert_episode,
+    alert_event,
+    alert_signal,
+    alert_state,
     audit,
+    delivery,
+    document,
     error_group,
     leader,
     meta,
+    outbox,
+    outbox_notice,
+    receipt,
     sample,
     sample_api,
     sample_record,
@@ -37,9 +47,22 @@ from .tables import (
 _log = logging.getLogger("understudy.storage")
 
 #: Copied first, in one transaction: few rows, and the rest depends on them.
-CONTROL = (series, state, audit, leader, seen, meta)
+CONTROL = (series, state, audit, leader, seen, meta, document, alert_state, alert_signal)
+#: Copied with them: what is not over yet. An index may be damaged where the table is not.
+_WAITING = "FROM outbox NOT INDEXED WHERE state = 'pending'"
+NOT_OVER = (
+    (alert_episode, "resolved_ms IS NULL"),
+    (outbox, f"id IN (SELECT id {_WAITING})"),
+    (outbox_notice, f"id IN (SELECT id {_WAITING})"),
+)
 #: Copied in the background, what is worth most first.
 HISTORY = (
+    receipt,
+    alert_episode,
+    outbox,
+    outbox_notice,
+    delivery,
+    alert_event,
     ROLL[86400],
     ROLL[3600],
     error_group,
@@ -53,6 +76,8 @@ HISTORY = (
 )
 #: Rows in one transaction.
 TOGETHER = 500
+#: Columns of JSON.
+_JSON = frozenset(("doc", "labels", "recipients", "data"))
 #: New series get numbers this far above the highest that was read: one that was not read keeps its own.
 _GAP = 1_000_000
 
@@ -73,6 +98,9 @@ class Salvage:
         """Copy the control tables into the new file, in the transaction of `connection`."""
         for table in CONTROL:
             for rows in self._rows(table):
+                self._insert(connection, table, rows)
+        for table, condition in NOT_OVER:
+            for rows in self._rows(table, condition):
                 self._insert(connection, table, rows)
         connection.execute(delete(meta).where(meta.c.key.like("moved.%")))
         moved = [{"key": moved_key(tier), "value": str(self._moved)} for tier in HOT]
@@ -113,20 +141,20 @@ class Salvage:
         connection.execute(insert(table).prefix_with("OR IGNORE"), values)
         self.copied[table.name] = self.copied.get(table.name, 0) + len(rows)
 
-    def _rows(self, table: Table) -> Iterator[list[tuple[object, ...]]]:
+    def _rows(self, table: Table, condition: str = "true") -> Iterator[list[tuple[object, ...]]]:
         """The rows of a table that can be read, some at a time."""
-        whole = yield from self._pass(table, "ASC")
+        whole = yield from self._pass(table, condition, "ASC")
         if not whole:
             _log.warning("%s: the table %s is damaged", self._path, table.name)
             self.damaged.append(table.name)
-            yield from self._pass(table, "DESC")
+            yield from self._pass(table, condition, "DESC")
 
-    def _pass(self, table: Table, direction: str) -> Generator[list[tuple[object, ...]], None, bool]:
+    def _pass(self, table: Table, condition: str, direction: str) -> Generator[list[tuple[object, ...]], None, bool]:
         """Rows in the order of the key until the end (True) or the damage (False)."""
         columns = ", ".join(f'"{column.name}"' for column in table.columns)
         key = ", ".join(f'"{column.name}" {direction}' for column in table.primary_key.columns)
         # Names of ours, no values.
-        query = f'SELECT {columns} FROM "{table.name}" ORDER BY {key}'  # noqa: S608 - see above
+        query = f'SELECT {columns} FROM "{table.name}" WHERE {condition} ORDER BY {key}'  # noqa: S608 - see above
         try:
             raw = sqlite3.connect(
                 f"file:{quote(str(self._path))}?mode=ro", uri=True, timeout=5.0, check_same_thread=False
@@ -173,9 +201,9 @@ def _sound(table: Table, row: tuple[object, ...]) -> bool:
                 return False
         elif not isinstance(value, column.type.python_type):
             return False
-    if table is state:
-        try:
-            json.loads(str(row[1]))
-        except ValueError:
-            return False
+        elif column.name in _JSON or (table is state and column.name == "value"):
+            try:
+                json.loads(str(value))
+            except ValueError:
+                return False
     return True
