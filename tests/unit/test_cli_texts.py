@@ -1,4 +1,4 @@
-"""Both languages are complete: every message of the terminal and of reports, every placeholder."""
+"""Both languages are complete: every message of the terminal, of reports and of channels, every placeholder."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from string import Formatter
 
 import pytest
 
+import understudy.channels
 import understudy.cli
 import understudy.reports
 from understudy.cli.commands import language
@@ -19,6 +20,7 @@ from understudy.connectivity import _ADVICE
 from understudy.core.text import known_language, parse, texts
 from understudy.core.types import Attribution, OutcomeClass
 
+CHANNELS = Path(understudy.channels.__file__).parent
 CLI = Path(understudy.cli.__file__).parent
 REPORTS = Path(understudy.reports.__file__).parent
 PO = CLI.parent / "locale" / "pt_BR.po"
@@ -30,7 +32,7 @@ def messages() -> dict[str, str | None]:
     found: dict[str, str | None] = dict.fromkeys((*_ADVICE.values(), *LIBRARY, *SENTENCES))
     for path in (REPORTS / "templates").glob("*.html"):
         found |= dict.fromkeys(re.findall(r'\b_\("([^"]+)"', path.read_text("utf-8")))
-    for path in (*CLI.glob("*.py"), *REPORTS.glob("*.py")):
+    for path in (*CLI.glob("*.py"), *REPORTS.glob("*.py"), *CHANNELS.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
                 continue

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from .base import DROP_AFTER, DROP_BEFORE, GARBAGE, HANG, SLOW, Fault, Received, Receiver, Reply, redirect, status
+from .opsgenie import OpsgenieReceiver
+from .pagerduty import PagerDutyReceiver
+from .smtp import Mail, SmtpFault, SmtpReceiver
+from .webhook import WebhookReceiver
 
 __all__ = [
     "DROP_AFTER",
@@ -11,9 +15,15 @@ __all__ = [
     "HANG",
     "SLOW",
     "Fault",
+    "Mail",
+    "OpsgenieReceiver",
+    "PagerDutyReceiver",
     "Received",
     "Receiver",
     "Reply",
+    "SmtpFault",
+    "SmtpReceiver",
+    "WebhookReceiver",
     "redirect",
     "status",
 ]
