@@ -39,7 +39,8 @@ def wilson(successes: int, total: int, z: float = Z) -> tuple[float, float]:
     spread = z * z / total
     centre = (share + spread / 2) / (1 + spread)
     half = z / (1 + spread) * sqrt(share * (1 - share) / total + spread / (4 * total))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # At the ends the bound is exact, which rounding would miss.
+    return (max(0.0, centre - half) if successes else 0.0), (min(1.0, centre + half) if successes < total else 1.0)
 
 
 def judged(metric: Metric, sample: Sample) -> int:

@@ -26,13 +26,14 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol, cast
+from typing import Final, NamedTuple, cast
 
 from understudy.core.errors import OptionError
 
 from .ladder import COMPARE
 from .metrics import METRICS, Metric
 from .model import Operator
+from .terms import Number, Part, Scope, Truth, add, as_ratio, compared, joined, multiply, negated, product_of, sum_of
 
 #: Longest text, in characters, and deepest nesting of parentheses and signs.
 LONGEST: Final = 4000
@@ -48,7 +49,6 @@ _TOKEN: Final = re.compile(
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _WORDS: Final = ("and", "or", "not")
-_MIRRORED: Final[dict[str, Operator]] = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
 _INSTEAD: Final = {"=": "==", "&&": "and", "||": "or", "!": "not"}
 
 
@@ -67,16 +67,6 @@ class ExpressionError(OptionError):
 
     def __str__(self) -> str:
         return f"{self.owner}.{self.field}: expected {self.expected}\n{self.pointed()}"
-
-
-class Scope(Protocol):
-    """Where the values of metrics come from. A window of None is the rule's own."""
-
-    def value(self, metric: Metric, window: float | None) -> float | None:
-        """The plain value; None when it is unknown."""
-
-    def holds(self, metric: Metric, window: float | None, operator: Operator, threshold: float) -> bool | None:
-        """Whether the metric compares so, with the evidence that this takes; None when it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,28 +99,6 @@ class _Token(NamedTuple):
     text: str
     at: int
     unit: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Number:
-    """A part that has a value. `unit` is empty when it fits everything."""
-
-    at: int
-    unit: str
-    run: Callable[[Scope], float | None]
-    constant: float | None = None
-    metric: tuple[Metric, float | None] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Truth:
-    """A part that is true, false or unknown."""
-
-    at: int
-    run: Callable[[Scope], bool | None]
-
-
-_Part = _Number | _Truth
 
 
 class _Parser:
@@ -194,29 +162,29 @@ class _Parser:
 
     # -- grammar, loosest first -------------------------------------------------------------------
 
-    def _any(self) -> _Part:
+    def _any(self) -> Part:
         return self._joined(self._all, "or", decisive=True)
 
-    def _all(self) -> _Part:
+    def _all(self) -> Part:
         return self._joined(self._not, "and", decisive=False)
 
-    def _joined(self, below: Callable[[], _Part], word: str, *, decisive: bool) -> _Part:
+    def _joined(self, below: Callable[[], Part], word: str, *, decisive: bool) -> Part:
         first = below()
         if self._next.text != word:
             return first
         parts = [self._truth(first).run]
         while self._take(word):
             parts.append(self._truth(below()).run)
-        return _Truth(first.at, _join(tuple(parts), decisive))
+        return Truth(first.at, joined(tuple(parts), decisive))
 
-    def _not(self) -> _Part:
+    def _not(self) -> Part:
         token = self._take("not")
         if token is None:
             return self._comparison()
         with self._deeper(token.at):
-            return _Truth(token.at, _negate(self._truth(self._not()).run))
+            return Truth(token.at, negated(self._truth(self._not()).run))
 
-    def _comparison(self) -> _Part:
+    def _comparison(self) -> Part:
         left = self._sum()
         token = self._take(*COMPARE)
         if token is None:
@@ -226,9 +194,9 @@ class _Parser:
             raise self._error(self._next.at, "'and' between two comparisons")
         a, b = self._number(left), self._number(right)
         a, b = self._fitting(a, b, right.at)
-        return _Truth(token.at, _compare(a, cast("Operator", token.text), b))
+        return Truth(left.at, compared(a, cast("Operator", token.text), b))
 
-    def _sum(self) -> _Part:
+    def _sum(self) -> Part:
         first = self._product()
         if self._next.text not in ("+", "-"):
             return first
@@ -241,10 +209,10 @@ class _Parser:
             if fitted is not left:
                 parts = [(1.0, fitted.run)]
             parts.append((sign, right.run))
-            left = _Number(first.at, fitted.unit or right.unit, _add(tuple(parts)), _sum_of(fitted, sign, right))
+            left = Number(first.at, fitted.unit or right.unit, add(tuple(parts)), sum_of(fitted, sign, right))
         return left
 
-    def _product(self) -> _Part:
+    def _product(self) -> Part:
         first = self._signed()
         if self._next.text not in ("*", "/"):
             return first
@@ -256,10 +224,10 @@ class _Parser:
             # What two units make together has no name here, so it fits everything.
             unit = unit if not right.unit else right.unit if not unit and not divided else ""
             parts.append((divided, right.run))
-            constant = _product_of(constant, divided, right.constant)
-        return _Number(first.at, unit, _multiply(tuple(parts)), constant)
+            constant = product_of(constant, divided, right.constant)
+        return Number(first.at, unit, multiply(tuple(parts)), constant)
 
-    def _signed(self) -> _Part:
+    def _signed(self) -> Part:
         token = self._take("-", "+")
         if token is None:
             return self._single()
@@ -268,9 +236,9 @@ class _Parser:
         if token.text == "+":
             return inner
         constant = None if inner.constant is None else -inner.constant
-        return _Number(token.at, inner.unit, _add(((-1.0, inner.run),)), constant)
+        return Number(token.at, inner.unit, add(((-1.0, inner.run),)), constant)
 
-    def _single(self) -> _Part:
+    def _single(self) -> Part:
         token = self._next
         self._index += token.kind != "end"
         if token.kind == "number":
@@ -287,7 +255,7 @@ class _Parser:
 
     # -- single words -----------------------------------------------------------------------------
 
-    def _literal(self, token: _Token) -> _Number:
+    def _literal(self, token: _Token) -> Number:
         value = float(token.text)
         if not math.isfinite(value):
             raise self._error(token.at, "a smaller number")
@@ -298,9 +266,9 @@ class _Parser:
             if token.unit not in _SECONDS:
                 raise self._error(token.at + len(token.text), "one of the units ms, s, m, h, d and %")
             value, unit = value * _SECONDS[token.unit], "s"
-        return _Number(token.at, unit, lambda scope: value, value)
+        return Number(token.at, unit, lambda scope: value, value)
 
-    def _metric(self, token: _Token) -> _Number:
+    def _metric(self, token: _Token) -> Number:
         metric = METRICS.get(token.text)
         if metric is None:
             near = difflib.get_close_matches(token.text[:100].lower(), METRICS, n=1, cutoff=0.6)
@@ -308,7 +276,7 @@ class _Parser:
             raise self._error(token.at, f"the name of a metric{hint}")
         window = self._window(metric) if self._next.text == "[" else None
         self._reads[metric, window] = None
-        return _Number(token.at, metric.unit, lambda scope: scope.value(metric, window), None, (metric, window))
+        return Number(token.at, metric.unit, lambda scope: scope.value(metric, window), None, (metric, window))
 
     def _window(self, metric: Metric) -> float:
         opening = self._tokens[self._index]
@@ -328,111 +296,22 @@ class _Parser:
 
     # -- what fits what ---------------------------------------------------------------------------
 
-    def _truth(self, part: _Part) -> _Truth:
-        if isinstance(part, _Number):
+    def _truth(self, part: Part) -> Truth:
+        if isinstance(part, Number):
             raise self._error(part.at, "a comparison, as in success_rate < 80, and not a mere number")
         return part
 
-    def _number(self, part: _Part) -> _Number:
-        if isinstance(part, _Truth):
+    def _number(self, part: Part) -> Number:
+        if isinstance(part, Truth):
             raise self._error(part.at, "a number on both sides, and not a comparison")
         return part
 
-    def _fitting(self, a: _Number, b: _Number, at: int) -> tuple[_Number, _Number]:
+    def _fitting(self, a: Number, b: Number, at: int) -> tuple[Number, Number]:
         """Both sides in one unit; 10 % of a ratio is 0.1."""
         if not a.unit or not b.unit or a.unit == b.unit:
             return a, b
-        if (scaled := _as_ratio(a, b.unit)) is not None:
+        if (scaled := as_ratio(a, b.unit)) is not None:
             return scaled, b
-        if (scaled := _as_ratio(b, a.unit)) is not None:
+        if (scaled := as_ratio(b, a.unit)) is not None:
             return a, scaled
         raise self._error(at, f"something in {a.unit!r}, as on the left, and not in {b.unit!r}")
-
-
-# -- what the parts become --------------------------------------------------------------------------
-
-
-def _as_ratio(side: _Number, other: str) -> _Number | None:
-    if side.unit != "%" or other != "ratio" or side.constant is None:
-        return None
-    value = side.constant / 100.0
-    return _Number(side.at, "ratio", lambda scope: value, value)
-
-
-def _sum_of(a: _Number, sign: float, b: _Number) -> float | None:
-    return None if a.constant is None or b.constant is None else a.constant + sign * b.constant
-
-
-def _product_of(a: float | None, divided: bool, b: float | None) -> float | None:
-    if a is None or b is None or (divided and b == 0):
-        return None
-    return a / b if divided else a * b
-
-
-def _add(parts: tuple[tuple[float, Callable[[Scope], float | None]], ...]) -> Callable[[Scope], float | None]:
-    def run(scope: Scope) -> float | None:
-        total = 0.0
-        for sign, part in parts:
-            value = part(scope)
-            if value is None:
-                return None
-            total += sign * value
-        return None if math.isnan(total) else total
-
-    return run
-
-
-def _multiply(parts: tuple[tuple[bool, Callable[[Scope], float | None]], ...]) -> Callable[[Scope], float | None]:
-    def run(scope: Scope) -> float | None:
-        total = 1.0
-        for divided, part in parts:
-            value = part(scope)
-            if value is None or (divided and value == 0):
-                return None
-            total = total / value if divided else total * value
-        return None if math.isnan(total) else total
-
-    return run
-
-
-def _compare(a: _Number, operator: Operator, b: _Number) -> Callable[[Scope], bool | None]:
-    """A metric against a constant is judged as a rule's threshold is; everything else by its plain values."""
-    if a.metric is not None and b.constant is not None:
-        return _against(a.metric, operator, b.constant)
-    if b.metric is not None and a.constant is not None:
-        return _against(b.metric, _MIRRORED[operator], a.constant)
-    compare, left, right = COMPARE[operator], a.run, b.run
-
-    def run(scope: Scope) -> bool | None:
-        x, y = left(scope), right(scope)
-        return None if x is None or y is None else compare(x, y)
-
-    return run
-
-
-def _against(read: tuple[Metric, float | None], operator: Operator, threshold: float) -> Callable[[Scope], bool | None]:
-    metric, window = read
-    return lambda scope: scope.holds(metric, window, operator, threshold)
-
-
-def _negate(inner: Callable[[Scope], bool | None]) -> Callable[[Scope], bool | None]:
-    def run(scope: Scope) -> bool | None:
-        found = inner(scope)
-        return None if found is None else not found
-
-    return run
-
-
-def _join(parts: tuple[Callable[[Scope], bool | None], ...], decisive: bool) -> Callable[[Scope], bool | None]:
-    """`or` where True decides, `and` where False does."""
-
-    def run(scope: Scope) -> bool | None:
-        unknown = False
-        for part in parts:
-            found = part(scope)
-            if found is decisive:
-                return decisive
-            unknown = unknown or found is None
-        return None if unknown else not decisive
-
-    return run

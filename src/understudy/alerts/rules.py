@@ -1,7 +1,7 @@
 """Rules as people write them: documents to `Rule` and back, with every fault told at once.
 
 A document has the names of `Rule`'s fields, `for` in place of `for_`. Where there is one level only, its `severity`
-and `threshold` may stand in the rule itself.
+and `threshold` may stand in the rule itself. A burn rate without levels has those of `slo.LEVELS`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .expression import ExpressionError, parse
 from .ladder import clear_point
 from .metrics import EVENTS, METRICS, Metric
 from .model import Level, Rule
+from .slo import LEVELS as BURN_LEVELS
 from .slo import PAIRS
 
 Place = tuple[str | int, ...]
@@ -100,7 +101,7 @@ def rule_to_doc(rule: Rule) -> dict[str, Any]:
         if each.name in ("name", "version") or value == default:
             continue
         if each.name == "levels":
-            value = [_level_to_doc(level) for level in value]
+            value = [level_to_doc(level) for level in value]
         elif isinstance(value, tuple):
             value = list(value)
         elif isinstance(value, dict):
@@ -168,6 +169,8 @@ def _values(doc: Mapping[str, Any], faults: list[RuleFault]) -> dict[str, Any]:
         faults.append(RuleFault((next(iter(short)),), "stands in the levels, where there are levels"))
     elif short:
         values["levels"] = [short]
+    if values.get("kind") == "burn_rate" and "levels" not in values:
+        values["levels"] = BURN_LEVELS
     if "for" in values:
         values["for_"] = values.pop("for")
     if isinstance(values.get("match"), (list, tuple)):
@@ -211,7 +214,8 @@ def lacking(doc: Mapping[str, Any]) -> Iterator[Place]:
             yield ("levels", index, "threshold")
 
 
-def _level_to_doc(level: Level) -> dict[str, Any]:
+def level_to_doc(level: Level) -> dict[str, Any]:
+    """A level as documents hold it, JSON-ready."""
     doc: dict[str, Any] = {"severity": level.severity.value, "threshold": level.threshold}
     return doc if level.for_ is None else {**doc, "for": level.for_}
 
@@ -329,8 +333,8 @@ def _expression(rule: Rule) -> Iterator[RuleFault]:
 def _no_traffic(rule: Rule) -> Iterator[RuleFault]:
     if rule.metric:
         yield RuleFault(("metric",), "a rule about missing traffic has none")
-    if len(rule.levels) > 1:
-        yield RuleFault(("levels",), "a rule about missing traffic has one level")
+    if len(rule.levels) != 1:
+        yield RuleFault(("levels",), "expected one level with the severity", 'write severity = "warning"')
     if rule.window > 1_296_000:
         yield RuleFault(("window",), "expected at most 1296000 s (15 days): twice as long is looked back")
 
@@ -340,6 +344,8 @@ def _burn_rate(rule: Rule) -> Iterator[RuleFault]:
         yield RuleFault(("metric",), "a burn rate is about the success rate; leave the metric out")
     if rule.min_failures < 1:
         yield RuleFault(("min_failures",), "expected at least 1: without it, a single failure may be a giant burn")
+    if not rule.levels:
+        yield RuleFault(("levels",), "expected at least one level with one of the burn rates 1, 6 and 14.4")
     burns = [pair.burn for pair in PAIRS]
     for index, level in enumerate(rule.levels):
         if level.threshold not in burns:

@@ -66,7 +66,7 @@ def burn(sample: Sample, objective: float) -> float:
 
 def judge(rule: Rule, sample: Callable[[float], Sample | None]) -> Verdict:
     """What the burn rates come to; `sample` answers the subject's last so many seconds."""
-    levels = rule.levels or LEVELS
+    levels = rule.levels
     level = held = -1
     shown: tuple[float, Pair, int] | None = None
     known = 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from understudy.alerts.defaults import AlertThresholds, default_rules
-from understudy.alerts.rules import lacking, rule_to_doc
+from understudy.alerts.rules import lacking, level_to_doc, rule_to_doc
+from understudy.alerts.slo import LEVELS
 from understudy.core.errors import OptionError
 from understudy.core.notices import Severity
 
@@ -68,6 +69,9 @@ def complete_rules(layer: Layer, faults: list[Fault]) -> None:
             if (field := spelled((key,))[0]) not in rule:
                 rule[str(field)] = value
                 layer.origins[(*at, field)] = DEFAULT
+        if rule.get("kind") == "burn_rate" and "levels" not in rule:
+            rule["levels"] = [level_to_doc(level) for level in LEVELS]
+            layer.origins[(*at, "levels")] = DEFAULT
         for place in lacking(rule):
             faults.append(Fault((*at, *place), layer.origin((*at, *place)), "required, but not there"))
         rule["name"] = name
