@@ -78,14 +78,13 @@ class SqlOutbox:
             return []
 
         def work(connection: Connection) -> list[str]:
-            now = now_ms(connection, self._clock)
             tokens = _tokens(connection, [each.row.id for each in settlements])
             accepted = [each for each in settlements if tokens.get(each.row.id) == each.row.token]
             _keep_attempts(connection, settlements)
             if accepted:
                 _change(connection, accepted)
                 put_rows(connection, [row for each in accepted for row in each.added])
-                _keep_receipts(connection, accepted, now)
+                _keep_receipts(connection, accepted, ms(self._clock.time()))
             kept = {each.row.id for each in accepted}
             return [each.row.id for each in settlements if each.row.id not in kept]
 

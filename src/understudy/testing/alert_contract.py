@@ -1,12 +1,14 @@
 # ruff: noqa: D102, S101 - a suite: its names are its documentation, its asserts its content
 """What every `AlertStore` promises, as a suite: a subclass named `Test…` has the fixtures.
 
-`alerts` is the store and `outbox` the one that its rows go to; `leases` gives the roles.
+`alerts` is the store and `outbox` the one that its rows go to; `leases` gives the roles. `upkeep(seconds)`
+lets time pass and does what the store does by itself from time to time: it keeps alerts for a year.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +17,10 @@ import pytest
 from understudy.alerts.ports import Change, EpisodeQuery, EpisodeRow, EventRow, Signal
 from understudy.core.errors import LeaseLost
 from understudy.core.outbox import OutboxRow
+from understudy.notifications.message import Receipt
+from understudy.notifications.ports import OutboxQuery
 
-from .outbox_contract import NOON, STRANGE, row
+from .outbox_contract import DAY, NOON, STRANGE, row, settled
 
 if TYPE_CHECKING:
     from understudy.alerts.ports import AlertStore
@@ -279,3 +283,23 @@ class AlertStoreContract:
         assert await alerts.forget(NOON + 60, 10) == 0
         assert await names(alerts) == ["E3", "E1"]
         assert [each.event_id for each in await alerts.events()] == ["e1", "e5", "e3"]
+
+    async def test_alerts_that_ended_are_kept_for_a_year_and_open_ones_as_long_as_they_last(
+        self, alerts: AlertStore, outbox: OutboxStore, upkeep: Callable[[float], Awaitable[None]]
+    ) -> None:
+        ended = episode("E2", "f2", resolved_at=NOON + 10)
+        await alerts.commit(
+            change(
+                event("e1"), event("e2", episode="E2"), rows=(row("R1", event_id="e1"),), states={"f1": {}},
+                episodes=[episode("E1"), ended],
+            )
+        )  # fmt: skip
+        await outbox.settle([settled(row("R1", event_id="e1"), 0, receipt=Receipt("m1"))])
+        await upkeep(364 * DAY)
+        assert await names(alerts) == ["E2", "E1"]
+        assert await outbox.rows(OutboxQuery(), 10) == []
+        await upkeep(2 * DAY)
+        assert await names(alerts) == ["E1"]
+        assert [each.event_id for each in await alerts.events()] == ["e1"]
+        assert await alerts.states() == {"f1": {}}
+        assert await outbox.receipt("chat", "E1") == Receipt("m1"), "its message can still be edited"

@@ -1,7 +1,8 @@
 # ruff: noqa: D102, S101 - a suite: its names are its documentation, its asserts its content
 """What every `OutboxStore` promises, as a suite: a subclass named `Test…` has the fixtures.
 
-`outbox` is the store; `pass_time(seconds)` lets the store's time pass.
+`outbox` is the store; `pass_time(seconds)` lets the store's time pass, `upkeep(seconds)` does in addition
+what the store does by itself from time to time: it keeps what was sent for 90 days.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 NOON = 1_800_000_000.0
 #: What strangers put into texts: every plane, both directions, a NUL, half a character.
 STRANGE = "é ✓ 東京 \U0001f468\u200d\U0001f469 \u202eabc '\"\\%_ \x00 \ud83d \r\n"
+DAY = 86400
 #: Length of the leases in the suite, s: a store with a real server really waits for their end.
 SHORT = 0.3
 
@@ -379,3 +381,17 @@ class OutboxStoreContract:
         assert {each.row for _, each in await outbox.attempts(100)} == set(left)
         again = next(each for each in rows if each.id not in left)
         assert await outbox.add([again]) == [again.id], "nothing of it is left"
+
+    async def test_what_was_sent_is_kept_for_its_time(
+        self, outbox: OutboxStore, upkeep: Callable[[float], Awaitable[None]]
+    ) -> None:
+        rows = [row("R1"), row("R2"), row("R3", state=RowState.DEAD)]
+        await outbox.add(rows)
+        await outbox.settle([settled(rows[0], 0, attempt("R1"), receipt=Receipt("m1"))])
+        await upkeep(89 * DAY)
+        assert await ids(outbox) == ["R3", "R2", "R1"]
+        assert await outbox.receipt("chat", "E1") == Receipt("m1")
+        await upkeep(2 * DAY)
+        assert await ids(outbox) == ["R3", "R2"]
+        assert await outbox.attempts(10) == []
+        assert await outbox.receipt("chat", "E1") is None
