@@ -80,6 +80,7 @@ async def test_a_check_tells_what_is_there_also_while_a_service_runs(db, path):
     found = json.loads(said)
     assert code == 0
     assert (found["counts"]["state"], found["faults"], found["revision"]) == (2, [], HEAD)
+    assert [found["counts"][name] for name in ("alerts", "waiting", "dead")] == [0, 0, 0]
     code, said = db("check")
     assert code == 0
     assert "nothing is wrong with it" in said

@@ -99,7 +99,8 @@ def _show(screen: Screen, found: Any) -> None:
     words = {
         "series": _("APIs and routes"), "days": _("days of history"), "requests": _("requests in the log"),
         "state": _("values of state"), "acts": _("acts in the audit log"), "services": _("running services"),
-        "parts": _("parts of tables"),
+        "parts": _("parts of tables"), "alerts": _("alerts that fired"), "waiting": _("messages that wait"),
+        "dead": _("messages that were given up"),
     }  # fmt: skip
     screen.line(safe(found.where), "name")
     table = screen.table("", "", numbers=(1,))

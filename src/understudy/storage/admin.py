@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, literal_column, select
 
 from understudy.core.audit import AuditEntry, first_fault
 from understudy.core.clock import Clock
@@ -21,7 +21,7 @@ from .filesystem import Owner, check_place, file_size, is_sqlite
 from .options import StorageOptions
 from .schema import REVISIONS, drift, revision
 from .sqlite_schema import back_up, integrity_fault, prepare, put_back, unknown_revision
-from .tables import ROLL, audit, sample, series, state
+from .tables import ROLL, alert_episode, audit, outbox, sample, series, state
 from .trouble import Trouble
 
 
@@ -175,11 +175,15 @@ def look_inside(connection: Connection) -> list[str]:
 
 def contents(connection: Connection) -> dict[str, int]:
     """How many rows there are of what people ask about."""
-    counted = {"series": series, "requests": sample, "state": state, "acts": audit}
-    days = select(func.count(ROLL[86400].c.ts.distinct()))
+    counted = {"series": series, "requests": sample, "state": state, "acts": audit, "alerts": alert_episode}
     counts = {name: connection.execute(select(func.count()).select_from(table)).scalar_one()
               for name, table in counted.items()}  # fmt: skip
-    return {**counts, "days": connection.execute(days).scalar_one()}
+    further = {
+        "waiting": select(func.count()).where(literal_column("state = 'pending'")).select_from(outbox),
+        "dead": select(func.count()).where(literal_column("state = 'dead'")).select_from(outbox),
+        "days": select(func.count(ROLL[86400].c.ts.distinct())),
+    }
+    return counts | {name: connection.execute(question).scalar_one() for name, question in further.items()}
 
 
 def back_up_or_move(path: Path, aside: Path) -> None:
