@@ -17,11 +17,13 @@ import annotated_types as at
 
 from understudy.alerts.model import Rule
 from understudy.alerts.options import AlertOptions
+from understudy.channels import KINDS
 from understudy.config.alert_rules import NOT_SAID
 from understudy.config.settings import ServiceSettings
 from understudy.config.shape import written
 from understudy.core import errors
 from understudy.core.options import FieldSpec, Options, describe
+from understudy.core.secrets import Secret
 from understudy.export import kept, process, prometheus, told
 from understudy.export.logs import LogSettings
 from understudy.export.prometheus_text import Family
@@ -48,7 +50,9 @@ def type_words(kind: Any) -> str:
         return " or ".join(f"`{member.value}`" for member in kind)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return f"table, see [{kind.__name__}](#{kind.__name__.lower()})"
-    return {str: "text", bool: "`true` or `false`", int: "whole number", float: "number"}.get(kind, "value")
+    return {Secret: "text (secret)", str: "text", bool: "`true` or `false`", int: "whole number", float: "number"}.get(
+        kind, "value"
+    )
 
 
 def limits_words(spec: FieldSpec) -> str:
@@ -71,7 +75,7 @@ def default_words(field: dataclasses.Field[Any]) -> str:
         if field.default_factory is dataclasses.MISSING:
             return "required"
         value = field.default_factory()
-    if value is None or dataclasses.is_dataclass(value):
+    if value is None or dataclasses.is_dataclass(value) or isinstance(value, Secret):
         return "–"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
@@ -82,6 +86,12 @@ def default_words(field: dataclasses.Field[Any]) -> str:
     if isinstance(value, tuple | list | set | frozenset):
         return "`[" + ", ".join(f'"{v}"' if isinstance(v, str) else str(v) for v in sorted(value, key=str)) + "]`"
     return f"`{value}`"
+
+
+def is_required(cls: type, spec: FieldSpec) -> bool:
+    """Whether a field's default is one that its own class refuses: nothing where there must be something."""
+    default = next(field.default for field in dataclasses.fields(cls) if field.name == spec.name)
+    return any(isinstance(limit, at.MinLen) for limit in spec.constraints) and default in ("", ())
 
 
 def nested(cls: type) -> list[type]:
@@ -99,6 +109,7 @@ def class_section(cls: type) -> list[str]:
     lines = [f"## {cls.__name__}", "", (cls.__doc__ or "").strip().splitlines()[0], ""]
     lines += ["| key | what it is | kind | range | default |", "|---|---|---|---|---|"]
     defaults = {field.name: default_words(field) for field in dataclasses.fields(cls)}
+    defaults |= {spec.name: "required" for spec in describe(cls) if is_required(cls, spec)}
     for spec in describe(cls):
         if cls is Rule and spec.name in NOT_SAID:
             continue
@@ -120,6 +131,7 @@ def options_page() -> str:
         "alerts": AlertOptions,
         "alerts.rules.NAME": Rule,
         "log": LogSettings,
+        **{f'channels.NAME] with kind = "{kind}': channel.options for kind, channel in KINDS.items()},
     }
     told = [f"`[{table}]` is [{cls.__name__}](#{cls.__name__.lower()})" for table, cls in tables.items()]
     lines += [", ".join(told) + ".", ""]

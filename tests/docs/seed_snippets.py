@@ -163,7 +163,7 @@ CONFIGURATION = [
 
         config = load_production_config()
         print(config.get_notification_channels())
-        print(config.settings.channels.smtp.to_emails, config.settings.channels.telegram.chat_ids)
+        print(config.settings.channels["email"].to_emails, config.settings.channels["telegram"].chat_id)
         print("segredo123" in repr(config.settings), list(config.warnings))
         """,
         """

@@ -11,8 +11,9 @@ import annotated_types as at
 import pytest
 
 from understudy.alerts.model import Rule
+from understudy.channels import KINDS, ChannelOptions
 from understudy.config import load
-from understudy.config.settings import NOT_IN_FILES, Settings
+from understudy.config.settings import Settings
 from understudy.config.shape import unwrap
 from understudy.core.options import FieldSpec, describe
 from understudy.core.secrets import Secret
@@ -62,6 +63,24 @@ FORMED: dict[str, Any] = {
     "alerts.inhibitions.fix.target": ["api=consequence"],
     "alerts.inhibitions.fix.equal": ["hub"],
     "report_to": "http://127.0.0.1:8080",
+    "channels.slack.time_zone": "America/Sao_Paulo",
+    "channels.slack.fallback": "discord",
+    "channels.slack.url": "https://hooks.example/other",
+    "channels.email.host": "mail2.example.com",
+    "channels.email.security": "tls",
+    "channels.email.from_email": "other@example.com",
+    "channels.email.to_emails": ["other@example.com"],
+    "channels.discord.url": "https://chat.example/2/b",
+    "channels.telegram.bot_token": "2:b",
+    "channels.telegram.chat_id": ["-7", "@other"],
+    "channels.telegram.api_base": "https://bots.example",
+    "channels.pagerduty.routing_key": "b" * 32,
+    "channels.pagerduty.api_base": "https://events.example",
+    "channels.opsgenie.api_base": "https://alerts.example",
+    "channels.opsgenie.tags": ["night"],
+    "channels.webhook.url": "https://program.example/in",
+    "channels.webhook.secrets": ["whsec_" + "QUJD" * 11],
+    "channels.apprise.urls": ["json://program.example"],
 }
 #: What the tree must hold besides, so that it is valid.
 BESIDE = {
@@ -92,10 +111,31 @@ INSTEAD = {
 }
 
 
+#: The least that a channel of each kind is made of.
+CHANNELS: dict[str, dict[str, Any]] = {
+    "slack": {"kind": "slack", "url": "https://hooks.example/for-tests"},
+    "email": {
+        "kind": "email",
+        "host": "mail.example.com",
+        "from_email": "bot@example.com",
+        "to_emails": ["a@example.com"],
+    },
+    "discord": {"kind": "discord", "url": "https://chat.example/1/a"},
+    "telegram": {"kind": "telegram", "bot_token": "1:a", "chat_id": ["5"]},
+    "pagerduty": {"kind": "pagerduty", "routing_key": "a" * 32},
+    "opsgenie": {"kind": "opsgenie", "api_key": "for-tests"},
+    "webhook": {"kind": "webhook", "url": "https://program.example", "secrets": ["whsec_" + "QUFB" * 11]},
+    "apprise": {"kind": "apprise", "urls": ["json://other.example"]},
+}
+
+
 def beside(path: str) -> dict[str, Any]:
     """A valid tree in which the key can be set."""
     instead = {f"alerts.rules.fix.{name}": value for name, value in INSTEAD.get(path, {}).items()}
-    return {**BESIDE, **instead}
+    first, _, rest = path.partition(".")
+    kinds = {rest.partition(".")[0], "discord"} if first == "channels" else set()
+    channels = {f"channels.{kind}.{name}": value for kind in kinds for name, value in CHANNELS[kind].items()}
+    return {**BESIDE, **instead, **channels}
 
 
 def leaves(cls: type = Settings, path: tuple[str, ...] = ()) -> list[tuple[str, FieldSpec, Any]]:
@@ -103,15 +143,29 @@ def leaves(cls: type = Settings, path: tuple[str, ...] = ()) -> list[tuple[str, 
     found = []
     for spec in describe(cls):
         kind, here = unwrap(spec.type), (*path, spec.name)
-        if spec.name in {Settings: (*NOT_IN_FILES, "environment"), Rule: ("name", "version")}.get(cls, ()):
+        if spec.name in {Settings: ("environment",), Rule: ("name", "version")}.get(cls, ()):
             continue
-        if dataclasses.is_dataclass(kind):
+        if spec.name == "channels":
+            found += channel_leaves()
+        elif dataclasses.is_dataclass(kind):
             found += leaves(kind, here)
         elif get_origin(kind) is dict and dataclasses.is_dataclass(get_args(kind)[1]):
             found += leaves(get_args(kind)[1], (*here, "fix"))
         else:
             default = next(field.default for field in dataclasses.fields(cls) if field.name == spec.name)
             found.append((".".join(here).removesuffix("_"), spec, default))
+    return found
+
+
+def channel_leaves() -> list[tuple[str, FieldSpec, Any]]:
+    """What each kind of channel takes; what all of them take, once."""
+    common = {field.name for field in dataclasses.fields(ChannelOptions)}
+    found = []
+    for kind, channel in KINDS.items():
+        for leaf in leaves(channel.options, ("channels", kind)):
+            name = leaf[1].name
+            if name != "kind" and (name not in common or kind == "slack"):
+                found.append(leaf)
     return found
 
 

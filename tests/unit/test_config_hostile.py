@@ -12,6 +12,9 @@ from understudy.config.explain import rows
 from understudy.core.errors import ConfigError
 
 API = '[apis.a]\nbase_url = "http://x"\n'
+SLACK = '[channels.x]\nkind = "slack"\nurl = "env:HOOK"\n'
+HOOK = {"HOOK": "https://hooks.example/services/for-tests"}
+KINDS = "expected 'email', 'slack', 'discord', 'telegram', 'pagerduty', 'opsgenie', 'webhook', 'apprise'"
 
 
 def get(folder: Path, text: str | bytes | None = None, env=None, overrides=()):
@@ -59,10 +62,26 @@ MISTAKES = [
     ('[reports.""]', 'understudy.toml:1: reports."": a name is printable, not empty, and at most 100 characters long'),
     ("[storage.db]\nurl = 1", "understudy.toml:1: storage.db: unknown key"),
     ('[storage]\nurl = "mysql://x/y"', "understudy.toml:2: storage.url: expected memory:, sqlite:///PATH or postgresql://USER@HOST/DATABASE"),
-    ("[channels.slack]\nurl = 1", "understudy.toml:1: channels: unknown key"),
+    ("[channels.slack]\nurl = 1", f"understudy.toml:1: channels.slack.kind: {KINDS}; every channel says which service it is"),  # noqa: E501 - the same
+    ('[channels.x]\nkind = "slak"', f"understudy.toml:2: channels.x.kind: {KINDS}, found 'slak'; did you mean 'slack'?"),  # noqa: E501 - the same
+    ("[channels.x]\nkind = 7", f"understudy.toml:2: channels.x.kind: {KINDS}; every channel says which service it is"),
+    ("[channels]\nx = 1", "understudy.toml:2: channels.x: expected a table, found 1"),
+    ('[channels.x]\nkind = "slack"\nurll = "hunter2"', "understudy.toml:3: channels.x.urll: unknown key; did you mean 'url'?"),  # noqa: E501 - the same
+    ('[channels.x]\nkind = "slack"\nurl = 5', "understudy.toml:3: channels.x.url: expected a text"),
+    (SLACK + "timeout = 99", "understudy.toml:4: channels.x.timeout: expected at most 25, found 99"),
+    (SLACK + 'language = "pt"', "understudy.toml:4: channels.x.language: expected 'en' or 'pt-BR', found 'pt'"),
+    (SLACK + 'time_zone = "Mars/Base"', "understudy.toml:4: channels.x.time_zone: expected a time zone such as America/Sao_Paulo"),  # noqa: E501 - the same
+    (SLACK + 'fallback = "y"', "understudy.toml:4: channels.x.fallback: no channel of that name is configured, found 'y'"),  # noqa: E501 - the same
+    (SLACK + 'fallback = "x"', "understudy.toml:4: channels.x.fallback: a channel cannot stand in for itself"),
+    ('[channels.x]\nkind = "slack"\nurl = "http://hooks.example/hunter2"', "understudy.toml:3: channels.x.url: expected an https address (allow_private = true permits others)"),  # noqa: E501 - the same
+    ('[channels.x]\nkind = "slack"\nurl = "https://169.254.169.254/hunter2"', "understudy.toml:3: channels.x.url: expected an address outside this machine and its network (or allow_private = true)"),  # noqa: E501 - the same
+    ('[channels.x]\nkind = "slack"\nurl = "env:GONE"', "understudy.toml:3: channels.x.url: the variable GONE is not set; set GONE or GONE_FILE"),  # noqa: E501 - the same
+    ('[channels.x]\nkind = "telegram"\nbot_token = "1:a"\nchat_id = ["#x"]', "understudy.toml:4: channels.x.chat_id: expected a number, an @channel, or GROUP/TOPIC"),  # noqa: E501 - the same
+    ('[channels.x]\nkind = "discord"\nurl = "https://discord.example/1/a"\nusername = "My Discord"', "understudy.toml:4: channels.x.username: expected a name without discord, clyde, everyone"),  # noqa: E501 - the same
     ("[[rules]]\nname = 1", "understudy.toml:1: rules: unknown key; did you mean 'routes'?"),
     ("[environments.prod.storage]\nx = 1", "understudy.toml:2: environments.prod.storage.x: unknown key"),
-    ("[environments.prod.channels]\nx = 1", "understudy.toml:1: environments.prod.channels: unknown key"),
+    ("[environments.prod.channels]\nx = 1", "understudy.toml:2: environments.prod.channels.x: expected a table, found 1"),  # noqa: E501 - the same
+    ('[environments.prod.channels.x]\nkind = "slack"\nurl = "ftp:hunter2"', "understudy.toml:3: environments.prod.channels.x.url: expected an address such as https://example.com/path"),  # noqa: E501 - the same
     ("[environments.prod.environments.dev]\nx = 1", "understudy.toml:1: environments.prod.environments: unknown key of an overlay"),  # noqa: E501 - the same
     ("[environments.prod]\n[environments.production]", "understudy.toml:2: environments.production: is the same environment as another table here"),  # noqa: E501 - the same
     ('[environments.prod.apis.a]\nbase_url = "ftp://x"', "understudy.toml:2: environments.prod.apis.a.base_url: expected http:// or https:// and a host, found 'ftp://x'"),  # noqa: E501 - the same
@@ -71,7 +90,8 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("text", "expected"), MISTAKES)
 def test_one_mistake_is_one_line(tmp_path, text, expected):
-    assert faults(tmp_path, text) == [expected]
+    assert faults(tmp_path, text, HOOK) == [expected]
+    assert "hunter2" not in expected
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\\nb", "\\u001b[31mred", "\\u202eevil", "\\u0000", "n" * 201])
@@ -126,8 +146,8 @@ deadline = "soon"
 VARIABLES = [
     ({"UNDERSTUDY__ALERTS__ERROR_RAT": "5"}, (), "env:UNDERSTUDY__ALERTS__ERROR_RAT: alerts.error_rat: unknown key; did you mean 'error_rate'?"),  # noqa: E501 - the same
     ({"UNDERSTUDY__STORAGE__URLS": "x"}, (), "env:UNDERSTUDY__STORAGE__URLS: storage.urls: unknown key; did you mean 'url'?"),  # noqa: E501 - one row, one mistake
-    ({"UNDERSTUDY__CHANNELS__SLACK__URL": "x"}, (), "env:UNDERSTUDY__CHANNELS__SLACK__URL: channels: unknown key"),
-    ({}, ("channels.slack=1",), "command line: channels: unknown key"),
+    ({"UNDERSTUDY__CHANNELS__SLACK__URL": "x"}, (), f"env:UNDERSTUDY__CHANNELS__SLACK__URL: channels.slack.kind: {KINDS}; every channel says which service it is"),  # noqa: E501 - one row, one mistake
+    ({}, ("channels.slack=1",), "command line: channels.slack: expected a table, found '1'"),
     ({}, ("environments.dev.log.level=DEBUG",), "command line: environments: the tables of environments stand in files only"),  # noqa: E501 - one row, one mistake
     ({"UNDERSTUDY__": "1"}, (), "env:UNDERSTUDY__: expected a name such as UNDERSTUDY__APIS__NAME__TIMEOUT"),
     ({"UNDERSTUDY__" + "A__" * 4000 + "A": "1"}, (), "a.a.a: is nested too deeply"),

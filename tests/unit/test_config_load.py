@@ -91,7 +91,7 @@ def test_all_faults_come_at_once_with_line_and_nearest_name(tmp_path):
         ("[service]\nport=70000", "expected at most 65535"),
         ("[apis.a]\nhealth_check={path='up'}", "begins with /"),
         ("a = ", "understudy.toml:1: TOML syntax"),
-        ("[channels.x]\nurl='hunter2'", "channels: unknown key"),
+        ("[channels.x]\nurl='hunter2'", "channels.x.kind: expected 'email',"),
         ("[environments.prodution]\n", "did you mean 'production'?"),
         ("[environments.staging.service]\nport='x'", "understudy.toml:2: environments.staging.service.port: expected a whole number"),  # noqa: E501 - one row, one mistake
         ("[apis.a]\nmax_body=2020-01-01", "no date or time"),
@@ -152,7 +152,7 @@ def test_the_channels_of_the_seed_are_named_and_placeholders_reported(tmp_path):
     env = {"DISCORD_WEBHOOK_URL": "https://discord.com/api/webhooks/1/x", "SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/...",
            "SMTP_SERVER": "smtp.x", "SMTP_USERNAME": "me@x", "SMTP_PASSWORD": "sua_senha_app"}  # fmt: skip
     loaded = get(tmp_path, env)
-    assert loaded.settings.channels.names() == ["discord"]
+    assert list(loaded.settings.channels) == ["discord"]
     assert "channel slack is not configured: SLACK_WEBHOOK_URL is a placeholder" in loaded.warnings
     assert "channel email is not configured: SMTP_PASSWORD is a placeholder" in loaded.warnings
 

@@ -3,6 +3,7 @@
 import json
 import re
 
+from understudy.channels import KINDS
 from understudy.config.loader import load
 from understudy.config.schema import schema
 from understudy.config.templates import env_template, toml_template
@@ -14,7 +15,12 @@ def test_every_field_of_an_api_is_described_and_unknown_keys_are_refused():
     assert api["additionalProperties"] is False
     assert all(entry.get("description") for entry in api["properties"].values())
     assert api["properties"]["max_body"]["description"].endswith("[bytes]")
-    assert "channels" not in made["properties"]
+    channel = made["properties"]["channels"]["additionalProperties"]
+    assert set(channel["discriminator"]["mapping"]) == set(KINDS)
+    assert made["$defs"]["SlackOptions"]["properties"]["url"] == {
+        "description": "URL of the incoming webhook; env:NAME or file:PATH", "title": "Url", "type": "string",
+        "writeOnly": True,
+    }  # fmt: skip
     json.dumps(made)
 
 
@@ -27,7 +33,7 @@ def test_the_template_is_valid_as_it_stands_and_sets_nothing(tmp_path):
 def test_the_dotenv_template_uncommented_configures_no_channel(tmp_path):
     lines = [line.removeprefix("# ") for line in env_template().splitlines() if "=" in line]
     (tmp_path / ".env").write_text("\n".join(lines))
-    assert load(cwd=tmp_path, env={}, secret_dirs=()).settings.channels.names() == []
+    assert load(cwd=tmp_path, env={}, secret_dirs=()).settings.channels == {}
 
 
 def test_the_template_is_valid_with_every_key_taken_out_of_its_comment(tmp_path):

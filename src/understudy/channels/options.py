@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import annotated_types as at
 
@@ -49,6 +50,15 @@ class ChannelOptions(Options):
     allow_private: Annotated[
         bool, Doc("whether it may send to this machine, to private addresses, and without TLS")
     ] = False
+
+    def __post_init__(self) -> None:
+        Options.__post_init__(self)
+        if self.time_zone:
+            try:
+                ZoneInfo(self.time_zone)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                expected = "a time zone such as America/Sao_Paulo"
+                raise OptionError(type(self).__name__, "time_zone", self.time_zone, expected) from None
 
     def traits(self, destination: str, rate: Rate, **more: Any) -> Traits:
         """The traits of a channel with these options; `more` are those that its kind decides."""

@@ -55,7 +55,7 @@ class WebhookOptions(ChannelOptions):
     """An address that takes what is sent by POST."""
 
     kind: Annotated[Literal["webhook"], Doc("a program of your own")] = "webhook"
-    url: Annotated[Secret, at.MinLen(1), Doc("where to; env:NAME or file:PATH")] = Secret("")
+    url: Annotated[Secret, Doc("where to; env:NAME or file:PATH")] = Secret("")
     secrets: Annotated[
         tuple[Secret, ...],
         at.MaxLen(MAX_SECRETS),

@@ -10,8 +10,9 @@ import re
 from functools import cache
 from typing import Any
 
+from .channels import kind_fault, known_keys, place
 from .faults import Fault, Path, did_you_mean, shown
-from .settings import NOT_IN_FILES, Settings
+from .settings import Settings
 from .shape import known_names, written
 from .tree import Layer, lookup
 
@@ -79,7 +80,7 @@ def _read(layer: Layer) -> tuple[Settings | None, list[tuple[Path, Fault]]]:
         return _adapter().validate_json(text), []
     except ValidationError as error:
         entries = error.errors(include_url=False, include_input=False)
-        return None, [(tuple(entry["loc"]), _fault(entry, layer)) for entry in entries]
+        return None, [(place(tuple(entry["loc"])), _fault(entry, layer)) for entry in entries]
 
 
 def _leave_out(values: dict[str, Any], path: Path) -> Path:
@@ -95,13 +96,6 @@ def _leave_out(values: dict[str, Any], path: Path) -> Path:
             del holder[path[-1]]
         return path
     return _leave_out(values, path[:-1]) if len(path) > 1 else path
-
-
-def refuse_unknown(layer: Layer, faults: list[Fault]) -> None:
-    """Drop, with a fault, the tables that exist in `Settings` but no file may hold."""
-    for name in NOT_IN_FILES:
-        if layer.values.pop(name, None) is not None:
-            faults.append(Fault((name,), layer.origin((name,)), "unknown key"))
 
 
 def _unfit(layer: Layer) -> dict[Path, Fault]:
@@ -135,13 +129,16 @@ def _no_text(text: str) -> str:
 
 def _fault(entry: Any, layer: Layer) -> Fault:
     """One of pydantic's errors in our words. Its own text is not used: it may show the value."""
-    raw: Path = tuple(entry["loc"])
+    raw: Path = place(tuple(entry["loc"]))
     path: Path = tuple(written(part) if isinstance(part, str) else part for part in raw)
     origin, kind, context = layer.origin(raw), entry["type"], entry.get("ctx", {})
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
-        return Fault(path, origin, "unknown key", hint=did_you_mean(str(path[-1]), known_names(path[:-1])))
+        known = known_keys(entry["loc"][2]) if path[0] == "channels" else known_names(path[:-1])
+        return Fault(path, origin, "unknown key", hint=did_you_mean(str(path[-1]), known))
     if kind in ("missing", "missing_argument"):
         return Fault(path, origin, "required, but not there")
+    if kind in ("union_tag_not_found", "union_tag_invalid"):
+        return kind_fault(path, lookup(layer.values, (*raw, "kind")), layer)
     found = shown(path, lookup(layer.values, raw))
     if kind in _LIMITS:
         words, limit = _LIMITS[kind]

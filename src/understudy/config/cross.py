@@ -56,6 +56,19 @@ class CrossCheck:
         self._address(("report_to",), self._settings.report_to)
         self._reports()
         self._alerts()
+        self._channels()
+
+    def _channels(self) -> None:
+        self._same_names("channels", list(self._settings.channels))
+        written = self._layer.values.get("channels")
+        known = list(written) if isinstance(written, dict) else []
+        for name, channel in self._settings.channels.items():
+            place: Path = ("channels", name, "fallback")
+            if channel.fallback == name:
+                self._add(place, "a channel cannot stand in for itself")
+            elif channel.fallback and channel.fallback not in known:
+                hint = did_you_mean(channel.fallback, known)
+                self._add(place, "no channel of that name is configured", shown(place, channel.fallback), hint)
 
     def _alerts(self) -> None:
         alerts = self._settings.alerts

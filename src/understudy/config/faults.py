@@ -20,10 +20,12 @@ SECRET_PARTS = frozenset(
         "token_body",
         "token_url",
         "password",
-        "webhook_url",
-        "bot_token",
         "report_token",
     }
+)
+#: The same below a channel.
+CHANNEL_SECRETS = frozenset(
+    {"url", "urls", "proxy", "bot_token", "password", "routing_key", "api_key", "secrets", "authorization"}
 )
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -100,6 +102,8 @@ def printable(text: str, longest: int = 120) -> str:
 
 def is_secret(path: Path) -> bool:
     """Whether the value at `path` must never be shown."""
+    if path[:1] == ("channels",):
+        return any(part in CHANNEL_SECRETS for part in path[2:])
     return any(part in SECRET_PARTS for part in path) or path[-1:] == ("auth",)
 
 

@@ -13,9 +13,10 @@ from understudy.core.errors import ConfigError
 from understudy.core.secrets import Secret
 
 from .alert_rules import complete_rules
-from .check import refuse_unknown, validate
+from .channels import SeedChannels, secret_places
+from .check import validate
 from .cross import look_across
-from .environ import ChannelReader, is_placeholder
+from .environ import is_placeholder
 from .faults import Fault, Origin, Path, did_you_mean, in_order, printable
 from .settings import Settings
 from .shorthand import expand, full_environment
@@ -103,12 +104,13 @@ class _Loading:
         for file in self._files():
             layer = read_toml(file, self._name(file), self.faults)
             overlays.append(self._overlays(layer))
-            refuse_unknown(layer, self.faults)
             expand(layer, self.faults)
             merged.go_over(layer)
         later = [override_layer(self._overrides, self.faults)]
         chosen = self._choose(merged, later[0])
         merged = self._overlay(overlays, chosen, merged)
+        seeds = SeedChannels(self._variables.get, merged)
+        merged.go_over(seeds.layer())
         variables = variable_layer(self._variables, merged.values, self.faults)
         below = merged.values.get("apis")
         written = set(below) if isinstance(below, dict) else set()
@@ -117,10 +119,11 @@ class _Loading:
             merged.go_over(layer)
         merged.values["environment"] = chosen
         sources = self._resolve(merged)
-        reader = ChannelReader(self._read)
-        channels = reader.channels()
         complete_rules(merged, self.faults)
-        settings = validate(merged, self.faults)
+        found: list[Fault] = []
+        settings = validate(merged, found)
+        told = {fault.path for fault in self.faults}  # a secret that is not there is not also called wrong
+        self.faults += [fault for fault in found if fault.path not in told]
         look_across(settings, merged, self.faults)
         if settings is None or self.faults:
             raise ConfigError(in_order(self.faults))
@@ -130,9 +133,8 @@ class _Loading:
             for name, api in settings.apis.items()
             if written and name not in written and not api.base_url
         ]
-        settings = dataclasses.replace(settings, channels=channels)
         files = (self._file, self._folder, self._dotenv, *self._variables.read)
-        return Loaded(settings, merged.origins, (*self.warnings, *reader.warnings), tuple(dict.fromkeys(files)))
+        return Loaded(settings, merged.origins, (*self.warnings, *seeds.warnings), tuple(dict.fromkeys(files)))
 
     def _name(self, file: FilePath) -> str:
         return str(file.relative_to(self._cwd)) if file.is_relative_to(self._cwd) else str(file)
@@ -192,7 +194,12 @@ class _Loading:
             faults: list[Fault] = []
             complete_rules(trial, faults)
             look_across(validate(trial, faults), trial, faults)
-            self.faults.extend(f for f in faults if f.origin in mine and (f.found or holds(trial.values, f.path)))
+            later = _referred(trial)
+            self.faults.extend(
+                f
+                for f in faults
+                if f.origin in mine and (f.found or holds(trial.values, f.path)) and f.path not in later
+            )
         return result
 
     def _one_overlay(self, overlay: Layer, name: str) -> Layer:
@@ -202,7 +209,6 @@ class _Loading:
         for key in ("environment", "environments"):
             if layer.values.pop(key, None) is not None:
                 self.faults.append(Fault((key,), layer.origin((key,)), "unknown key of an overlay"))
-        refuse_unknown(layer, self.faults)
         expand(layer, self.faults)
         return layer
 
@@ -241,6 +247,17 @@ class _Loading:
                 table[path[-1]], sources[path] = self._secret(table[path[-1]], path, merged)
                 if is_placeholder(table[path[-1]]):
                     self._placeholder(table, path)
+        for path, needed in list(secret_places(merged.values)):
+            holder = lookup(merged.values, path[:-1])
+            if holder is None:
+                continue  # the channel was dropped for another of its secrets
+            holder[path[-1]], sources[path] = self._secret(holder[path[-1]], path, merged)
+            if is_placeholder(holder[path[-1]]):
+                self.warnings.append(f"channel {printable(str(path[1]))} is not configured: {path[2]} is a placeholder")
+                if needed:
+                    del merged.values["channels"][path[1]]
+                else:
+                    holder[path[-1]] = None
         return sources
 
     def _placeholder(self, table: dict[str, Any], path: Path) -> None:
@@ -287,6 +304,18 @@ class _Loading:
                 found = getattr(found, str(part))
             if found is not None:
                 found.source = sources.get(path, "")
+        for path in (path for path in sources if path[0] == "channels"):
+            found = getattr(settings.channels.get(str(path[1])), str(path[2]), None)
+            for index, secret in enumerate(found if isinstance(found, tuple) else (found,)):
+                if isinstance(secret, Secret) and path[3:] in ((), (index,)):
+                    secret.source = sources[path]
+
+
+def _referred(layer: Layer) -> set[Path]:
+    """Where a channel's secret is named only: what it is worth is known on the day that its environment is chosen."""
+    found = ((path, lookup(layer.values, path)) for path, _ in secret_places(layer.values))
+    named = [path for path, text in found if isinstance(text, str) and text.startswith(("env:", "file:"))]
+    return {path[:size] for path in named for size in (3, 4)}
 
 
 def _secrets(value: Any) -> list[Secret]:

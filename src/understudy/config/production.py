@@ -112,8 +112,8 @@ class ProductionConfig:
         )
 
     def get_notification_channels(self) -> list[str]:
-        """Names of the configured channels: email, slack, discord, telegram."""
-        return self.settings.channels.names()
+        """Names of the configured channels: email, slack, discord, telegram, and those of the files."""
+        return list(self.settings.channels)
 
     def __repr__(self) -> str:
         return f"ProductionConfig(environment={self.environment!r}, channels={self.get_notification_channels()!r})"

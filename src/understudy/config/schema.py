@@ -9,7 +9,8 @@ from understudy.core.options import describe
 from understudy.resilience.api import ApiOptions
 
 from .alert_rules import NOT_SAID, SHORT
-from .settings import NOT_IN_FILES, Settings
+from .channels import alternatives
+from .settings import Settings
 from .shape import unwrap
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -35,8 +36,6 @@ def schema() -> dict[str, Any]:
         target = made if kind is Settings else definitions.get(kind.__name__)
         if target is not None:
             _describe(kind, target)
-    for name in NOT_IN_FILES:
-        made["properties"].pop(name, None)
     properties = definitions[ApiOptions.__name__]["properties"]
     for name, short in _SHORT.items():
         properties[name] = _either(properties[name], short)
@@ -87,14 +86,16 @@ def _classes(kind: Any) -> list[Any]:
         below = unwrap(spec.type)
         inner = [unwrap(part) for part in getattr(below, "__args__", ())] or [below]
         for part in inner:
-            if hasattr(part, "__dataclass_fields__"):
-                found.extend(_classes(part))
+            for each in alternatives(part):
+                found.extend(_classes(each))
     return found
 
 
 def _describe(kind: Any, target: dict[str, Any]) -> None:
     for spec in describe(kind):
         entry = target.get("properties", {}).get(spec.name)
+        if entry is not None and entry.get("writeOnly"):
+            entry.pop("default", None)  # an empty secret, masked
         if entry is not None and spec.doc is not None:
             entry["description"] = spec.doc.text + (f" [{spec.doc.unit}]" if spec.doc.unit else "")
 

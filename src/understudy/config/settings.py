@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import annotated_types as at
 
 from understudy.alerts.options import AlertOptions
+from understudy.channels import AnyChannelOptions
 from understudy.core.options import Doc, Options
 from understudy.core.secrets import Secret
 from understudy.export.logs import LogSettings
@@ -15,7 +16,7 @@ from understudy.reports.schedule import ReportSchedule
 from understudy.resilience.api import ApiOptions, RouteOptions
 from understudy.storage.options import StorageOptions
 
-from .environ import SeedChannels
+from .channels import ByKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ Environment = Literal["development", "staging", "production"]
 
 @dataclass(frozen=True, slots=True)
 class Settings(Options):
-    """The whole configuration. `channels` come from the original document's variables only."""
+    """The whole configuration."""
 
     environment: Annotated[Environment, Doc("which [environments.NAME] applies")] = "development"
     log: Annotated[LogSettings, Doc("logging")] = LogSettings()
@@ -52,8 +53,7 @@ class Settings(Options):
         default_factory=dict
     )
     alerts: Annotated[AlertOptions, Doc("alerts and their rules")] = field(default_factory=AlertOptions)
-    channels: Annotated[SeedChannels, Doc("notification channels")] = SeedChannels()
-
-
-#: Fields of `Settings` that no file may hold.
-NOT_IN_FILES = ("channels",)
+    channels: Annotated[
+        dict[str, Annotated[AnyChannelOptions, ByKind()]],
+        Doc("ways to reach people, by name; `kind` says which service"),
+    ] = field(default_factory=dict)

@@ -6,21 +6,24 @@ import dataclasses
 import re
 import tomllib
 import types
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from understudy.alerts.model import Rule
 from understudy.core.options import describe
 from understudy.core.secrets import Secret
 
 from .alert_rules import NOT_SAID, SHORT
+from .channels import alternatives
 from .faults import Path
-from .settings import NOT_IN_FILES, Settings
+from .settings import Settings
 from .tree import spelled, too_deep
 
 
 def unwrap(kind: Any) -> Any:
-    """The type without `| None`."""
-    if get_origin(kind) in (Union, types.UnionType):
+    """The type without `| None` and without what is annotated; a union of options classes stays one."""
+    if get_origin(kind) is Annotated:
+        return unwrap(get_args(kind)[0])
+    if get_origin(kind) in (Union, types.UnionType) and len(alternatives(kind)) < 2:
         return next(part for part in get_args(kind) if part is not type(None))
     return kind
 
@@ -30,13 +33,19 @@ def type_at(path: Path) -> Any:
     kind: Any = Settings
     for part in path:
         kind = unwrap(kind)
-        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-            kind = fields_of(kind).get(str(spelled((part,))[0])) or _short(kind).get(str(part))
+        if found := alternatives(kind):
+            # Where several classes have such a field, texts are read alike for all of them.
+            kind = next((below for below in (_below(cls, str(part)) for cls in found) if below is not None), None)
         elif get_origin(kind) in (dict, tuple):
             kind = get_args(kind)[1 if get_origin(kind) is dict else 0]
         else:
             return None
     return unwrap(kind) if kind is not None else None
+
+
+def _below(kind: type, key: str) -> Any:
+    """The type of a key of an options class, or None."""
+    return fields_of(kind).get(str(spelled((key,))[0])) or _short(kind).get(key)
 
 
 def fields_of(kind: type) -> dict[str, Any]:
@@ -62,7 +71,7 @@ def known_names(path: Path) -> list[str]:
         names = [*map(written, fields_of(kind)), *_short(kind)]
         if kind is Rule:
             return [name for name in names if name not in NOT_SAID]
-        return [*(n for n in names if n not in NOT_IN_FILES), "environments"] if kind is Settings else names
+        return [*names, "environments"] if kind is Settings else names
     return []
 
 

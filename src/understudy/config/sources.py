@@ -163,7 +163,7 @@ class Variables:
 
     def names(self) -> list[str]:
         """All names, those of secrets files among them."""
-        pointed = [n[:-5] for n in self._plain if n.endswith("_FILE") and not n.endswith("__FILE")]
+        pointed = [name.removesuffix("_FILE") for name in self._plain if is_pointer(name)]
         return sorted({*self._plain, *self._files, *pointed})
 
     def secret_file(self, name: str, origin: Origin, path: Path) -> tuple[str, Origin] | None:
@@ -171,7 +171,7 @@ class Variables:
         return self._read(self._cwd / name, name, origin, path)
 
     def _find(self, name: str) -> tuple[str, Origin] | None:
-        pointer = self._plain.get(f"{name}_FILE") if name != "LOG" else None
+        pointer = self._plain.get(f"{name}_FILE") if is_pointer(f"{name}_FILE") else None
         if pointer is not None and pointer[0]:
             return self._read(self._cwd / pointer[0], pointer[0], pointer[1])
         if name in self._files:
@@ -189,6 +189,11 @@ class Variables:
             )
             return None
         return text.rstrip("\r\n"), Origin("secret", shown)
+
+
+def is_pointer(name: str) -> bool:
+    """Whether a variable says where the value of another stands; some keys end in the same word."""
+    return name.endswith("_FILE") and not name.endswith(("__FILE", "__CA_FILE")) and name != "LOG_FILE"
 
 
 def _secret_files(folder: FilePath) -> dict[str, FilePath]:

@@ -7,7 +7,9 @@ import json
 from enum import Enum
 from typing import Any
 
+from understudy.channels import KINDS, ChannelOptions
 from understudy.core.options import FieldSpec, describe
+from understudy.core.secrets import Secret
 from understudy.resilience.api import ApiOptions, RouteOptions
 from understudy.resilience.keys import AuthOptions
 from understudy.resilience.outcome import OutcomeRule
@@ -31,8 +33,31 @@ def toml_template() -> str:
     lines += ["# Own rules about what answers mean, before those of the preset; the first that matches decides."]
     lines += ["# [[apis.NAME.outcomes]]", *_keys(OutcomeRule("caller")), ""]
     lines += ["# [routes.NAME]", *_keys(RouteOptions()), ""]
+    lines += [*_channels(), ""]
     lines += ["# The same tree for one environment, over what stands above.", "# [environments.production]", ""]
     return "\n".join(lines)
+
+
+def _channels() -> list[str]:
+    """An example of each kind of channel, with what is its own; further in, as none is meant to stay as it is."""
+    lines = ["# One table for each way to reach people; `kind` says which service. Every kind takes these:"]
+    common: type = ChannelOptions
+    lines += [_example(spec, common) for spec in describe(common) if spec.name != "kind"]
+    known = {spec.name for spec in describe(common)}
+    for kind, channel in KINDS.items():
+        own: type = channel.options
+        lines += ["#", f"#   [channels.{kind}]", f'#   kind = "{kind}"']
+        lines += [_example(spec, own) for spec in describe(own) if spec.name not in known]
+    return lines
+
+
+def _example(spec: FieldSpec, kind: type) -> str:
+    """A key of a channel with its default, or with the variable that a secret may stand in."""
+    value = next(field.default for field in dataclasses.fields(kind) if field.name == spec.name)
+    if spec.type is Secret:
+        value = f"env:{spec.name.upper()}"
+    text, unit = (spec.doc.text, f" [{spec.doc.unit}]" if spec.doc.unit else "") if spec.doc else ("", "")
+    return f"#   {spec.name} = {_plain(value)}  # {text}{unit}"
 
 
 def _keys(options: Any) -> list[str]:

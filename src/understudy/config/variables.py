@@ -8,9 +8,8 @@ from typing import Any, get_origin
 
 from .environ import SEED_PATHS
 from .faults import Fault, Origin
-from .settings import NOT_IN_FILES
 from .shape import from_text, normalised, type_at
-from .sources import Variables
+from .sources import Variables, is_pointer
 from .tree import DEEPEST, Layer
 
 PREFIX = "UNDERSTUDY__"
@@ -24,7 +23,7 @@ def variable_layer(variables: Variables, known: Mapping[str, Any], faults: list[
         if found is not None and found[0].strip() and path != ("environment",):
             layer.put(path, from_text(path, found[0].strip()), found[1])
     for name in variables.names():
-        if not name.startswith(PREFIX) or _is_pointer(name):
+        if not name.startswith(PREFIX) or is_pointer(name):
             continue
         found = variables.get(name)
         if found is None:
@@ -38,18 +37,12 @@ def variable_layer(variables: Variables, known: Mapping[str, Any], faults: list[
 def _set(layer: Layer, path: tuple[str, ...], found: tuple[str, Origin], faults: list[Fault]) -> None:
     """Put the value of a variable or an override into the layer, unless its place is none of theirs."""
     text, origin = found
-    if path[0] in NOT_IN_FILES:
-        faults.append(Fault(path[:1], origin, "unknown key"))
-    elif path[0] == "environments":
+    if path[0] == "environments":
         faults.append(Fault(path[:1], origin, "the tables of environments stand in files only"))
     elif len(path) > DEEPEST:
         faults.append(Fault(path[:3], origin, "is nested too deeply"))
     else:
         layer.put(path, from_text(path, text), origin)
-
-
-def _is_pointer(name: str) -> bool:
-    return name.endswith("_FILE") and not name.endswith("__FILE")
 
 
 def _path(parts: Sequence[str], known: Any, origin: Origin, faults: list[Fault]) -> tuple[str, ...]:
