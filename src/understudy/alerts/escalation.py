@@ -91,6 +91,17 @@ def resume(state: AlertState, now: float) -> None:
         state.step_at, state.step_left = now + state.step_left, None
 
 
+def waits(state: AlertState, policy: Escalation | None, now: float, threshold: int | None = None) -> bool:
+    """Whether a step is to be taken now."""
+    if policy is None or state.step_left is not None:
+        return False
+    if state.step < len(policy.steps) and (
+        now >= state.step_at if threshold is None else state.unanswered >= threshold
+    ):
+        return True
+    return now >= state.repeat_at
+
+
 def due(state: AlertState, policy: Escalation | None, now: float, threshold: int | None = None) -> Iterator[Due]:
     """The steps that are due, in order; each is taken as it is answered.
 

@@ -117,6 +117,9 @@ class Sources:
         self._by_key = [{} for _ in self._inhibitors]
         self._places: dict[str, list[tuple[int, tuple[str, ...]]]] = {}
 
+    def __contains__(self, fingerprint: str) -> bool:
+        return fingerprint in self._places
+
     def put(self, fingerprint: str, labels: Mapping[str, str], ended_at: float | None, now: float) -> bool:
         """Note an alert that fires, or has ended at a moment; whether it is or was a source of anything."""
         known = self.drop(fingerprint)
@@ -142,9 +145,12 @@ class Sources:
         return bool(places)
 
     def inhibiting(
-        self, fingerprint: str, labels: Mapping[str, str], now: float, besides: Collection[str] = ()
+        self, fingerprint: str, labels: Mapping[str, str], now: float, besides: Collection[str], own: Sources
     ) -> tuple[str, str, float] | None:
-        """What inhibits an alert: inhibition, source's fingerprint, until when. `besides` are not looked at."""
+        """What inhibits an alert: inhibition, source's fingerprint, until when.
+
+        Sources in `besides` are not looked at. `own` is where the alert itself stands if it is a source.
+        """
         for number, each in enumerate(self._inhibitors):
             by_key = self._by_key[number]
             if not by_key or not (sources := by_key.get(each.key(labels))) or not matches(each.target, labels):
@@ -153,11 +159,11 @@ class Sources:
                 if ends <= now or source == fingerprint or source in besides:
                     continue
                 # Of two that would keep each other quiet, both are told.
-                if not self._reaches(fingerprint, known, now):
+                if not own.reaches(fingerprint, known, now):
                     return each.name, source, ends
         return None
 
-    def _reaches(self, source: str, labels: Mapping[str, str], now: float) -> bool:
+    def reaches(self, source: str, labels: Mapping[str, str], now: float) -> bool:
         """Whether an alert inhibits one with these labels."""
         return any(
             self._by_key[number][key][source][0] > now

@@ -46,8 +46,9 @@ class AlertState:
     #: Index of the rule's level that fires, -1 for none, and its severity.
     level: int = -1
     severity: Severity = Severity.WARNING
-    #: When it was last judged, and how often in a row that ended with an error.
+    #: When it was last evaluated, when that last said something of the subject, and errors in a row.
     evaluated_at: float = 0.0
+    judged_at: float = 0.0
     errors: int = 0
     #: When the breach began that led, or may lead, to an episode.
     active_at: float = inf
@@ -61,7 +62,7 @@ class AlertState:
     blank_since: float = inf
     #: Does not fire before: after a restart the breach must be seen afresh.
     proven_at: float = 0.0
-    #: Resolved by hand: no new episode before.
+    #: Resolved by hand while in breach: no new episode before.
     held_until: float = 0.0
     #: Since when its subject is not judged any more.
     gone_since: float = inf
@@ -123,6 +124,8 @@ class AlertState:
 
     #: The next moment at which time alone may change something.
     due_at: float = inf
+    #: When the document was kept last.
+    saved_at: float = 0.0
 
     @property
     def firing(self) -> bool:
@@ -130,9 +133,18 @@ class AlertState:
         return self.phase in (Phase.FIRING, Phase.RECOVERING)
 
     @property
+    def watched(self) -> bool:
+        """Whether it wants a verdict each time, also where nothing changed."""
+        return self.phase is not Phase.INACTIVE or self.held_until > 0 or self.errors > 0
+
+    @property
     def flapping(self) -> bool:
         """Whether it changes so often that its changes are not told."""
         return self.flapping_since < inf
+
+    def same(self, other: AlertState) -> bool:
+        """Whether nothing is different that would have to be kept at once."""
+        return all(getattr(self, name) == getattr(other, name) for name in _LASTING)
 
     def copy(self) -> Self:
         """A state of its own, to be changed."""
@@ -188,6 +200,12 @@ def _several(value: Any) -> tuple[Any, ...]:
 
 
 _ACK = frozenset(each.name for each in fields(Ack))
+#: What moves with every evaluation; it is kept now and then.
+_FLEETING = (
+    "evaluated_at", "judged_at", "saved_at", "due_at", "value", "extreme", "reason", "facts", "breaches", "gone_since",
+    "errors",
+)  # fmt: skip
+_LASTING = tuple(each.name for each in fields(AlertState) if each.name not in _FLEETING)
 _NAMES = tuple(each.name for each in fields(AlertState))
 _INITIAL: dict[str, Any] = {
     each.name: each.default_factory() if each.default_factory is not MISSING else each.default

@@ -58,6 +58,11 @@ class Result:
     events: list[EventRow] = field(default_factory=list)
     tellings: list[Telling] = field(default_factory=list)
     signals: list[Signal] = field(default_factory=list)
+    #: When groups are told next, and the version of the context that all states were looked at with.
+    groups: dict[str, float] = field(default_factory=dict)
+    version: int | None = None
+    #: Silences of whose end people are reminded with this.
+    reminded: set[str] = field(default_factory=set)
 
     def change(self) -> Change:
         """What must be kept in one transaction, but for the rows that the tellings become."""

@@ -1,0 +1,127 @@
+"""What surrounds the alerts while they are evaluated: rules made ready, silences, timings, policies, options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final
+
+import annotated_types as at
+
+from understudy.core.notices import Severity
+from understudy.core.options import Doc, Options
+
+from .escalation import Escalation
+from .identity import question
+from .inhibition import Inhibitor, inhibitors
+from .model import LABELS, Level, Rule
+from .silences import Silences
+from .timings import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions(Options):
+    """How alerts as a whole behave."""
+
+    flap_changes: Annotated[int, at.Ge(2), at.Le(50), Doc("so many changes within the window are flapping")] = 4
+    flap_window: Annotated[float, at.Ge(60), at.Le(86400), Doc("in which changes are counted", "s")] = 3600.0
+    flap_quiet: Annotated[float, at.Ge(60), at.Le(86400), Doc("without a change that long, flapping ends", "s")] = (
+        1800.0
+    )
+    resolved_when_quiet: Annotated[
+        bool, Doc("the end of what was told is told in silences and muted hours too; pagers always are")
+    ] = True
+    hold: Annotated[float, at.Ge(0), at.Le(86400), Doc("after resolving by hand, no new episode before", "s")] = 300.0
+    group_by: Annotated[
+        tuple[str, ...], at.MaxLen(20), Doc("labels that one message has in common; empty: no grouping")
+    ] = ("rule",)
+    group_wait: Annotated[
+        float, at.Ge(0), at.Le(3600), Doc("what is not critical waits for others to be told with", "s")
+    ] = 30.0
+    group_interval: Annotated[float, at.Ge(0), at.Le(86400), Doc("between two messages of one group", "s")] = 300.0
+    incident_apis: Annotated[
+        int, at.Ge(0), at.Le(1000), Doc("so many APIs of one hub failing together are one incident; 0: never")
+    ] = 3
+
+
+#: The rule of what `correlation` finds.
+INCIDENT: Final = Rule(
+    "hub_incident", kind="event", event="hub_incident", subject="hub",
+    levels=(Level(Severity.WARNING), Level(Severity.CRITICAL)),
+    description="Several APIs of the hub fail together.",
+)  # fmt: skip
+
+
+class Prepared:
+    """A rule, with what the engine asks of it again and again worked out."""
+
+    __slots__ = ("count", "fors", "keep", "question", "rule", "severities", "static", "upwards")
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.fors = tuple(rule.for_ if level.for_ is None else level.for_ for level in rule.levels) or (rule.for_,)
+        self.severities = tuple(level.severity for level in rule.levels) or (Severity.WARNING,)
+        self.keep, self.count = rule.keep_firing_for, rule.count
+        self.question = question(rule)
+        #: A greater value is worse.
+        self.upwards = not rule.operator.startswith("<")
+        self.static = {
+            **rule.labels, "rule": rule.name, "metric": rule.metric, "event": rule.event, "kind": rule.kind,
+            "subject": rule.subject, "operator": rule.operator,
+        }  # fmt: skip
+
+    def labels(self, own: Mapping[str, str], severity: Severity) -> dict[str, str]:
+        """All labels that matchers may ask for: the rule's own, what it is, and the alert's identity."""
+        return {**self.static, **own, "severity": severity.value}
+
+    def threshold(self, level: int) -> float | None:
+        """The threshold of a level; None of a rule that compares nothing."""
+        levels = self.rule.levels
+        return levels[level].threshold if self.rule.metric and 0 <= level < len(levels) else None
+
+
+def no_escalation(labels: Mapping[str, str]) -> str:
+    """No policy names an escalation."""
+    return ""
+
+
+@dataclass(slots=True)
+class Context:
+    """All that decides over alerts besides the verdicts. Whoever edits it calls `changed` afterwards.
+
+    `ids` makes ULIDs. `interval` is the time between two evaluations, s. `escalation_for` names the escalation
+    policy for all labels of an alert whose rule names none.
+    """
+
+    ids: Callable[[], str]
+    rules: dict[str, Prepared] = field(default_factory=dict)
+    options: EngineOptions = field(default_factory=EngineOptions)
+    silences: Silences = field(default_factory=Silences)
+    timings: tuple[Timing, ...] = ()
+    inhibitors: tuple[Inhibitor, ...] = field(default_factory=lambda: inhibitors({}))
+    escalations: Mapping[str, Escalation] = field(default_factory=dict)
+    escalation_for: Callable[[Mapping[str, str]], str] = no_escalation
+    interval: float = 1.0
+    #: Grows with each change, so that what waits is looked at again.
+    version: int = 0
+
+    def set_rules(self, rules: Iterable[Rule]) -> None:
+        """These are all the rules from now on; the one about incidents of hubs is there unless one of its name is."""
+        known = self.rules
+        rules = list(rules)
+        if all(rule.name != INCIDENT.name for rule in rules):
+            rules.append(INCIDENT)
+        self.rules = {
+            rule.name: found if (found := known.get(rule.name)) is not None and found.rule is rule else Prepared(rule)
+            for rule in rules
+        }
+        self.changed()
+
+    def changed(self) -> None:
+        """Something is different: what waits may go on."""
+        self.version += 1
+
+
+def identity(labels: Mapping[str, Any]) -> dict[str, str]:
+    """Those of the labels that are part of an alert's identity."""
+    return {name: labels[name] for name in LABELS if labels.get(name)}

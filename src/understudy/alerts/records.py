@@ -1,0 +1,64 @@
+"""The rows and notices in which a change of an alert is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import inf
+from typing import Any
+
+from understudy.core.notices import Notice, NoticeKind, Severity
+
+from .context import Prepared
+from .identity import event_id
+from .ports import EpisodeRow, EventRow
+from .state import AlertState
+
+
+def notice(
+    state: AlertState, rule: Prepared, kind: NoticeKind, now: float, *, reason: str, actor: str,
+    previous: Severity | None, facts: Mapping[str, str],
+) -> Notice:  # fmt: skip
+    """What is to be told, or would have been: it is counted in the state, so that its id is its own."""
+    nth = state.counts.get(kind, 0)
+    state.counts = {**state.counts, kind.value: nth + 1}
+    ended = kind is NoticeKind.RESOLVED or (kind is NoticeKind.FLAPPING_ENDED and not state.firing)
+    # Whoever was told at the worst of it is told of the end.
+    severity = state.told_peak if ended and state.told_peak.rank > state.severity.rank else state.severity
+    about = rule.rule
+    return Notice(
+        event_id(state.fingerprint, state.episode, kind, nth), kind, severity, now, about.name,
+        content=about.description, rule=about.name, fingerprint=state.fingerprint, episode=state.episode,
+        number=state.number, nth=nth + 1, labels=dict(state.labels), metric=about.metric, operator=about.operator,
+        value=state.value, threshold=rule.threshold(max(0, state.level)), started_at=state.started_at,
+        ended_at=state.resolved_at if ended else None, previous=previous, reason=reason, actor=actor,
+        runbook=about.runbook, facts={**state.facts, **facts},
+    )  # fmt: skip
+
+
+def event(state: AlertState, rule: Prepared, told: Notice, suppressed_by: str, detail: Mapping[str, Any]) -> EventRow:
+    """The line of the timeline, with what it came from; whom it was told is added by whoever plans that."""
+    trace: dict[str, Any] = {
+        "phase": state.phase.value, "found": state.reason, "value": state.value, "level": state.level,
+        "rule_version": rule.rule.version,
+    }  # fmt: skip
+    if state.active_at < inf:
+        trace["breach_since"] = state.active_at
+    if suppressed_by:
+        trace["suppressed"] = {"by": suppressed_by, **detail}
+    return EventRow(
+        told.event_id, state.episode, state.fingerprint, state.rule, told.kind.value, told.at, told.severity.value,
+        told.actor, suppressed_by, told.as_dict(), trace,
+    )  # fmt: skip
+
+
+def episode(state: AlertState, rule: Prepared, reason: str) -> EpisodeRow:
+    """The episode as it is now; `reason` is why it changed last, kept where that was its end."""
+    doc: dict[str, Any] = {"description": rule.rule.description, "facts": dict(state.facts)}
+    if state.reopened:
+        doc["reopened"] = True
+    ended = state.resolved_at < inf
+    return EpisodeRow(
+        state.episode, state.fingerprint, state.number, state.rule, rule.rule.version, dict(state.labels),
+        state.severity.value, state.peak.value, state.started_at, state.resolved_at if ended else None,
+        reason if ended else "", state.extreme, doc,
+    )  # fmt: skip
