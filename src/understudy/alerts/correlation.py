@@ -11,11 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from .context import EngineOptions, Prepared
+from .context import INCIDENT, EngineOptions, Prepared
 from .model import Finding, Verdict
 from .state import AlertState
 from .tick import Judged
 
+#: The rule of incidents.
+RULE: Final = INCIDENT
 #: Episodes that begin within this time are together, s.
 TOGETHER: Final = 300.0
 #: It goes on while at least so many still fail.

@@ -15,7 +15,7 @@ Quiet alerts cost nothing, those that fire as before next to nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from . import correlation, machine
 from .announce import Announcer
@@ -236,15 +236,14 @@ class Tick:
             self.result.documents[known.fingerprint] = None
 
     def _say_what_fails(self) -> None:
-        """Begin and end the alert about rules that cannot be evaluated."""
-        states: dict[str, AlertState | None] = {**self.result.states}
-        failing = {key: name for key, name in self._standing.erring.items() if key not in states}
-        failing |= {key: state.rule for key, state in states.items() if state and state.errors >= FAILING}
-        names = sorted(set(failing.values()))
-        if names != sorted(set(self._standing.erring.values())):
-            reasons = (state.reason for state in states.values() if state and state.errors >= FAILING)
-            detail: dict[str, Any] = {"rules": names[:50], "reason": next(reasons, "")}
-            self.result.signals.append(Signal("rule_evaluation_failing", {}, bool(names), self._now, detail))
+        """Tell which alerts cannot be evaluated any more, and which can again."""
+        known = self._standing.erring
+        for key, state in self.result.states.items():
+            fails = state is not None and state.errors >= FAILING
+            if fails is not (key in known):
+                rule = state.rule if state is not None else known[key]
+                detail = {"rule": rule, "fingerprint": key, "reason": state.reason if state is not None else ""}
+                self.result.signals.append(Signal("rule_evaluation_failing", {}, fails, self._now, detail))
 
 
 def _matters(verdict: Verdict, rule: Prepared) -> bool:

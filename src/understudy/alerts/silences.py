@@ -222,6 +222,8 @@ class Silences:
 
     def covering(self, kind: Kind, labels: Mapping[str, str], moment: float) -> tuple[Silence, float] | None:
         """The silence of that kind that keeps such an alert quiet the longest, and until when."""
+        if not self.items:
+            return None
         found = [pair for pair in self._now(moment) if pair[0].kind == kind and pair[0].covers(labels)]
         return max(found, key=lambda pair: pair[1], default=None)
 

@@ -77,15 +77,15 @@ class Standing:
         self.reindex(now)
         return unread
 
-    def shifted(self, seconds: float, now: float) -> None:
-        """The wall clock was set by so much, to `now`: no timer ends sooner or later for it."""
+    def shifted(self, seconds: float) -> None:
+        """The wall clock was set by so much: no timer ends sooner or later for it."""
         for fingerprint, state in list(self.states.items()):
             moved = state.copy()
             shift(moved, seconds)
             self.states[fingerprint] = moved
         self.groups = {name: until + seconds for name, until in self.groups.items()}
         self.due_at += seconds
-        self.reindex(now)
+        self.reindex(-inf)
 
     def reindex(self, now: float) -> None:
         """Inhibitions or rules are others than before."""

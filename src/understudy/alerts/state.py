@@ -174,13 +174,14 @@ _NEVER, _ALWAYS = "never", "always"
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, float):
+    kind = type(value)
+    if kind is float:
         return value if -inf < value < inf else _NEVER if value > 0 else _ALWAYS if value < 0 else None
-    if isinstance(value, tuple):
+    if kind is tuple:
         return [_plain(each) for each in value]
-    if isinstance(value, Ack):
+    if kind is Ack:
         return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
-    return dict(value) if isinstance(value, Mapping) else value
+    return dict(value) if kind is dict else value
 
 
 def _same(value: Any) -> Any:

@@ -48,7 +48,7 @@ class Result:
 
     `states` holds every state that is different, None for one that is forgotten; `documents` those that must be
     kept (most quiet evaluations of a firing alert need not be). `signals` begin and end what the engine
-    noticed of itself: `rule_evaluation_failing`, with the rule's name in its detail.
+    noticed of itself: `rule_evaluation_failing`, for each alert, with `rule`, `fingerprint` and `reason` as detail.
     """
 
     at: float
