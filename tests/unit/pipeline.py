@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
+from understudy.core.errors import StoreUnavailable
 from understudy.core.notices import Notice, NoticeKind, Severity
 from understudy.core.outbox import OutboxRow
 from understudy.notifications.manager import NotificationManager
@@ -38,12 +40,72 @@ def alert(
     )
 
 
+_COUNT = itertools.count()
+
+
+class Outbox(MemoryOutbox):
+    """An outbox that counts how often it is looked at."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.looks = 0
+
+    async def pending(self, limit: int, after: str = "") -> list[OutboxRow]:
+        self.looks += 1
+        return await super().pending(limit, after)
+
+
+class FlakyOutbox(Outbox):
+    """An outbox that can be away."""
+
+    down = False
+
+    def _need(self) -> None:
+        if self.down:
+            raise StoreUnavailable("the store is away")
+
+    async def add(self, rows):
+        self._need()
+        return await super().add(rows)
+
+    async def pending(self, limit, after=""):
+        self._need()
+        return await super().pending(limit, after)
+
+    async def claim(self, ids, owner, seconds):
+        self._need()
+        return await super().claim(ids, owner, seconds)
+
+    async def settle(self, settlements):
+        self._need()
+        return await super().settle(settlements)
+
+    async def rows(self, query, limit):
+        self._need()
+        return await super().rows(query, limit)
+
+
+class MemoryState:
+    """A `StateStore` in memory."""
+
+    def __init__(self) -> None:
+        self.values: dict = {}
+
+    async def load(self, prefix: str = "") -> dict:
+        return {key: value for key, value in self.values.items() if key.startswith(prefix)}
+
+    async def save(self, values) -> None:
+        self.values.update(values)
+        self.values = {key: value for key, value in self.values.items() if value is not None}
+
+
 class Bench:
     """A manager with channels in memory, that runs."""
 
     def __init__(self, *channels: str | tuple[str, dict], store=None, clock: FakeClock | None = None, **options):
         self.clock = clock or FakeClock(auto=False)
-        self.store = store or MemoryOutbox(self.clock)
+        self.store = (store or Outbox)(self.clock) if store is None or isinstance(store, type) else store
+        options.setdefault("instance", f"bench{next(_COUNT)}")
         self.manager = NotificationManager(self.store, self.clock, random.Random(7), **options)
         self.channels: dict[str, MemoryChannel] = {}
         for each in channels:
@@ -81,9 +143,9 @@ class Bench:
         assert task.done(), f"no answer within {most:g} s"
         return task.result()
 
-    async def tell(self, *notices: Notice, **rest) -> list[OutboxRow]:
+    async def tell(self, *notices: Notice, targets: Sequence[str] = (), **rest) -> list[OutboxRow]:
         """What the alert room does: plan, keep, hand over."""
-        rows = [replace(row, **rest) for notice in notices for row in self.manager.plan(notice)]
+        rows = [replace(row, **rest) for notice in notices for row in self.manager.plan(notice, targets=targets)]
         await self.store.add(rows)
         self.manager.accept(rows)
         return rows

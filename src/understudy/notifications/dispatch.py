@@ -17,9 +17,10 @@ from understudy.core.clock import Clock
 from understudy.core.errors import StoreUnavailable
 from understudy.core.outbox import OutboxRow, RowState
 
-from . import digest, failover
+from . import digest
 from .compose import Composer
-from .decisions import Decision, at_the_end, digested, given_up, without_channel
+from .counters import DeliveryCounters
+from .decisions import Decision, at_the_end, given_up, without_channel
 from .feed import Feed
 from .lanes import Due, Lane, Lanes
 from .message import Outcome, Retry
@@ -27,6 +28,7 @@ from .ports import Channel, OutboxStore, Recorder, Settlement
 from .queue import Waiting
 from .sending import Sends
 from .settling import Effect, Step, step
+from .standby import Standby
 
 _log = logging.getLogger("understudy.notifications")
 
@@ -38,8 +40,6 @@ STORE_AGAIN = 1.0
 LOOK_ROUND = 10.0
 #: Turns that nothing called for are never closer together, s.
 SHORTEST_PAUSE = 0.001
-#: How often it looks whether critical messages should go elsewhere, s.
-FAILOVER_EVERY = 1.0
 #: Rows of one transaction, where they need not be in one.
 BATCH = 500
 #: Rows of a channel that is not there wait that long for it: callbacks are registered after the start, s.
@@ -74,6 +74,7 @@ class Dispatcher:
         self._told = told
         self._changed = changed
         self._sends = Sends(clock)
+        self._standby = Standby(lanes, feed, clock, make_id, lambda lane: changed(lane, "unreachable"))
         self._channels: Mapping[str, Channel] = {}
         self._wake = asyncio.Event()
         self._flights: dict[asyncio.Task[None], Waiting] = {}
@@ -81,15 +82,14 @@ class Dispatcher:
         self._unrecorded: list[tuple[Waiting, Settlement]] = []
         self._decided: list[Decision] = []
         self._store_again = 0.0
-        self._next_failover = 0.0
         self._draining = False
+        #: Attempts since the start, for `/metrics`.
+        self.counters = DeliveryCounters()
         #: When a turn last ended, monotonic; and why the store could not be used then.
         self.turned_at: float | None = None
         self.store_problem = ""
         #: Answers that came after another had claimed the row: messages that may have been sent twice.
         self.fenced = 0
-        #: Alerts that other channels were told in place of one that did not work: by channel, how many each.
-        self.elsewhere: dict[str, dict[str, int]] = {}
 
     # -- what others say --------------------------------------------------------------------------
 
@@ -133,6 +133,7 @@ class Dispatcher:
         if foreign and row.leased_until > wall:
             item.due = max(item.due, now + row.leased_until - wall)
             self.lanes.put_back(item, now)
+        self._standby.entered(row)
         self._decide(at_the_end(lane, item))
 
     # -- the loop ---------------------------------------------------------------------------------
@@ -166,8 +167,7 @@ class Dispatcher:
         if not self._feed.active():
             self.lanes.forget_idle(now)  # another instance delivers them
         self._expire(self._clock.monotonic())
-        if now >= self._next_failover:
-            await self._fail_over(now)
+        await self._fail_over()
         await self._record()
         if self._draining or not self._feed.active():
             return
@@ -183,13 +183,17 @@ class Dispatcher:
 
     def _idle_for(self) -> float:
         now = self._clock.monotonic()
-        moments = [now + LOOK_ROUND, self._feed.next_at(now)]
-        if self._store_again > now or self._decided or any(item.kept for item, _ in self._unrecorded):
-            moments.append(self._store_again)
-        elif self._feed.active():
-            moments.append(self.lanes.next_at(now) or moments[0])
-        if any(lane.queue.urgent and lane.away(now) for lane in self.lanes.lanes.values()):
-            moments.append(self._next_failover)
+        moments = [now + LOOK_ROUND]
+        if self._store_again > now:
+            moments.append(self._store_again)  # nothing else can be done before
+        elif self._decided or any(item.kept for item, _ in self._unrecorded):
+            moments.append(now)
+        else:
+            moments.append(self._feed.next_at(now))
+            if self._feed.active():
+                moments.append(self.lanes.next_at(now) or moments[0])
+        if (moment := self._standby.next_at(now)) is not None:
+            moments.append(moment)
         return max(SHORTEST_PAUSE, min(moments) - now)
 
     async def _refill(self) -> None:
@@ -241,37 +245,12 @@ class Dispatcher:
         lane.queue.hold({each.item.chain for each in decisions}, row_id)
         self._decide(decisions)
 
-    async def _fail_over(self, now: float) -> None:
+    async def _fail_over(self) -> None:
         """Hand critical messages of channels that do not work to those that stand in for them."""
-        self._next_failover = now + FAILOVER_EVERY
-        wall = self._clock.time()
-        for lane in [each for each in self.lanes.lanes.values() if each.queue.urgent and each.away(now)]:
-            for item in [lane.queue.items[each] for each in sorted(lane.queue.urgent)]:
-                if failover.due(item, wall):
-                    await self._hand_on(lane, item, now, wall)
-
-    async def _hand_on(self, lane: Lane, item: Waiting, now: float, wall: float) -> None:
-        traits = {name: each.traits for name, each in self.lanes.lanes.items()}
-        name = failover.target(item.row, traits, lambda name: not self.lanes.lanes[name].away(now))
-        if not name:
-            self._changed(lane, "unreachable")
-            return
         try:
-            known = await self._feed.told(item.row.event_id, name)
+            self._decide(await self._standby.look(self._clock.monotonic()))
         except StoreUnavailable as problem:
             self._store_failed(problem)
-            return
-        if known is not None and known.state not in (RowState.DEAD, RowState.DISCARDED):
-            told_in, added = known.id, tuple[OutboxRow, ...]()
-        elif known is not None:
-            return  # it was given up there already
-        else:
-            made = failover.stand_in(item.row, name, traits[name], self._make_id(), wall)
-            told_in, added = made.id, (made,)
-        row = digested(item.row, told_in, f"told on {name}: {lane.away(now)}")
-        self._decide([Decision(item, row, added=added)])
-        told = self.elsewhere.setdefault(lane.name, {})
-        told[name] = told.get(name, 0) + 1
 
     # -- sending ----------------------------------------------------------------------------------
 
@@ -342,6 +321,8 @@ class Dispatcher:
             made = self._learn(lane, item, made)
             if made.receipt is not None:
                 self._composer.remember(made.row, made.receipt)
+            for attempt in made.attempts:
+                self.counters.note(attempt)
             attempts = (*item.log, *made.attempts)
             if not item.kept and made.again:
                 # The store does not know of it yet: it is tried again all the same, and recorded later.
@@ -383,11 +364,7 @@ class Dispatcher:
         if not lane.circuit.succeeded():
             return
         self._changed(lane, "closed")
-        told = self.elsewhere.pop(lane.name, {})
-        if told:
-            wall = self._clock.time()
-            row = failover.summary(lane.name, lane.traits, told, since or wall, self._make_id(), wall)
-            self._feed.to_add.append(row)
+        self._standby.works_again(lane, since)
 
     # -- recording --------------------------------------------------------------------------------
 

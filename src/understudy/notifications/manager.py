@@ -17,6 +17,7 @@ from understudy.core.outbox import OutboxRow, Priority, RowState
 
 from .callbacks import Callback, CallbackChannel
 from .compose import Composer, Linker, no_links
+from .counters import DeliveryCounters
 from .deadletters import DeadLetters
 from .dispatch import Dispatcher
 from .feed import Feed
@@ -231,6 +232,21 @@ class NotificationManager:
 
     def _changed(self, lane: Any, change: str) -> None:
         self._watch.changed(lane, change)
+
+    @property
+    def counters(self) -> DeliveryCounters:
+        """Attempts since the start of the process, for `/metrics`."""
+        return self.dispatcher.counters
+
+    @property
+    def oldest_critical(self) -> float:
+        """How long the oldest critical message has been waiting, s; 0 when none waits."""
+        return self._watch.oldest_critical()
+
+    @property
+    def dead(self) -> int:
+        """How many dead letters wait for a person, as counted last."""
+        return self._dead.depth
 
     def channels(self) -> dict[str, ChannelView]:
         """Every channel as it stands."""
