@@ -11,8 +11,8 @@ from understudy.core.legible import cut
 
 #: Tried in turn: characters of each text, entries of each list and table.
 _STEPS = ((4_000, 100), (1_000, 50), (300, 25), (100, 10), (40, 8))
-#: Above this depth the fields are ours, few and known; below it strangers fill lists and tables.
-_OURS = 2
+#: Fields that hold as many entries as strangers like; all other tables and lists are ours, small and known.
+_FOREIGN = frozenset(("labels", "commonLabels", "facts", "fields", "members"))
 
 
 def written(document: Any) -> bytes:
@@ -36,17 +36,17 @@ def fitted(document: Mapping[str, Any], limit: int) -> dict[str, Any]:
     return whole
 
 
-def _shortened(value: Any, text: int | None, entries: int | None, depth: int = 0) -> Any:
+def _shortened(value: Any, text: int | None, entries: int | None, foreign: bool = False) -> Any:
     if isinstance(value, str):
         return value if text is None else cut(value, text)
-    most = entries if depth >= _OURS else None
+    most = entries if foreign else None
     if isinstance(value, Mapping):
-        pairs = list(value.items())[:most]
         return {
-            _shortened(str(name), text, entries): _shortened(inner, text, entries, depth + 1) for name, inner in pairs
+            _shortened(str(name), text, entries): _shortened(inner, text, entries, name in _FOREIGN)
+            for name, inner in list(value.items())[:most]
         }
     if isinstance(value, list | tuple):
-        return [_shortened(inner, text, entries, depth + 1) for inner in list(value)[:most]]
+        return [_shortened(inner, text, entries) for inner in list(value)[:most]]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -51,6 +51,8 @@ class AppriseOptions(ChannelOptions):
 
     def __post_init__(self) -> None:
         ChannelOptions.__post_init__(self)
+        if not self.urls:  # all defaults, which are not looked at one by one
+            raise OptionError(type(self).__name__, "urls", "none", "at least one Apprise URL")
         for field, given in (("ca_file", self.ca_file), ("proxy", self.proxy)):
             if given:
                 raise OptionError(type(self).__name__, field, "a value", "nothing: Apprise connects in its own way")
