@@ -11,6 +11,7 @@ import pytest
 
 import understudy.channels
 import understudy.cli
+import understudy.notifications
 import understudy.reports
 from understudy.cli.commands import language
 from understudy.cli.faults import SENTENCES
@@ -22,6 +23,7 @@ from understudy.core.types import Attribution, OutcomeClass
 
 CHANNELS = Path(understudy.channels.__file__).parent
 CLI = Path(understudy.cli.__file__).parent
+NOTIFICATIONS = Path(understudy.notifications.__file__).parent
 REPORTS = Path(understudy.reports.__file__).parent
 PO = CLI.parent / "locale" / "pt_BR.po"
 RESILIENCE = CLI.parent / "resilience"
@@ -32,7 +34,7 @@ def messages() -> dict[str, str | None]:
     found: dict[str, str | None] = dict.fromkeys((*_ADVICE.values(), *LIBRARY, *SENTENCES))
     for path in (REPORTS / "templates").glob("*.html"):
         found |= dict.fromkeys(re.findall(r'\b_\("([^"]+)"', path.read_text("utf-8")))
-    for path in (*CLI.glob("*.py"), *REPORTS.glob("*.py"), *CHANNELS.glob("*.py")):
+    for path in (*CLI.glob("*.py"), *REPORTS.glob("*.py"), *CHANNELS.glob("*.py"), *NOTIFICATIONS.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
                 continue

@@ -206,7 +206,7 @@ class _Writer:
         _, notice = self._text, self._notice
         labels = {
             "acknowledge": _("Acknowledge"),
-            "silence": _("Silence"),
+            "silence": _("Silence it"),
             "open": _("Details"),
             "runbook": _("What to do"),
         }
