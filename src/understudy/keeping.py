@@ -81,7 +81,9 @@ class Keeping:
         self._kept = Kept(fallback.roster, store.state, clock, fallback.events)
         self.roles = Roles(store.leases, instance, (UPKEEP,), clock, rng)
         keep = {10: float(options.keep_10s), 60: float(options.keep_1m), 3600: float(options.keep_1h), 86400: None}
-        self.history = History(store.rollups, clock, Retention(keep))
+        #: How long each tier of the history is kept.
+        self.retention = Retention(keep)
+        self.history = History(store.rollups, clock, self.retention)
         self.instances = Instances(clock)
         self.reports = Reports(_Histories(self.history), _Failures(store.requests), _Registered(fallback), clock)
         self.scheduler = Scheduler(

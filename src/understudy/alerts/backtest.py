@@ -1,0 +1,148 @@
+"""What rules would have told: the past, judged by the evaluation and the engine that are at work now.
+
+Over stored history nothing is known more finely than its buckets, so each event lies within one bucket of the
+one that would have been; the result says how long they are. Over a recorded stream of calls the events are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, tzinfo
+from typing import Any, Final
+
+from .context import Context
+from .model import Rule
+from .noise import Difference, Noise, difference, noise
+from .ports import EpisodeRow, EventRow, Signal
+from .replay import PastMetrics, Record, Replay
+from .shown import episode_as_dict, event_as_dict
+
+#: Moments that are judged before whoever drives it gets a turn.
+STRETCH: Final = 50
+#: Longest breach that a proposal asks for before a rule fires, s; each step is tried.
+TRIED_FOR: Final = (60.0, 120.0, 300.0, 600.0)
+#: A rule is worth a proposal when at least so many of its episodes, in percent, were noise.
+TOO_NOISY: Final = 20.0
+#: A proposal may lose no episode that lasted longer, s.
+MATTERS: Final = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What came of rules over a span. `resolution` is the longest bucket of it, s; 0 where every call is known.
+
+    `blind` names rules of which the past tells nothing, such as those that wait for events.
+    """
+
+    rules: tuple[str, ...]
+    start: float
+    end: float
+    resolution: float
+    episodes: tuple[EpisodeRow, ...] = ()
+    events: tuple[EventRow, ...] = ()
+    blind: tuple[str, ...] = ()
+
+    def noise(self, zone: tzinfo = UTC) -> Noise:
+        """What that would have cost people."""
+        return noise(self.episodes, self.events, self.start, self.end, zone)
+
+    def as_dict(self, zone: tzinfo = UTC) -> dict[str, Any]:
+        """The result as JSON-ready values."""
+        return {
+            "rules": list(self.rules),
+            "start": self.start,
+            "end": self.end,
+            "resolution": self.resolution,
+            "blind": list(self.blind),
+            "noise": self.noise(zone).as_dict(),
+            "episodes": [episode_as_dict(each) for each in self.episodes],
+            "events": [_event(each) for each in self.events],
+        }
+
+
+def _event(event: EventRow) -> dict[str, Any]:
+    whole = event_as_dict(event)
+    return {name: whole[name] for name in ("episode", "rule", "kind", "at", "severity", "suppressed_by")}
+
+
+@dataclass(slots=True)
+class Run:
+    """One backtest while it runs: `steps` are to be gone through, then `result` is there."""
+
+    rules: Sequence[Rule]
+    source: PastMetrics
+    moments: Sequence[float]
+    #: Counted from here on; moments before only bring windows and alerts to where they were.
+    start: float
+    end: float
+    resolution: float
+    signals: Sequence[Signal] = ()
+    prepare: Callable[[Context], None] = lambda context: None
+    _replay: Replay | None = field(default=None, repr=False)
+
+    def steps(self) -> Iterator[None]:
+        """Judge moment after moment, with a chance to do something else in between."""
+        interval = self.resolution or 1.0
+        replay = self._replay = Replay(self.rules, self.source, interval, self.signals, self.prepare)
+        for number, at in enumerate(self.moments):
+            replay.tick(at)
+            if number % STRETCH == STRETCH - 1:
+                yield
+
+    @property
+    def result(self) -> Backtest:
+        """What came of it; nothing before the steps have been gone through."""
+        record = self._replay.record if self._replay is not None else Record()
+        enabled = [rule.name for rule in self.rules if rule.enabled]
+        return Backtest(
+            tuple(enabled), self.start, self.end, self.resolution,
+            tuple(sorted(record.episodes.values(), key=lambda each: (each.started_at, each.episode))),
+            tuple(record.events),
+            tuple(name for name in enabled if name not in record.judged),
+        )  # fmt: skip  # as the fields stand
+
+
+def backtest(run: Run) -> Backtest:
+    """Go through a run in one piece."""
+    for _ in run.steps():
+        pass
+    return run.result
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Another version of a rule that would have told less; never taken in by itself."""
+
+    change: Mapping[str, float]
+    noise: Noise
+    difference: Difference
+
+    def as_dict(self) -> dict[str, Any]:
+        """The proposal with its evidence, as JSON-ready values."""
+        return {"change": dict(self.change), "noise": self.noise.as_dict(), "difference": self.difference.as_dict()}
+
+
+def worth_a_proposal(found: Noise) -> bool:
+    """Whether a rule is noisy enough that others should be tried."""
+    return found.episodes >= 3 and (found.share_noise or 0.0) >= TOO_NOISY
+
+
+def candidates(rule: Rule) -> Iterator[tuple[Mapping[str, float], Rule]]:
+    """Versions of a rule that wait longer, the most careful first."""
+    for seconds in TRIED_FOR:
+        if seconds > rule.for_:
+            levels = tuple(
+                replace(level, for_=None if level.for_ is None else max(level.for_, seconds)) for level in rule.levels
+            )
+            yield {"for": seconds}, replace(rule, for_=seconds, levels=levels)
+
+
+def proposal(change: Mapping[str, float], before: Backtest, after: Backtest) -> Proposal | None:
+    """The version as a proposal: it halves the noise and loses no episode that mattered. None where it does not."""
+    old, new = before.noise(), after.noise()
+    changed = difference(before.episodes, after.episodes, before.resolution)
+    lost = [each for each in changed.gone if each.resolved_at is None or each.resolved_at - each.started_at > MATTERS]
+    if lost or (new.share_noise or 0.0) * new.episodes > 0.5 * (old.share_noise or 0.0) * old.episodes:
+        return None
+    return Proposal(change, new, changed)
