@@ -31,7 +31,7 @@ def rules_commands(_: Texts, kind: type[TyperCommand], group: type[TyperGroup]) 
         context_settings=HELP,
         help=_("What alerts: show, check, test and try rules on the past."),
     )
-    for add in (_list, _show, _check):
+    for add in (_list, _show, _check, _test, _backtest):
         add(app, _, kind)
     return app
 
@@ -82,3 +82,54 @@ def _check(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
         from .rules_shown import check_rules
 
         raise typer.Exit(check_rules(Screen(_), config, override, environment, as_json=as_json))
+
+
+def _test(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(
+        _, "understudy rules test tests/rules.test.toml", "understudy rules test --config understudy.toml a.toml b.toml"
+    )
+
+    @app.command("test", help=_("Run tests of rules: series in, expected alerts out."), epilog=shown, cls=kind)
+    def command(
+        files: list[Path] = typer.Argument(..., help=_("Files of tests.")),
+        config: Path | None = config_option(_),
+        override: list[str] = override_option(_),
+        environment: str | None = environment_option(_),
+        as_json: bool = json_option(_),
+    ) -> None:
+        from .rules_tested import run_tests
+
+        raise typer.Exit(run_tests(Screen(_), list(files), config, override, environment, as_json=as_json))
+
+
+def _backtest(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(
+        _,
+        "understudy rules backtest success_rate",
+        "understudy rules backtest --last 7d --api odds_prime",
+        "understudy rules backtest --rules new.toml --most-pages 2 --zone America/Sao_Paulo",
+    )
+
+    @app.command("backtest", help=_("What rules would have told in the past that is kept."), epilog=shown, cls=kind)
+    def command(
+        rules: list[str] = typer.Argument(None, help=_("Names of rules; all that watch numbers by default.")),
+        changed: Path | None = typer.Option(
+            None, "--rules", help=_("A file with [rules.NAME] tables: try these, beside what is in force.")
+        ),
+        last: str | None = typer.Option(None, "--last", help=_("The span until now: 24h, 7d; 30 days by default.")),
+        start: str | None = typer.Option(None, "--from", help=_("Begin of the span: 2026-11-24 or 2026-11-24T13:00.")),
+        end: str | None = typer.Option(None, "--to", help=_("End of the span; now by default.")),
+        api: str | None = typer.Option(None, "--api", help=_("Only about this API.")),
+        zone: str = typer.Option("UTC", "--zone", help=_("Where night is: America/Sao_Paulo.")),
+        most_pages: float | None = typer.Option(
+            None, "--most-pages", min=0, help=_("Fail when a rule pages more often a week.")
+        ),
+        propose: bool = typer.Option(False, "--propose", help=_("Try versions of noisy rules that tell less.")),
+        url: str = url_option(_),
+        config: Path | None = config_option(_),
+        as_json: bool = json_option(_),
+    ) -> None:
+        from .rules_tested import BacktestOptions, show_backtest
+
+        options = BacktestOptions(tuple(rules or ()), changed, last, start, end, api, zone, most_pages, propose)
+        raise typer.Exit(show_backtest(Screen(_), service_url(url, config), options, as_json=as_json))
