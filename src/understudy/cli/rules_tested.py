@@ -140,10 +140,8 @@ def _render(screen: Screen, content: Mapping[str, Any]) -> None:
         ),
         "quiet",
     )
-    table = screen.table(
-        _("Rule"), _("Episodes"), _("Told"), _("Pages a week"), _("At night"), _("Under 2 min"), _("Flapped"), _("Firing"),
-        numbers=(1, 2, 3, 4, 5, 6, 7),
-    )  # fmt: skip  # the columns in their order
+    columns = [_("Rule"), _("Episodes"), _("Told"), _("Pages a week"), _("At night"), _("Under 2 min"), _("Flapped")]
+    table = screen.table(*columns, _("Firing"), numbers=(1, 2, 3, 4, 5, 6, 7))
     for each in content["rules"]:
         _row(screen, table, Text(safe(each["rule"]), "name"), each["noise"], blind=each["blind"])
         if each["changed"] is not None:
