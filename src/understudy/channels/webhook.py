@@ -89,7 +89,7 @@ class WebhookChannel:
         self._keys = tuple(key_of(secret, "WebhookOptions") for secret in options.secrets)
         REDACTOR.add(options.url, *options.secrets, *((options.authorization,) if options.authorization else ()))
         self._wire = Wire(deps.client(options), deps.clock, options.timeout)
-        self.traits: Traits = options.traits(f"webhook:{options.url.fingerprint()}", RATE)
+        self.traits: Traits = options.traits(f"webhook:{options.url.fingerprint()}", RATE, digests=False)
 
     async def send(self, message: Message) -> Outcome:
         """As `Channel.send`."""

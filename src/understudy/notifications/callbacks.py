@@ -40,7 +40,13 @@ class CallbackChannel:
         self._function = function
         self._running = 0
         self._traits = Traits(
-            "callback", f"callback:{name}", RATE, timeout=timeout, concurrency=4, revision=str(id(function))
+            "callback",
+            f"callback:{name}",
+            RATE,
+            timeout=timeout,
+            concurrency=4,
+            revision=str(id(function)),
+            digests=False,
         )
 
     @property

@@ -40,7 +40,7 @@ class Flood:
         return not self.on or self._alone(item)
 
     def _alone(self, item: Waiting) -> bool:
-        if item.row.pager or item.urgency < 0:
+        if not item.loose or item.urgency < 0:
             return True
         return item.urgency == 0 and self.individual < INDIVIDUAL
 

@@ -34,7 +34,7 @@ class Lane:
         self.name = name
         self.traits = traits
         self.gate = gate
-        self.queue = ChannelQueue()
+        self.queue = ChannelQueue(digests=traits.digests)
         self.circuit = Circuit(traits.revision)
         self.flood = Flood()
         self.in_flight = 0

@@ -28,7 +28,8 @@ class Traits:
     `resolves`: it is told of the end. `min_severity`, `language`, `fallback` as configured. `always_page`: a
     pager that is told also of what began and ended before it could be reached. `revision` differs when the
     configuration does (a fingerprint, no secret): what was switched off is tried again then. `template` is
-    the user's own wording, see `notifications.template`.
+    the user's own wording, see `notifications.template`. `digests`: in a flood it gets one message for many;
+    programs that want each event get them all.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Traits:
     always_page: bool = False
     revision: str = ""
     template: str = ""
+    digests: bool = True
 
 
 class Channel(Protocol):

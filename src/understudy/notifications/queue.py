@@ -27,8 +27,8 @@ class Waiting:
     """A row that waits or is being sent."""
 
     __slots__ = (
-        "ages_at", "busy", "chain", "due", "entered", "expires", "failed", "kept", "log", "row", "token", "unkept_sent",
-        "until", "urgency",
+        "ages_at", "busy", "chain", "due", "entered", "expires", "failed", "kept", "log", "loose", "row", "token",
+        "unkept_sent", "until", "urgency",
     )  # fmt: skip
 
     def __init__(self, row: OutboxRow, now: float, wall: float, *, kept: bool = True) -> None:
@@ -42,6 +42,8 @@ class Waiting:
         self.urgency = urgency_of(row)
         #: It is being sent, or how it went is being recorded.
         self.busy = False
+        #: It may be told in a digest.
+        self.loose = False
         #: It failed since the destination last took something.
         self.failed = False
         #: The store has it; otherwise it is told before it could be kept.
@@ -65,7 +67,8 @@ def urgency_of(row: OutboxRow) -> int:
 class ChannelQueue:
     """The rows of one channel."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, digests: bool = True) -> None:
+        self._digests = digests
         self.items: dict[str, Waiting] = {}
         self._chains: dict[str, list[Waiting]] = {}
         #: Chains that wait for a digest in which an earlier event of theirs is told.
@@ -93,8 +96,9 @@ class ChannelQueue:
         insort(chain, item)
         if item.row.priority <= Priority.RESOLVED_CRITICAL:
             self.urgent.add(item.row.id)
-        if not item.row.pager and item.row.kind not in _EXPRESS:
+        if self._digests and not item.row.pager and item.row.kind not in _EXPRESS:
             self.loose.add(item.row.id)
+            item.loose = True
         self._offer(chain, now)
 
     def remove(self, item: Waiting, now: float) -> None:
