@@ -27,6 +27,8 @@ from understudy.core.secrets import Secret
 from understudy.export import kept, process, prometheus, told
 from understudy.export.logs import LogSettings
 from understudy.export.prometheus_text import Family
+from understudy.notifications.options import NotificationOptions
+from understudy.notifications.policy import PolicyOptions
 from understudy.reports.schedule import ReportSchedule
 from understudy.resilience.api import ApiOptions, RouteOptions
 from understudy.storage.options import StorageOptions
@@ -130,6 +132,8 @@ def options_page() -> str:
         "reports.NAME": ReportSchedule,
         "alerts": AlertOptions,
         "alerts.rules.NAME": Rule,
+        "policies.NAME": PolicyOptions,
+        "notifications": NotificationOptions,
         "log": LogSettings,
         **{f'channels.NAME] with kind = "{kind}': channel.options for kind, channel in KINDS.items()},
     }

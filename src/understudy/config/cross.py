@@ -8,8 +8,10 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from understudy.alerts.inhibition import inhibitors
-from understudy.alerts.rules import faults_of
+from understudy.alerts.rule_faults import faults_of
 from understudy.core.errors import OptionError, UnderstudyError
+from understudy.core.matchers import parse as parse_matcher
+from understudy.notifications.template import check as check_template
 from understudy.resilience import conditions, presets
 from understudy.resilience.api import ApiOptions
 from understudy.resilience.auth import with_preset
@@ -57,6 +59,32 @@ class CrossCheck:
         self._reports()
         self._alerts()
         self._channels()
+        self._policies()
+
+    def _policies(self) -> None:
+        """Policies name channels and escalations that are there, and conditions that can be read."""
+        written = self._layer.values.get("channels")
+        known = list(written) if isinstance(written, dict) else []
+        escalations = self._settings.alerts.escalations
+        for name, policy in self._settings.policies.items():
+            at: Path = ("policies", name)
+            for index, text in enumerate(policy.match):
+                self._made((*at, "match", index), partial(parse_matcher, text))
+            for index, channel in enumerate(policy.channels):
+                if channel not in known:
+                    place: Path = (*at, "channels", index)
+                    hint = did_you_mean(channel, known)
+                    self._add(place, "no channel of that name is configured", shown(place, channel), hint)
+            if policy.escalation and policy.escalation not in escalations:
+                place = (*at, "escalation")
+                hint = did_you_mean(policy.escalation, escalations)
+                self._add(
+                    place, "no escalation policy of that name is configured", shown(place, policy.escalation), hint
+                )
+        for name, options in self._settings.channels.items():
+            if options.template:
+                self._made(("channels", name, "template"), partial(check_template, options.template))
+        self._address(("notifications", "public_url"), self._settings.notifications.public_url)
 
     def _channels(self) -> None:
         self._same_names("channels", list(self._settings.channels))

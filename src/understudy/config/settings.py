@@ -12,6 +12,8 @@ from understudy.channels import AnyChannelOptions
 from understudy.core.options import Doc, Options
 from understudy.core.secrets import Secret
 from understudy.export.logs import LogSettings
+from understudy.notifications.options import NotificationOptions
+from understudy.notifications.policy import PolicyOptions
 from understudy.reports.schedule import ReportSchedule
 from understudy.resilience.api import ApiOptions, RouteOptions
 from understudy.storage.options import StorageOptions
@@ -57,3 +59,7 @@ class Settings(Options):
         dict[str, Annotated[AnyChannelOptions, ByKind()]],
         Doc("ways to reach people, by name; `kind` says which service"),
     ] = field(default_factory=dict)
+    policies: Annotated[
+        dict[str, PolicyOptions], Doc("which alerts go to which channels, by name; the first that matches decides")
+    ] = field(default_factory=dict)
+    notifications: Annotated[NotificationOptions, Doc("notifications as a whole")] = NotificationOptions()

@@ -27,7 +27,7 @@ class PolicyOptions(Options):
     match: Annotated[tuple[str, ...], at.MaxLen(50), Doc('only notices with these labels: api=~"odds.*"')] = ()
     min_severity: Annotated[Severity, Doc("only notices at least that severe")] = Severity.INFO
     channels: Annotated[tuple[str, ...], at.MaxLen(100), Doc("where they go; empty: every channel")] = ()
-    continue_: Annotated[bool, Doc("look at the policies behind this one, too")] = False
+    proceed: Annotated[bool, Doc("go on to the policies behind this one, too")] = False
     escalation: Annotated[str, at.MaxLen(200), Doc("escalation policy of these alerts; empty: none")] = ""
     group_by: Annotated[
         tuple[str, ...], at.MaxLen(20), Doc("alerts with the same of these labels are told together")
@@ -97,7 +97,7 @@ class Policies:
             trace.append({"policy": each.name, "matched": not refusal, "refused_by": refusal})
             if not refusal:
                 matched.append(each)
-                if not each.options.continue_:
+                if not each.options.proceed:
                     break
         if not matched:
             trace.append({"policy": DEFAULT, "matched": True, "refused_by": ""})
