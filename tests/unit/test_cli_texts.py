@@ -27,6 +27,7 @@ NOTIFICATIONS = Path(understudy.notifications.__file__).parent
 REPORTS = Path(understudy.reports.__file__).parent
 PO = CLI.parent / "locale" / "pt_BR.po"
 RESILIENCE = CLI.parent / "resilience"
+WEB = CLI.parent / "web"
 
 
 def messages() -> dict[str, str | None]:
@@ -34,7 +35,8 @@ def messages() -> dict[str, str | None]:
     found: dict[str, str | None] = dict.fromkeys((*_ADVICE.values(), *LIBRARY, *SENTENCES))
     for path in (REPORTS / "templates").glob("*.html"):
         found |= dict.fromkeys(re.findall(r'\b_\("([^"]+)"', path.read_text("utf-8")))
-    for path in (*CLI.glob("*.py"), *REPORTS.glob("*.py"), *CHANNELS.glob("*.py"), *NOTIFICATIONS.glob("*.py")):
+    rooms = (CLI, REPORTS, CHANNELS, NOTIFICATIONS)
+    for path in (*(path for room in rooms for path in room.glob("*.py")), WEB / "act.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
                 continue

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections import OrderedDict
-from collections.abc import Collection, MutableMapping
+from collections.abc import Callable, Collection, MutableMapping
 from math import ceil
 from typing import Any
 
@@ -58,9 +58,16 @@ class Guard:
     """Refuses foreign hosts and origins, keeps every client to its rate, and puts the security headers on."""
 
     def __init__(
-        self, app: App, clock: Clock, hosts: Collection[str] = LOOPBACK_NAMES, limit: Limit | None = None
+        self,
+        app: App,
+        clock: Clock,
+        hosts: Collection[str] = LOOPBACK_NAMES,
+        limit: Limit | None = None,
+        public_url: Callable[[], str] = lambda: "",
     ) -> None:
         self._app = app
+        #: Where people reach the service through a proxy: pages that it showed there may post to it.
+        self._public_url = public_url
         self._hosts = frozenset(host.strip("[]").lower() for host in hosts)
         self._limit = limit or Limit(clock)
         # Programs of one machine report each second, all from one address.
@@ -75,7 +82,8 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], *SECURE, *extra]
+                own = {name for name, _ in message["headers"]}  # a page with a form says itself what it may do
+                message["headers"] = [*message["headers"], *(each for each in SECURE if each[0] not in own), *extra]
             await send(message)
 
         try:
@@ -123,7 +131,9 @@ class Guard:
         if origin is not None:
             host = (header(scope, b"host") or "").lower()
             scheme, slashes, name = origin.lower().partition("://")
-            if not slashes or name != host or scheme not in ("http", "https"):
+            public = self._public_url().lower()
+            ours = public == origin.lower() or public.startswith(f"{origin.lower()}/")
+            if not ours and (not slashes or name != host or scheme not in ("http", "https")):
                 raise Problem(403, "requests from other origins are refused")
 
 
