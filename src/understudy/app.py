@@ -32,10 +32,15 @@ from .resilience.registry import Api
 from .resilience.route_client import Response, RouteClient
 
 if TYPE_CHECKING:
+    from .alerting.service import Alerting
+    from .alerts.manager import AlertManager
+    from .channels.options import ChannelOptions
     from .config.settings import Settings
     from .core.secrets import Secret
     from .export.reporting import Reporting
     from .keeping import Keeping
+    from .notifications.manager import NotificationManager
+    from .notifications.ports import Channel
     from .storage.options import StorageOptions
     from .storage.store import Store
 
@@ -89,6 +94,7 @@ class Understudy:
         self.fallback.on_register = self._prober.follow
         self._ticked_at: float | None = None
         self._stopping = False
+        self._stop_at = 0.0
         self._keep = keep
         #: Tells this start of this process from every other, for people and for the store.
         self.instance = _instance()
@@ -96,12 +102,16 @@ class Understudy:
         self.keeping: Keeping | None = None
         #: What this process reports to a service; None where it reports nothing.
         self.reporting: Reporting | None = None
+        self._alerting: Alerting | None = None
+        self._alerting_runs = False
         self._pid = os.getpid()
         #: When and whether the configuration was last taken in, for `/metrics`.
         self.last_reload_at = clock.time()
         self.last_reload_ok = True
         if settings is not None:
             reload(self.fallback, settings, self._prober)
+            if keep or settings.channels:
+                self._alerting_of(settings)
 
     @classmethod
     def build(
@@ -120,6 +130,66 @@ class Understudy:
         repeatable; both are for tests.
         """
         return cls(settings, clock, http, random.Random(seed), keep=keep)  # noqa: S311 - jitter and ties, nothing secret
+
+    # -- alerts and notifications -----------------------------------------------------------------
+
+    @property
+    def alerts(self) -> AlertManager:
+        """Alerts: rules, what fires, what people do about it. Rules are evaluated from the first use on.
+
+        The service evaluates them in any case, and so does a program that configures channels.
+        """
+        return self.alerting.manager
+
+    @property
+    def notifications(self) -> NotificationManager:
+        """Notifications: channels, what was sent, what was given up."""
+        return self.alerting.notifications
+
+    @property
+    def alerting(self) -> Alerting:
+        """What runs alerts and notifications; made at first use."""
+        made = self._alerting or self._alerting_of(self.settings)
+        self._run_alerting()
+        return made
+
+    def add_channel(self, name: str, channel: ChannelOptions | Channel) -> None:
+        """Send notifications to one more channel, from its options or as it is; a known name is replaced.
+
+        Raises:
+            OptionError, NotInstalled: the options cannot be used.
+        """
+        self.alerting.add_channel(name, channel)
+
+    def _alerting_of(self, settings: Settings | None) -> Alerting:
+        from .alerting.service import Alerting
+
+        made = Alerting(
+            self.clock, self._rng, self.fallback, self.monitor, self.events, instance=self.instance, keep=self._keep,
+            http=None if self._own_http else self._http,
+        )  # fmt: skip
+        if settings is not None:
+            made.configure(settings)
+        made.manager.on_use = made.notifications.on_use = self._use
+        self._alerting = made
+        return made
+
+    def _use(self) -> None:
+        """Alerts or notifications are used on this loop: it is bound, unless another one is, and they run."""
+        self.fallback.bind()
+        self._run_alerting()
+
+    def _run_alerting(self) -> None:
+        """Run alerts and notifications if the running loop owns the application and they do not run yet."""
+        if self._alerting is None or self._alerting_runs or self._ticked_at is None or self._keep:
+            return
+        try:
+            if asyncio.get_running_loop() is not self.fallback.loop:
+                return
+        except RuntimeError:
+            return
+        self._alerting_runs = True
+        self._alerting.start(self._lifecycle, lambda: self._time_left)
 
     # -- calls ----------------------------------------------------------------------------------
 
@@ -204,13 +274,17 @@ class Understudy:
         if self._ticked_at is None:
             self._bound()
         if store is not None:
-            from .keeping import Keeping
+            from .keeping import ALERTS, Keeping
 
             schedules = self.settings.reports if self.settings is not None else {}
             self.keeping = Keeping(
                 store, self._storage(), self.clock, self._rng, self.monitor, self.fallback, self.instance, schedules
             )
             await self.keeping.start(self._lifecycle)
+            alerting, roles = self.alerting, self.keeping.roles
+            await alerting.open(store, lambda: roles.held(ALERTS))
+            alerting.manager.acted = self.keeping.acted
+            alerting.start(self._lifecycle, lambda: self._time_left)
 
     def _storage(self) -> StorageOptions:
         from .storage.options import StorageOptions
@@ -226,11 +300,13 @@ class Understudy:
         """Wait for calls in flight, at most `timeout` seconds (from the settings by default); then end everything."""
         self._stopping = True
         longest = timeout if timeout is not None else self._shutdown_timeout()
-        until = self.clock.monotonic() + longest
+        until = self._stop_at = self.clock.monotonic() + longest
         while self.in_flight and self.clock.monotonic() < until:
             await self.clock.sleep(0.05)
         await self._lifecycle.stop()
-        self._ticked_at = None
+        if self._alerting is not None:
+            self._alerting.closed()
+        self._ticked_at, self._alerting_runs = None, False
         self.keeping = self.reporting = None
         self.monitor.drain()
         self.monitor.release()
@@ -252,6 +328,11 @@ class Understudy:
         """Attempts that are running now."""
         return sum(api.in_flight for api in self.fallback.roster.apis.values())
 
+    @property
+    def _time_left(self) -> float:
+        """How long what is on its way may still take while everything stops, s."""
+        return max(0.0, self._stop_at - self.clock.monotonic())
+
     def _shutdown_timeout(self) -> float:
         service = getattr(self.settings, "service", None)
         return float(getattr(service, "shutdown_timeout", 30.0))
@@ -265,6 +346,8 @@ class Understudy:
         self.clock.call_later(TICK, lambda: self._tick(loop))
         self._lifecycle.background("health checks", self._prober.run)
         self._lifecycle.background("system metrics", self.system.run)
+        self._alerting_runs = False
+        self._run_alerting()
         if self._pid != os.getpid():
             # The child of a fork: what its parent reports is not the child's, nor is its name.
             self._pid, self.instance, self.reporting = os.getpid(), _instance(), None
@@ -332,7 +415,8 @@ class Understudy:
     def problems(self) -> list[str]:
         """What is wrong while calls go on, for people; empty when nothing is."""
         kept = self.keeping.problems() if self.keeping is not None else []
-        return [*kept, *self._lifecycle.problems()]
+        told = self._alerting.problems() if self._alerting is not None else []
+        return [*kept, *told, *self._lifecycle.problems()]
 
     async def check(self, names: Sequence[str] | None = None) -> list[CheckResult]:
         """Test the connectivity of HTTP APIs, four at a time; all of them without `names`."""
@@ -358,6 +442,8 @@ class Understudy:
 
         Calls in flight end on the old settings. Breakers, holds, quotas and statistics stay.
         """
+        if self._alerting is not None:
+            self._alerting.configure(settings)  # the only step that can fail comes first
         changes = reload(self.fallback, settings, self._prober)
         self.settings = settings
         if self.keeping is not None:

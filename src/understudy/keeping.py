@@ -46,6 +46,8 @@ _log = logging.getLogger("understudy.keeping")
 _PAGE = 500
 #: The role under which one of several services does what only one may do, and how often it is done, s.
 UPKEEP, UPKEEP_EVERY = "upkeep", 10.0
+#: The role under which one of several services evaluates rules and delivers notifications.
+ALERTS = "alerts"
 #: Events that go into the audit log, besides breakers that an operator forces.
 _ACTS = frozenset(("fallback.reset", "config.reloaded", "config.refused"))
 _FORCED = frozenset(("forced_open", "forced_closed", "observe"))
@@ -79,7 +81,7 @@ class Keeping:
         self._rollups = Rollups(self.collector, store.rollups, clock, monitor.drain_in_turns)
         self.request_log = RequestLog(store.requests, clock, rng, instance)
         self._kept = Kept(fallback.roster, store.state, clock, fallback.events)
-        self.roles = Roles(store.leases, instance, (UPKEEP,), clock, rng)
+        self.roles = Roles(store.leases, instance, (UPKEEP, ALERTS), clock, rng)
         keep = {10: float(options.keep_10s), 60: float(options.keep_1m), 3600: float(options.keep_1h), 86400: None}
         #: How long each tier of the history is kept.
         self.retention = Retention(keep)

@@ -56,6 +56,11 @@ class Elsewhere:
         #: Grows with each reading that brought something.
         self.moved = 0
 
+    def use(self, store: RollupStore | None) -> None:
+        """Read from this store from now on."""
+        self._store, self._settled_to = store, None
+        self._series.clear()
+
     def names(self, kind: str) -> list[str]:
         """The APIs or routes that others know of."""
         return [name for (each, name) in self._series if each == kind]

@@ -16,6 +16,7 @@ from understudy.resilience.registry import Api
 
 from .elsewhere import Elsewhere
 from .gauges import Gauges
+from .recorder import PREFIX
 from .tally import Tallies
 
 #: A key of the monitor's histogram loses so many bits on its way into a rollup.
@@ -78,7 +79,9 @@ class LiveSource:
         return known.hub.name if known is not None and _shares(known) else ""
 
     def _apis(self) -> Iterable[str]:
-        return dict.fromkeys((*self._fallback.roster.apis, *self._elsewhere.names("api"), *self._monitor.names()))
+        found = dict.fromkeys((*self._fallback.roster.apis, *self._elsewhere.names("api"), *self._monitor.names()))
+        # Channels are measured beside the APIs, but what is wrong with them is not for alerts to tell through them.
+        return [name for name in found if not name.startswith(PREFIX)]
 
     def _hubs(self) -> Iterable[str]:
         return [

@@ -225,3 +225,19 @@ class Planner(Protocol):
 
         `labels` are all labels to match policies with, also those that are not part of the identity.
         """
+
+
+class Outlet(Planner, Protocol):
+    """Delivers what alerts have to tell; the notifications are one."""
+
+    def accept(self, rows: Sequence[OutboxRow], *, kept: bool = True) -> None:
+        """Deliver rows at once. `kept`: the store has them; else it will be told of them later."""
+
+    def add_callback(self, function: Callable[[Notice], Any], name: str | None = None) -> str:
+        """Call a function, plain or async, with the notice of every alert; answers the channel's name."""
+
+    def explain(self, notice: Notice, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Who would be told of a notice, on which channels, and why; JSON-ready."""
+
+    async def why(self, name: str) -> dict[str, Any]:
+        """What became of an event, under `rows`: every row with its attempts; JSON-ready."""

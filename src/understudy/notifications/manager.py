@@ -86,6 +86,8 @@ class NotificationManager:
         self._watch = Watch(self.lanes, self.dispatcher, clock, lambda: self.options, state, http)
         self._trials = Trials(store, clock, self.plans, self._put, self._waiters)
         self._last_sent: dict[tuple[str, str], float] = {}
+        #: Called before something is awaited here, so that the application runs on this loop.
+        self.on_use: Callable[[], None] = lambda: None
 
     # -- configuration ------------------------------------------------------------------------------
 
@@ -174,6 +176,7 @@ class NotificationManager:
         Raises:
             StoreUnavailable: it could not be kept; nothing was sent.
         """
+        self.on_use()
         notice = self._notice(message)
         targets = list(dict.fromkeys(message.channels or ()))
         unknown = [name for name in targets if name not in self.plans.channels]
@@ -219,6 +222,7 @@ class NotificationManager:
             UnknownName: there is no such channel.
             StoreUnavailable: nothing was sent.
         """
+        self.on_use()
         return await self._trials.run(channel, actor)
 
     # -- what became of everything ------------------------------------------------------------------

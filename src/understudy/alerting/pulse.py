@@ -1,0 +1,197 @@
+"""When rules are evaluated: each second for everything, at once for what has just happened.
+
+An event, as a breaker that opens, is looked at in the same turn of the loop, or a few milliseconds after the
+last such look. Failures that no event told of are looked at a little later, together, and never for more than
+a small share of the time. The instance that does not evaluate leaves signals for the one that does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from understudy.alerts.manager import AlertManager
+from understudy.core.clock import Clock
+from understudy.core.errors import LeaseLost, StoreUnavailable
+from understudy.core.turn import Slices
+
+from .elsewhere import EVERY as READ_OTHERS_EVERY
+from .elsewhere import Elsewhere
+from .signals import Posting, Remote, Touched
+from .source import LiveSource
+from .tally import Tallies
+
+_log = logging.getLogger("understudy.alerting")
+
+#: Two looks at what events told of are at least so far apart, s.
+COALESCED = 0.005
+#: Failures are looked at that long after the first, and for at most this share of the time.
+FAILURES_AFTER, FAILURES_SHARE = 0.25, 0.05
+#: The loop gets its turn after this much of a round, s.
+_SLICE = 0.001
+#: Signals of other instances are read that often, as many at a time.
+_POSTED_EVERY, _MOST_POSTED = 1.0, 1000
+#: Numbers of what is no more are forgotten that often, s.
+_PRUNE_EVERY = 60.0
+
+
+class Pulse:
+    """Drives one `AlertManager` on the loop that owns the application."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        manager: AlertManager,
+        source: LiveSource,
+        tallies: Tallies,
+        elsewhere: Elsewhere,
+        touched: Touched,
+        drain: Callable[[], Awaitable[None]],
+        instance: str,
+    ) -> None:
+        self._clock = clock
+        self._manager = manager
+        self._source = source
+        self._tallies = tallies
+        self._elsewhere = elsewhere
+        self._touched = touched
+        self._drain = drain
+        self._instance = instance
+        self._remote = Remote(clock)
+        self._posting = Posting(clock, source.gauge)
+        source.gauges.lasts = self._remote.lasts
+        source.gauges.of_all["evaluation_lag"] = self.lag
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._woken: asyncio.Event | None = None
+        self._look_at = self._failures_at = self._failures_rest = 0.0
+        self._round_at = self._read_at = self._prune_at = 0.0
+        #: When something was first touched since the last look, epoch s.
+        self._since: float | None = None
+        touched.wake = self._wake
+        tallies.on_failure = self._failed
+
+    def lag(self) -> float:
+        """By how much the evaluation of everything is late, s."""
+        return max(0.0, self._clock.monotonic() - self._round_at) if self._woken is not None else 0.0
+
+    # -- being woken ------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        """Something happened on this loop."""
+        self._since = self._clock.time() if self._since is None else self._since
+        self._source.gauges.forget()
+        if self._woken is not None:
+            self._woken.set()
+
+    def _failed(self) -> None:
+        """Something failed: the set of failed APIs is not empty. Any thread may say so."""
+        if self._failures_at == 0.0:
+            self._failures_at = max(self._clock.monotonic(), self._failures_rest) + FAILURES_AFTER
+            if self._woken is not None and self._loop is not None and self._on_loop():
+                self._woken.set()
+
+    def _on_loop(self) -> bool:
+        try:
+            return asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            return False
+
+    # -- the loop ---------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Evaluate until cancelled."""
+        self._loop, self._woken = asyncio.get_running_loop(), asyncio.Event()
+        self._round_at = self._clock.monotonic()
+        try:
+            while True:
+                await self._sleep()
+                try:
+                    await self._turn()
+                except StoreUnavailable as problem:
+                    _log.info("signals and rules are read again later: %s", problem)
+                except LeaseLost as problem:
+                    _log.warning("%s", problem)
+        finally:
+            self._woken = None
+
+    async def _sleep(self) -> None:
+        """Until a round is due, or something has happened that must be looked at."""
+        woken = self._woken
+        assert woken is not None  # noqa: S101 - `run` made it
+        while True:
+            now = self._clock.monotonic()
+            due = self._round_at
+            if self._since is not None:
+                due = min(due, self._look_at)
+            if self._failures_at:
+                due = min(due, self._failures_at)
+            if now >= due:
+                return
+            woken.clear()
+            timer = self._clock.call_later(due - now, woken.set)
+            try:
+                await woken.wait()
+            finally:
+                timer.cancel()
+
+    async def _turn(self) -> None:
+        now = self._clock.monotonic()
+        if now >= self._round_at:
+            await self._round(now)
+        else:
+            await self._look(now)
+
+    async def _round(self, now: float) -> None:
+        """Everything is due."""
+        interval = self._manager.interval
+        self._round_at = now + interval if now - self._round_at > interval else self._round_at + interval
+        await self._drain()
+        if now >= self._read_at:
+            self._read_at = now + READ_OTHERS_EVERY
+            await self._read_others()
+        if now >= self._prune_at:
+            self._prune_at = now + _PRUNE_EVERY
+            self._source.prune()
+        touched, since = self._touched.take(), self._take_since()
+        self._failures_at, self._tallies.failed = 0.0, set()
+        if not await self._manager.ready():
+            await self._manager.post(self._posting.changes(touched), self._instance)
+            return
+        self._posting.forget()
+        self._source.gauges.forget()
+        posted = await self._manager.posted(_MOST_POSTED)
+        for instance, signal in posted:
+            if instance != self._instance:
+                self._remote.take(instance, signal)
+        self._tallies.want(self._manager.subjects, self._manager.longest_window)
+        slices = Slices(self._clock.monotonic, _SLICE)
+        await self._manager.round(slices.breath, since)
+
+    async def _read_others(self) -> None:
+        try:
+            await self._elsewhere.refresh(self._manager.longest_window)
+        except StoreUnavailable as problem:
+            _log.info("what others did is read again later: %s", problem)
+
+    async def _look(self, now: float) -> None:
+        """Look at what was touched, and, when it is time, at what failed."""
+        touched, since = self._touched.take(), self._take_since()
+        self._look_at = now + COALESCED
+        failures = bool(self._failures_at) and now >= self._failures_at
+        if failures:
+            failed, self._tallies.failed = self._tallies.failed, set()
+            self._failures_at = 0.0
+            touched += [("api", self._source.labels_of(name)) for name in failed]
+        if not await self._manager.ready():
+            await self._manager.post(self._posting.changes(touched), self._instance)
+            return
+        await self._manager.look(touched, since)
+        took = self._clock.monotonic() - now
+        self._look_at = max(self._look_at, now + took + COALESCED)
+        if failures:
+            self._failures_rest = now + took / FAILURES_SHARE
+
+    def _take_since(self) -> float | None:
+        since, self._since = self._since, None
+        return since

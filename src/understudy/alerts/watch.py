@@ -1,0 +1,137 @@
+"""Asks the rules about all subjects, or about those that something has just happened to, and passes on what matters.
+
+What matters is little: a breach, an error, and every alert that is not inactive. Verdicts that say the same as
+the last time about subjects without an alert never leave this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from typing import Final
+
+from .evaluate import Evaluator
+from .identity import fingerprint
+from .model import Finding, Labels, Rule, Subject, Verdict
+from .ports import MetricSource, Signal
+from .state import AlertState
+from .sweep import Memory, Plan, Sweeper
+from .tick import Judged
+
+#: Findings that matter also where there is no alert yet.
+_TELLING: Final = frozenset((Finding.BREACH, Finding.ERROR))
+_Key = tuple[str, ...]
+
+
+class Watch:
+    """The rules in force over one source. `alerts` are the states that are not forgotten, by fingerprint."""
+
+    def __init__(self, source: MetricSource, alerts: Callable[[], Mapping[str, AlertState]]) -> None:
+        self.source = source
+        self._alerts = alerts
+        self._evaluator = Evaluator(())
+        self._sweeper = Sweeper(self._evaluator)
+        self._seen: dict[_Key, tuple[Plan, Memory]] = {}
+        self._signals: dict[tuple[str, _Key], Signal] = {}
+
+    def use(self, rules: Iterable[Rule]) -> None:
+        """Go on with these rules; what they find is told afresh."""
+        self._evaluator = Evaluator(rules)
+        self._sweeper = Sweeper(self._evaluator)
+        self._seen.clear()
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """The kinds of subject that any rule is about."""
+        return self._sweeper.subjects
+
+    def rules(self) -> dict[str, Rule]:
+        """The rules that are evaluated, by name."""
+        return {name: each.rule for name, each in self._evaluator.compiled.items()}
+
+    # -- rounds -----------------------------------------------------------------------------------
+
+    async def everything(self, at: float, breath: Callable[[], Awaitable[None]]) -> list[Judged]:
+        """Look at every subject; `breath` is awaited between two of them, for the loop to get its turn."""
+        found: list[Judged] = []
+        seen: dict[_Key, tuple[Plan, Memory]] = {}
+        for subject in self._sweeper.subjects:
+            for labels in self.source.subjects(subject):
+                key = (subject, *labels.values())
+                seen[key] = self._known(key, subject, labels)
+                self._sweep(subject, labels, at, seen[key], found)
+                await breath()
+        self._seen = seen
+        return found
+
+    def some(self, touched: Iterable[tuple[Subject, Labels]], at: float) -> list[Judged]:
+        """Look at these subjects only."""
+        found: list[Judged] = []
+        for subject, labels in touched:
+            if subject in self._sweeper.subjects:
+                key = (subject, *labels.values())
+                known = self._seen[key] = self._known(key, subject, labels)
+                self._sweep(subject, labels, at, known, found)
+        return found
+
+    def standing(self, at: float, judged: Collection[str]) -> list[Judged]:
+        """Look at each alert that stands, but for those that were looked at in this round already."""
+        found = []
+        for name, state in self._alerts().items():
+            compiled = self._evaluator.compiled.get(state.rule)
+            if name in judged or compiled is None or not state.watched:
+                continue
+            labels = self._labels(compiled.rule.subject, state.labels)
+            verdict = self._evaluator.judge(compiled.rule, self.source, labels, at, self._signal(compiled.rule, labels))
+            found.append(Judged(compiled.rule, state.labels, verdict))
+        return found
+
+    @staticmethod
+    def _labels(subject: Subject, labels: Labels) -> Labels:
+        """Those that the source knows the subject by; the store may have put them in another order."""
+        first = () if subject == "all" else ("api", "key") if subject == "key" else (subject,)
+        return {**{name: labels[name] for name in first if name in labels}, **labels}
+
+    def _known(self, key: _Key, subject: Subject, labels: Labels) -> tuple[Plan, Memory]:
+        return self._seen.get(key) or (self._sweeper.plan(subject, labels), Memory())
+
+    def _sweep(
+        self, subject: Subject, labels: Labels, at: float, known: tuple[Plan, Memory], found: list[Judged]
+    ) -> None:
+        plan, memory = known
+        for rule, verdict in self._sweeper.sweep(self.source, subject, labels, at, plan, memory):
+            if rule.kind == "event" and (signal := self._signal(rule, labels)) is not None:
+                verdict = self._evaluator.judge(rule, self.source, labels, at, signal)  # noqa: PLW2901 - knows more
+            if self._matters(rule, labels, verdict):
+                found.append(Judged(rule, labels, verdict))
+
+    def _matters(self, rule: Rule, labels: Labels, verdict: Verdict) -> bool:
+        return verdict.finding in _TELLING or fingerprint(rule.name, labels) in self._alerts()
+
+    # -- signals ----------------------------------------------------------------------------------
+
+    def signalled(self, signal: Signal, at: float) -> list[Judged]:
+        """Take in that something began or ended; what the rules about it say."""
+        key = (signal.event, _key(signal.labels))
+        if signal.active:
+            self._signals[key] = signal
+        found = []
+        for compiled in self._evaluator.compiled.values():
+            rule = compiled.rule
+            if rule.kind == "event" and rule.event == signal.event and compiled.applies(signal.labels):
+                verdict = self._evaluator.judge(rule, self.source, signal.labels, at, signal)
+                if self._matters(rule, signal.labels, verdict):
+                    found.append(Judged(rule, signal.labels, verdict, _facts(signal)))
+        if not signal.active:
+            self._signals.pop(key, None)
+        return found
+
+    def _signal(self, rule: Rule, labels: Labels) -> Signal | None:
+        return self._signals.get((rule.event, _key(labels))) if self._signals and rule.kind == "event" else None
+
+
+def _key(labels: Labels) -> _Key:
+    return tuple(part for pair in sorted(labels.items()) for part in pair)
+
+
+def _facts(signal: Signal) -> dict[str, str]:
+    return {str(name): str(value) for name, value in signal.detail.items()}
