@@ -24,7 +24,7 @@ from understudy.core.secrets import Secret
 from understudy.notifications.message import Delivered, Message, Outcome, Receipt, Retry
 from understudy.notifications.ports import Rate, Traits
 
-from ._http import Answer, Overdue, Wire, closed, refused, seconds, unanswered, within
+from ._http import Answer, Overdue, Wire, closed, refused, seconds, unanswered, unexpected, within
 from ._pager import Action, action_of, description_of, details_of, fitted, source_of, summary_of
 from .options import ChannelDeps, ChannelOptions, refuse_address
 
@@ -142,9 +142,7 @@ class OpsgenieChannel:
             return fault
         request = answer.json().get("requestId")
         if not isinstance(request, str) or not request:
-            return Retry(
-                f"status {answer.status}, but not Opsgenie's answer", None, answer.status, answer.response, True
-            )
+            return unexpected(answer, "the number of the request")
         if self._options.service == "jsm":
             return Delivered(Receipt(request[:200]), answer.status, answer.response, answer.sent_bytes)
         return await self._verdict(request, answer, message)

@@ -19,10 +19,10 @@ from understudy.core.notices import NoticeKind, Severity
 from understudy.core.options import Doc
 from understudy.core.redaction import REDACTOR
 from understudy.core.secrets import Secret
-from understudy.notifications.message import Delivered, Message, Outcome, Receipt, Retry
+from understudy.notifications.message import Delivered, Message, Outcome, Receipt
 from understudy.notifications.ports import Rate, Traits
 
-from ._http import Answer, Wire, closed, refused, unanswered
+from ._http import Answer, Wire, closed, refused, unanswered, unexpected
 from ._pager import Action, action_of, description_of, details_of, fitted, source_of, summary_of
 from .options import ChannelDeps, ChannelOptions, refuse_address
 
@@ -111,7 +111,7 @@ def understood(answer: Answer, message: Message) -> Outcome:
         return Delivered(Receipt(key), answer.status, answer.response, answer.sent_bytes)
     if answer.status < 400:
         # Somebody else answers there (a portal, another proxy). What was sent may have gone through.
-        return Retry(f"status {answer.status}, but not PagerDuty's answer", None, answer.status, answer.response, True)
+        return unexpected(answer, "PagerDuty's own words")
     if answer.status in (401, 403, 404, 410):
         return closed(answer, f"status {answer.status}: the address or the routing key is not PagerDuty's")
     if answer.status == 400 and _KEY_FAULT.search(answer.text):
