@@ -19,7 +19,8 @@ from understudy.core.redaction import REDACTOR
 
 from .model import Rule
 from .ports import Document, DocumentStore
-from .rules import RuleError, RuleFault, faults_of, rule_from, rule_to_doc
+from .rule_faults import RuleFault, faults_of
+from .rules import RuleError, rule_from, rule_to_doc
 
 #: What rules are called among the documents.
 KIND: Final = "rule"

@@ -6,25 +6,17 @@ and `threshold` may stand in the rule itself. A burn rate without levels has tho
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields
-from math import isfinite
+from dataclasses import MISSING, fields
 from typing import Any, Final
 
 from understudy.core.errors import OptionError, UnderstudyError
-from understudy.core.matchers import MatcherError
-from understudy.core.matchers import parse as parse_matcher
 from understudy.core.notices import Severity
 
-from .expression import ExpressionError, parse
-from .ladder import clear_point
-from .metrics import EVENTS, METRICS, Metric
+from .metrics import METRICS
 from .model import Level, Rule
+from .rule_faults import Place, RuleFault, faults_of, near
 from .slo import LEVELS as BURN_LEVELS
-from .slo import PAIRS
-
-Place = tuple[str | int, ...]
 
 #: What a document may hold; `name` and `version` are not the writer's to say in every place.
 FIELDS: Final = tuple("for" if each.name == "for_" else each.name for each in fields(Rule))
@@ -46,19 +38,6 @@ _SEVERITIES: Final[dict[str, str]] = {
     "emergency": Severity.CRITICAL, "fatal": Severity.CRITICAL, "critico": Severity.CRITICAL,
     "crítico": Severity.CRITICAL,
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class RuleFault:
-    """One thing that is wrong with a rule: where in its document, what was expected, what would help."""
-
-    place: Place
-    expected: str
-    hint: str = ""
-
-    def __str__(self) -> str:
-        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.place).lstrip(".")
-        return f"{where + ': ' if where else ''}{self.expected}{'; ' + self.hint if self.hint else ''}"
 
 
 class RuleError(UnderstudyError, ValueError):
@@ -151,7 +130,7 @@ def _word(given: Any, known: Mapping[str, str], field: str, faults: list[RuleFau
     found = known.get(text.strip().lower()) if isinstance(text, str) else None
     if found is None:
         expected = "one of > >= < <= == !=" if field == "operator" else "info, warning or critical"
-        faults.append(RuleFault((field,), f"expected {expected}, found {text!r:.60}", _near(text, known)))
+        faults.append(RuleFault((field,), f"expected {expected}, found {text!r:.60}", near(text, known)))
     return found
 
 
@@ -159,10 +138,12 @@ def _word(given: Any, known: Mapping[str, str], field: str, faults: list[RuleFau
 
 
 def _values(doc: Mapping[str, Any], faults: list[RuleFault]) -> dict[str, Any]:
-    """The document with its short forms spelled out; unknown keys are faults."""
-    values = {str(key): value for key, value in doc.items()}
+    """The document with its short forms spelled out; unknown keys are faults. What is null is not said."""
+    values = {str(key): value for key, value in doc.items() if value is not None}
+    if "name" not in values:
+        faults.append(RuleFault(("name",), "required, but not there"))
     for key in [key for key in values if key not in (*FIELDS, *_SHORT)]:
-        faults.append(RuleFault((key[:100],), "unknown key", _near(key, (*FIELDS, *_SHORT))))
+        faults.append(RuleFault((key[:100],), "unknown key", near(key, (*FIELDS, *_SHORT))))
         del values[key]
     short = {key: values.pop(key) for key in _SHORT if key in values}
     if short and "levels" in values:
@@ -196,8 +177,8 @@ def _levels(given: Any, faults: list[RuleFault]) -> Iterator[Level]:
             faults.append(RuleFault(at, "expected a table with severity and threshold"))
             continue
         for key in [key for key in each if key not in _LEVEL]:
-            faults.append(RuleFault((*at, str(key)[:100]), "unknown key", _near(str(key), _LEVEL)))
-        values = {"for_" if key == "for" else key: value for key, value in each.items() if key in _LEVEL}
+            faults.append(RuleFault((*at, str(key)[:100]), "unknown key", near(str(key), _LEVEL)))
+        values = {"for_" if key == "for" else key: each[key] for key in _LEVEL if each.get(key) is not None}
         try:
             yield Level(**values)
         except OptionError as error:
@@ -210,7 +191,7 @@ def lacking(doc: Mapping[str, Any]) -> Iterator[Place]:
     if doc.get("kind", "threshold") not in ("threshold", "burn_rate") or not isinstance(levels, (list, tuple)):
         return
     for index, level in enumerate(levels):
-        if isinstance(level, Mapping) and "threshold" not in level:
+        if isinstance(level, Mapping) and level.get("threshold") is None:
             yield ("levels", index, "threshold")
 
 
@@ -236,139 +217,3 @@ def _built(values: dict[str, Any], faults: list[RuleFault]) -> Rule | None:
 def _fault(error: OptionError, at: Place) -> RuleFault:
     field = "for" if error.field == "for_" else error.field
     return RuleFault((*at, field), f"expected {error.expected}, found {error.found!r:.80}")
-
-
-def _near(name: object, known: Any) -> str:
-    near = difflib.get_close_matches(str(name)[:100].lower(), list(known), n=1, cutoff=0.6)
-    return f"did you mean {near[0]!r}?" if near else ""
-
-
-# -- across the fields --------------------------------------------------------------------------------
-
-
-def faults_of(rule: Rule) -> list[RuleFault]:
-    """Everything that is wrong with a rule whose fields are right one by one."""
-    return [*_common(rule), *_KINDS[rule.kind](rule)]
-
-
-def _common(rule: Rule) -> Iterator[RuleFault]:
-    if not rule.name.strip() or not rule.name.isprintable():
-        yield RuleFault(("name",), "expected a printable name")
-    for index, text in enumerate(rule.match):
-        try:
-            parse_matcher(text)
-        except MatcherError as error:
-            yield RuleFault(("match", index), f"expected a condition on labels ({error})")
-    for label, value in rule.labels.items():
-        if not label.strip() or len(label) > 100 or len(value) > 1000:
-            yield RuleFault(("labels", label[:100]), "expected a name and a text of at most 1000 characters")
-    if rule.kind != "expression" and rule.when:
-        yield RuleFault(("when",), f"belongs to kind 'expression' only, and this is {rule.kind!r}")
-    if rule.kind != "event" and rule.event:
-        yield RuleFault(("event",), f"belongs to kind 'event' only, and this is {rule.kind!r}")
-
-
-def _threshold(rule: Rule) -> Iterator[RuleFault]:
-    metric = METRICS.get(rule.metric)
-    if not rule.levels:
-        yield RuleFault(("levels",), "expected at least one level", "write threshold and severity")
-    if metric is None:
-        expected = "expected the name of a metric" + (f", found {rule.metric!r:.80}" if rule.metric else "")
-        yield RuleFault(("metric",), expected, _near(rule.metric, METRICS))
-        return
-    yield from _subject(rule, metric)
-    yield from _ladder(rule, metric)
-
-
-def _subject(rule: Rule, metric: Metric, at: Place = ("metric",)) -> Iterator[RuleFault]:
-    if rule.subject not in metric.subjects:
-        where = ", ".join(metric.subjects)
-        yield RuleFault(at, f"{metric.name} is known of {where} only, not of {rule.subject}")
-
-
-def _ladder(rule: Rule, metric: Metric) -> Iterator[RuleFault]:
-    yield from _severities(rule)
-    for index, level in enumerate(rule.levels):
-        at: Place = ("levels", index, "threshold")
-        if not isfinite(level.threshold) or not metric.lowest <= level.threshold <= metric.highest:
-            high = f" and {metric.highest:g}" if isfinite(metric.highest) else " upwards"
-            yield RuleFault(at, f"expected a {metric.name} between {metric.lowest:g}{high}, found {level.threshold:g}")
-            continue
-        clear = clear_point(rule.operator, level.threshold, metric.hysteresis(level.threshold, rule.hysteresis))
-        if not metric.lowest <= clear <= metric.highest:
-            yield RuleFault(("hysteresis",), f"could never resolve: {metric.name} cannot reach {clear:g}")
-        if index and not _worse(rule, rule.levels[index - 1].threshold, level.threshold):
-            expected = f"expected a threshold beyond that of the level before, in the direction of {rule.operator}"
-            yield RuleFault(at, expected, "the mildest level stands first")
-
-
-def _worse(rule: Rule, milder: float, harder: float) -> bool:
-    if rule.operator in (">", ">="):
-        return harder > milder
-    return harder < milder if rule.operator in ("<", "<=") else False
-
-
-def _severities(rule: Rule) -> Iterator[RuleFault]:
-    if len(rule.levels) > 1 and rule.operator in ("==", "!="):
-        yield RuleFault(("levels",), f"the operator {rule.operator} can have one level only")
-    for index in range(1, len(rule.levels)):
-        if rule.levels[index].severity.rank < rule.levels[index - 1].severity.rank:
-            yield RuleFault(("levels", index, "severity"), "expected no milder severity than that of the level before")
-
-
-def _expression(rule: Rule) -> Iterator[RuleFault]:
-    if rule.metric:
-        yield RuleFault(("metric",), "stands in the condition (when), where there is one")
-    if len(rule.levels) != 1:
-        yield RuleFault(("levels",), "expected one level with the severity", 'write severity = "warning"')
-    try:
-        condition = parse(rule.when)
-    except ExpressionError as error:
-        yield RuleFault(("when",), f"expected {error.expected}\n{error.pointed()}")
-        return
-    for metric, _ in condition.reads:
-        yield from _subject(rule, metric, ("when",))
-
-
-def _no_traffic(rule: Rule) -> Iterator[RuleFault]:
-    if rule.metric:
-        yield RuleFault(("metric",), "a rule about missing traffic has none")
-    if len(rule.levels) != 1:
-        yield RuleFault(("levels",), "expected one level with the severity", 'write severity = "warning"')
-    if rule.window > 1_296_000:
-        yield RuleFault(("window",), "expected at most 1296000 s (15 days): twice as long is looked back")
-
-
-def _burn_rate(rule: Rule) -> Iterator[RuleFault]:
-    if rule.metric not in ("", "success_rate", "error_rate"):
-        yield RuleFault(("metric",), "a burn rate is about the success rate; leave the metric out")
-    if rule.min_failures < 1:
-        yield RuleFault(("min_failures",), "expected at least 1: without it, a single failure may be a giant burn")
-    if not rule.levels:
-        yield RuleFault(("levels",), "expected at least one level with one of the burn rates 1, 6 and 14.4")
-    burns = [pair.burn for pair in PAIRS]
-    for index, level in enumerate(rule.levels):
-        if level.threshold not in burns:
-            yield RuleFault(("levels", index, "threshold"), "expected one of the burn rates 1, 6 and 14.4")
-        elif index and level.threshold <= rule.levels[index - 1].threshold:
-            yield RuleFault(("levels", index, "threshold"), "expected a higher burn rate than that of the level before")
-    yield from _severities(rule)
-
-
-def _event(rule: Rule) -> Iterator[RuleFault]:
-    known = EVENTS.get(rule.event)
-    if known is None:
-        expected = "expected the name of an event" + (f", found {rule.event!r:.80}" if rule.event else "")
-        yield RuleFault(("event",), expected, _near(rule.event, EVENTS))
-    elif known[0] != rule.subject:
-        yield RuleFault(("subject",), f"the event {rule.event} is about one {known[0]}, not {rule.subject}")
-    if not rule.levels:
-        yield RuleFault(("levels",), "expected a level with the severity", 'write severity = "critical"')
-    if len(rule.levels) > 1:
-        yield from _threshold(rule)
-
-
-_KINDS: Final = {
-    "threshold": _threshold, "expression": _expression, "no_traffic": _no_traffic, "burn_rate": _burn_rate,
-    "event": _event,
-}  # fmt: skip
