@@ -248,6 +248,11 @@ class NotificationManager:
         return self._watch.oldest_critical()
 
     @property
+    def oldest(self) -> float:
+        """How long the oldest message has been waiting, s; 0 when none waits."""
+        return self._watch.oldest()
+
+    @property
     def dead(self) -> int:
         """How many dead letters wait for a person, as counted last."""
         return self._dead.depth

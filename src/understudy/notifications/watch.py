@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from understudy.core.clock import Clock, pause
 from understudy.core.errors import StoreUnavailable, UnderstudyError
 from understudy.core.http import HttpClient, HttpRequest
 from understudy.core.notices import Severity
+from understudy.core.outbox import OutboxRow
 
 from .circuit import Circuit, CircuitState
 from .dispatch import Dispatcher
@@ -146,8 +147,17 @@ class Watch:
 
     def oldest_critical(self) -> float:
         """How long the oldest critical message has been waiting, s; 0 when none waits."""
-        waiting = (item.row for lane in self._lanes.lanes.values() for item in lane.queue)
-        since = min((row.created_at for row in waiting if row.severity is Severity.CRITICAL), default=None)
+        return self._age(row for row in self._waiting() if row.severity is Severity.CRITICAL)
+
+    def oldest(self) -> float:
+        """How long the oldest message has been waiting, s; 0 when none waits."""
+        return self._age(self._waiting())
+
+    def _waiting(self) -> Iterator[OutboxRow]:
+        return (item.row for lane in self._lanes.lanes.values() for item in lane.queue)
+
+    def _age(self, rows: Iterable[OutboxRow]) -> float:
+        since = min((row.created_at for row in rows), default=None)
         return 0.0 if since is None else max(0.0, self._clock.time() - since)
 
     def problems(self) -> list[str]:

@@ -81,7 +81,7 @@ async def acted(app: Understudy, request: Request) -> Answer:
 
 
 def _link(app: Understudy, request: Request) -> Link:
-    signer = app.link_signer
+    signer = app.alerting.signer
     if signer is None:
         raise LinkError("links are switched off here")
     return signer.verify(request.parts["token"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from understudy.core.audit import AuditEntry
 from understudy.core.errors import UnknownName
 
-from . import instances, past
+from . import act, alerts, backtests, instances, notifications, past, rules, silences
 from .http import Answer, Problem, Request, dumped
 from .views import DecisionsView, FallbackView, HealthView, PerformanceView, StatusView
 
@@ -139,4 +139,10 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", "/api/fallback/reset"): reset,
     ("POST", "/api/instances/report"): instances.report,
     **past.ROUTES,
+    **alerts.ROUTES,
+    **rules.ROUTES,
+    **backtests.ROUTES,
+    **silences.ROUTES,
+    **notifications.ROUTES,
+    **act.ROUTES,
 }

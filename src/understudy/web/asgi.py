@@ -10,6 +10,7 @@ from understudy.export.kept import kept_dropped, kept_numbers
 from understudy.export.logs import LOSSES
 from understudy.export.prometheus import DROPPED, LAG, RELOAD_AT, RELOAD_OK, Exposition, Turn
 from understudy.export.prometheus_text import CONTENT_TYPES, Family, Labels, accepted
+from understudy.export.told import Rows, alert_numbers, notification_numbers
 
 from .api import ROUTES
 from .http import Answer, Problem, Receive, Request, Scope, Send
@@ -42,7 +43,7 @@ class Service:
             extra=self._own_numbers,
             clock=app.clock,
         )
-        self._guard = Guard(self._serve, app.clock, hosts, limit)
+        self._guard = Guard(self._serve, app.clock, hosts, limit, self._public_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -67,6 +68,9 @@ class Service:
             answer = await handler(self._app, request)
         await answer.send(send, bodiless=request.method == "HEAD")
 
+    def _public_url(self) -> str:
+        return self._app.notifications.options.public_url if self._app.keeping is not None else ""
+
     def _metrics(self, request: Request) -> Answer:
         style = accepted(request.headers.get("accept", ""))
         pieces = self._exposition.page(style)
@@ -76,9 +80,9 @@ class Service:
             pieces = _packed(pieces)
         return Answer(pieces, 200, CONTENT_TYPES[style], headers)
 
-    def _own_numbers(self) -> list[tuple[Family, list[tuple[Labels, float]]]]:
+    def _own_numbers(self) -> list[tuple[Family, Rows]]:
         app = self._app
-        numbers: list[tuple[Family, list[tuple[Labels, float]]]] = [
+        numbers: list[tuple[Family, Rows]] = [
             (RELOAD_OK, [((), int(app.last_reload_ok))]),
             (RELOAD_AT, [((), app.last_reload_at)]),
         ]
@@ -87,9 +91,20 @@ class Service:
             kept = app.keeping.as_dict()
             numbers += kept_numbers(kept, app.keeping.roles.wanted)
             dropped += kept_dropped(kept)
+            numbers += self._told_numbers()
         numbers.append((DROPPED, dropped))
         lag = app.system.read().loop_lag_p99
         return numbers if lag is None else [(LAG, [((), lag)]), *numbers]
+
+    def _told_numbers(self) -> list[tuple[Family, Rows]]:
+        alerts, told = self._app.alerts, self._app.notifications
+        firing = [(each.rule, each.severity) for each in alerts.active() if each.phase != "pending"]
+        waiting = {name: channel.waiting for name, channel in told.channels().items()}
+        counters = told.dispatcher.counters
+        return [
+            *alert_numbers(firing, alerts.evaluation, alerts.detection),
+            *notification_numbers(counters.results, counters.delivery, waiting, told.oldest),
+        ]
 
 
 def _no_such(request: Request) -> Problem:
