@@ -194,7 +194,7 @@ async def test_a_server_that_says_nothing_more_is_given_up_in_time(place, ambigu
     async with SmtpReceiver() as server, channel(options(server, timeout=7.0), clock=clock) as mail:
         server.then(hangs(place))
         far = {"greeting": 0, "recipient": 3, "content": 4}[place]
-        reached = lambda: server.connections == 1 and len(server.commands) == far  # noqa: E731
+        reached = lambda: server.connections == 1 and len(server.commands) == far  # noqa: E731 - one look, told by its name
         outcome = await overdue(clock, mail.send(message()), 7.1, reached)
     assert isinstance(outcome, Retry)
     assert outcome.ambiguous is ambiguous
