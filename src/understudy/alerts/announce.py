@@ -125,6 +125,7 @@ class Announcer:
         """Somebody has acknowledged, snoozed or taken that back: those are told who know of the episode."""
         if state.told:
             self._tell(state, rule, move.kind, reason=move.reason, actor=actor)
+            self._plan_reminder(state, rule)
         else:
             self._suppress(state, rule, move.kind, Kept(state.waiting or UNTOLD), reason=move.reason, actor=actor)
 
@@ -172,7 +173,6 @@ class Announcer:
             state.remind_at = self.now if state.told else inf
             return
         self._answered(state, rule, Move(NoticeKind.UNACKED, "timeout"), "")
-        self._plan_reminder(state, rule)
 
     def _release(self, state: AlertState, rule: Prepared) -> None:
         """Tell now what had to wait, if nothing keeps it any more and people do not know it yet."""

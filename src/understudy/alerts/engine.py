@@ -86,7 +86,7 @@ class Tick:
             if not _matters(verdict, rule):
                 return
             state = AlertState(key, rule.rule.name, labels)
-        elif known is not None and known.question == rule.question and machine.quiet(known, verdict):
+        elif known is not None and known.question == rule.question and machine.quiet(known, rule, verdict):
             self._as_before(known, rule, judged)
             return
         else:
@@ -94,9 +94,11 @@ class Tick:
         moves = self._moves.setdefault(key, [])
         if state.question != rule.question and state.question:
             moves += machine.resolve(state, self._now, "rule_changed")
-        state.question, state.rule_version = rule.question, rule.rule.version
         context = self._context
-        moves += machine.step(state, rule, verdict, judged.facts, self._now, context.interval, context.ids)
+        # The end of what another question led to is told before this one is asked.
+        if not moves:
+            state.question, state.rule_version = rule.question, rule.rule.version
+            moves += machine.step(state, rule, verdict, judged.facts, self._now, context.interval, context.ids)
         self._touched[key] = (state, rule)
 
     def correlate(self) -> None:

@@ -34,12 +34,12 @@ class Move(NamedTuple):
     previous: Severity | None = None
 
 
-def quiet(state: AlertState, verdict: Verdict) -> bool:
+def quiet(state: AlertState, rule: Prepared, verdict: Verdict) -> bool:
     """Whether an evaluation changes nothing: it fires as before, and no timer runs."""
     if state.phase is not Phase.FIRING or state.errors or state.gone_since < inf:
         return False
     if verdict.finding is Finding.NO_DATA:
-        return state.blank_since < inf
+        return state.blank_since < inf and rule.rule.no_data != "ok_after"
     level = state.level
     return (
         verdict.finding is Finding.BREACH
