@@ -353,6 +353,8 @@ class Dispatcher:
             item.due = now + gate.failed(now, row.attempts, made.after, self.lanes.rng)
             if lane.circuit.failed(now, self._clock.time(), made.reason, made.after):
                 self._changed(lane, "opened")
+        if made.after is not None or made.pause > 0:
+            self._changed(lane, "paused")
         if not made.again:
             return made
         return replace(made, row=replace(row, not_before_at=self._clock.time() + item.due - now))

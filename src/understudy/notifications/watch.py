@@ -13,6 +13,7 @@ from understudy.core.http import HttpClient, HttpRequest
 from understudy.core.notices import Severity
 from understudy.core.outbox import OutboxRow
 
+from .backoff import LONGEST_PAUSE
 from .circuit import Circuit, CircuitState
 from .dispatch import Dispatcher
 from .lanes import Lane, Lanes
@@ -22,8 +23,8 @@ from .shown import ChannelView
 
 _log = logging.getLogger("understudy.notifications")
 
-#: What a breaker is kept under.
-_PREFIX = "channel:"
+#: What a breaker is kept under, and what a pause that a service asked for is.
+_PREFIX, _PAUSE = "channel:", "channel-pause:"
 #: A critical message that waits for longer is a problem, s; so is a dispatcher whose turn takes longer.
 OLDEST_CRITICAL, STALLED = 120.0, 60.0
 #: How often breakers are kept and the heartbeat is thought of, s.
@@ -52,6 +53,8 @@ class Watch:
         self._http = http
         self._kept: dict[str, Any] = {}
         self._unsaved: set[str] = set()
+        self._pauses: dict[str, float] = {}
+        self._news = asyncio.Event()
         self._unreachable: set[str] = set()
         self._next_beat = 0.0
         #: When a heartbeat was last answered well, epoch seconds, and what was wrong with the last one.
@@ -62,10 +65,10 @@ class Watch:
 
     async def load(self) -> None:
         """Take up how channels stood before a restart."""
-        if self._state is None or self._kept:
+        if self._state is None:
             return
         try:
-            self._kept = dict(await self._state.load(_PREFIX))
+            self._kept = {**await self._state.load(_PREFIX), **await self._state.load(_PAUSE)}
         except StoreUnavailable as problem:
             _log.warning("the breakers of channels start afresh: %s", problem)
             return
@@ -73,13 +76,23 @@ class Watch:
 
     def restore(self) -> None:
         """Bring what was kept to channels that have just come; each takes it up once."""
+        now, wall = self._clock.monotonic(), self._clock.time()
         for name, lane in self._lanes.lanes.items():
             kept = self._kept.pop(f"{_PREFIX}{name}", None)
             if isinstance(kept, dict) and lane.circuit.closed and not lane.circuit.failures:
-                lane.circuit.restore(kept, self._clock.monotonic())
+                lane.circuit.restore(kept, now)
+        for name, gate in self._lanes.gates.items():
+            until = self._kept.pop(f"{_PAUSE}{name}", None)
+            if isinstance(until, int | float) and wall < until <= wall + LONGEST_PAUSE:
+                gate.hold(now + until - wall)
 
     def changed(self, lane: Lane, change: str) -> None:
-        """A breaker opened, closed, was switched off; or nothing can reach the people of a channel."""
+        """A breaker opened, closed, was switched off; a service asked for a pause; or nobody can be reached."""
+        if change == "paused":
+            now, wall = self._clock.monotonic(), self._clock.time()
+            self._pauses[lane.traits.destination] = wall + lane.gate.asked_until - now
+            self._news.set()
+            return
         if change == "unreachable":
             if lane.name not in self._unreachable:
                 self._unreachable.add(lane.name)
@@ -94,18 +107,22 @@ class Watch:
         else:
             _log.error("the channel %s is %s: %s", lane.name, lane.circuit.state, lane.circuit.reason)
         self._unsaved.add(lane.name)
+        self._news.set()
 
     async def save(self) -> None:
-        """Keep what has changed about breakers."""
-        if self._state is None or not self._unsaved:
+        """Keep what has changed about breakers and pauses."""
+        if self._state is None or not (self._unsaved or self._pauses):
             return
         names, self._unsaved = self._unsaved, set()
+        pauses, self._pauses = self._pauses, {}
         lanes = self._lanes.lanes
         values = {f"{_PREFIX}{name}": lanes[name].circuit.as_dict() if name in lanes else None for name in names}
+        values |= {f"{_PAUSE}{name}": until for name, until in pauses.items()}
         try:
             await self._state.save(values)
         except StoreUnavailable as problem:
             self._unsaved |= names
+            self._pauses = {**pauses, **self._pauses}
             _log.info("the breakers of channels are kept later: %s", problem)
 
     # -- the loop -----------------------------------------------------------------------------------
@@ -113,9 +130,20 @@ class Watch:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            await pause(self._clock, EVERY)
+            await self._wait()
             await asyncio.shield(self.save())
             await self._beat()
+
+    async def _wait(self) -> None:
+        """Until there is something to keep, or a second has passed; after a failure no sooner than that."""
+        if self._unsaved or self._pauses:
+            await pause(self._clock, EVERY)
+        timer = self._clock.call_later(EVERY, self._news.set)
+        try:
+            await self._news.wait()
+        finally:
+            timer.cancel()
+        self._news.clear()
 
     async def _beat(self) -> None:
         """Tell the dead man's switch that all is well; silence tells it the contrary."""
