@@ -25,7 +25,7 @@ class Desk:
     def __init__(self, *defaults: Rule, store=None) -> None:
         self.clock = FakeClock()
         self.store = store if store is not None else MemoryDocuments(self.clock)
-        self.book = RuleBook(defaults, self.store, clock=self.clock)
+        self.book = RuleBook(defaults, self.store)
         self.told: list[tuple[str, float | None, float | None]] = []
         self.book.on_change = lambda name, old, new: self.told.append((name, _threshold(old), _threshold(new)))
 
@@ -240,20 +240,3 @@ async def test_a_document_that_cannot_be_read_leaves_the_rule_below_in_force(cap
     assert desk.in_force("fine") == ("api", 5)
     assert list(desk.book.problems) == ["slow"]
     assert len(caplog.records) == 1
-
-
-async def test_without_a_store_rules_last_as_long_as_the_program():
-    clock = FakeClock()
-    book = RuleBook([slow(1)], clock=clock)
-    assert (await book.put(slow(2), actor="ana", comment="slower", expected=0)).version == 1
-    with pytest.raises(VersionConflict):
-        await book.put(slow(3), actor="ben", expected=0)
-    assert (await book.put(slow(3), actor="ben", expected=1)).version == 2
-    await book.load()
-    assert _threshold(book.get("slow")) == 3
-    assert [(each.version, each.at, each.actor) for each in await book.versions("slow")] == [
-        (2, clock.time(), "ben"), (1, clock.time(), "ana"),
-    ]  # fmt: skip
-    await book.delete("slow", actor="ana")
-    await book.load()
-    assert _threshold(book.get("slow")) == 1

@@ -59,6 +59,7 @@ FORMED: dict[str, Any] = {
     "alerts.mute_timings.fix.days_of_month": ["24"],
     "alerts.mute_timings.fix.months": ["12"],
     "alerts.mute_timings.fix.time_zone": "America/Sao_Paulo",
+    "alerts.engine.group_by": ["hub"],
     "alerts.inhibitions.fix.source": ["api=cause"],
     "alerts.inhibitions.fix.target": ["api=consequence"],
     "alerts.inhibitions.fix.equal": ["hub"],

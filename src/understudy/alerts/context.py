@@ -75,9 +75,9 @@ class Prepared:
         return {**self.static, **own, "severity": severity.value}
 
     def threshold(self, level: int) -> float | None:
-        """The threshold of a level; None of a rule that compares nothing."""
+        """The threshold of a level; None of a rule that compares nothing, or other things besides."""
         levels = self.rule.levels
-        return levels[level].threshold if self.rule.metric and 0 <= level < len(levels) else None
+        return levels[level].threshold if self.rule.kind == "threshold" and 0 <= level < len(levels) else None
 
 
 def no_escalation(labels: Mapping[str, str]) -> str:

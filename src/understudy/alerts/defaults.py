@@ -16,6 +16,7 @@ import annotated_types as at
 from understudy.core.notices import Severity
 from understudy.core.options import Doc, Options
 
+from .context import INCIDENT
 from .model import Level, Rule
 
 #: Second thresholds of the ladders: success rate (%), response time (s), error rate (%).
@@ -96,6 +97,7 @@ def _events() -> tuple[Rule, ...]:
             "hub_down", kind="event", event="hub_down", subject="hub", levels=(critical,),
             description="The hub as a whole fails: every API behind it does.",
         ),
+        INCIDENT,
         Rule(
             "key_quarantined", kind="event", event="key_quarantined", subject="key", levels=(warning,),
             description="The API refuses the key.",

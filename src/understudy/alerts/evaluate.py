@@ -18,7 +18,7 @@ from understudy.core.redaction import REDACTOR
 from . import evidence, slo
 from .expression import Expression, parse
 from .ladder import COMPARE, Ladder, impossible
-from .metrics import EVENTS, METRICS, Metric
+from .metrics import DERIVED, EVENTS, METRICS, Metric
 from .model import Finding, Labels, Level, Operator, Rule, Subject, Verdict
 from .ports import MetricSource, Sample, Signal
 
@@ -224,10 +224,14 @@ class _Values:
 
 
 class Evaluator:
-    """The rules that are in force, compiled. Made anew when a rule changes."""
+    """The rules that are in force, compiled. Made anew when a rule changes.
+
+    Those about events that the engine itself makes of alerts are not among them.
+    """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self.compiled = {rule.name: Compiled(rule) for rule in rules if rule.enabled}
+        found = (rule for rule in rules if rule.enabled and not (rule.kind == "event" and rule.event in DERIVED))
+        self.compiled = {rule.name: Compiled(rule) for rule in found}
 
     def judge(
         self, rule: Rule | str, source: MetricSource, labels: Labels, at: float, signal: Signal | None = None

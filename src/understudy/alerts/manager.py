@@ -73,7 +73,7 @@ class AlertManager:
         context = Context(make_id, escalation_for=escalation_for)
         self._rounds = Rounds(source, clock, context, store, lease, outlet)
         #: Every rule, with its versions.
-        self.rules = RuleBook(defaults, documents, clock=clock)
+        self.rules = RuleBook(defaults, documents)
         self._shelf = SilenceShelf(documents, clock, make_id)
         self._taken_up = False
         self._edited_at = float("-inf")
@@ -105,6 +105,7 @@ class AlertManager:
         context = self._rounds.context
         context.timings, context.inhibitors = timings, inhibiting
         context.escalations, context.interval = dict(options.escalations), options.interval
+        context.options = options.engine
         self.rules.configured(options.rules.values(), defaults)
         self._rounds.use(self.rules.rules())
         self._silences_changed()

@@ -206,3 +206,5 @@ EVENTS: Final[dict[str, tuple[Subject, str]]] = {
     "rule_evaluation_failing": ("all", "rules_failing"),
     "dead_letters": ("all", "dead_letters"),
 }
+#: Events that the engine itself makes of alerts, with their subjects; nobody signals them, and no gauge tells them.
+DERIVED: Final[dict[str, Subject]] = {"hub_incident": "hub"}

@@ -9,6 +9,7 @@ import annotated_types as at
 
 from understudy.core.options import Doc
 
+from .context import EngineOptions
 from .defaults import AlertThresholds
 from .escalation import Escalation
 from .inhibition import Inhibition
@@ -25,6 +26,7 @@ class AlertOptions(AlertThresholds):
     interval: Annotated[
         float, at.Ge(0.2), at.Le(60), Doc("rules are evaluated that often; failures are looked at at once", "s")
     ] = 1.0
+    engine: Annotated[EngineOptions, Doc("how alerts as a whole behave")] = EngineOptions()
     rules: Annotated[dict[str, Rule], Doc("rules, by name")] = field(default_factory=dict)
     escalations: Annotated[dict[str, Escalation], Doc("escalation policies, by name")] = field(default_factory=dict)
     silences: Annotated[dict[str, PlannedSilence], Doc("planned silences and maintenance, by name")] = field(

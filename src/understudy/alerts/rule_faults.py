@@ -13,7 +13,7 @@ from understudy.core.matchers import parse as parse_matcher
 
 from .expression import ExpressionError, parse
 from .ladder import clear_point
-from .metrics import EVENTS, METRICS, Metric
+from .metrics import DERIVED, EVENTS, METRICS, Metric
 from .model import Rule
 from .slo import PAIRS
 
@@ -149,15 +149,15 @@ def _burn_rate(rule: Rule) -> Iterator[RuleFault]:
 
 
 def _event(rule: Rule) -> Iterator[RuleFault]:
-    known = EVENTS.get(rule.event)
-    if known is None:
+    known = DERIVED.get(rule.event) or EVENTS.get(rule.event, ("",))[0]
+    if not known:
         expected = "expected the name of an event" + (f", found {rule.event!r:.80}" if rule.event else "")
-        yield RuleFault(("event",), expected, near(rule.event, EVENTS))
-    elif known[0] != rule.subject:
-        yield RuleFault(("subject",), f"the event {rule.event} is about one {known[0]}, not {rule.subject}")
+        yield RuleFault(("event",), expected, near(rule.event, (*EVENTS, *DERIVED)))
+    elif known != rule.subject:
+        yield RuleFault(("subject",), f"the event {rule.event} is about one {known}, not {rule.subject}")
     if not rule.levels:
         yield RuleFault(("levels",), "expected a level with the severity", 'write severity = "critical"')
-    if len(rule.levels) > 1:
+    if len(rule.levels) > 1 and rule.event not in DERIVED:
         yield from _threshold(rule)
 
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from understudy.core.clock import Clock
-from understudy.core.errors import StoreUnavailable, UnknownName, VersionConflict
+from understudy.core.errors import StoreUnavailable, UnknownName
 from understudy.core.redaction import REDACTOR
 
 from .model import Rule
@@ -32,8 +31,8 @@ OnChange = Callable[[str, "Rule | None", "Rule | None"], None]
 class RuleBook:
     """All rules by name. Rules of files and defaults are replaced as a whole; the others are documents."""
 
-    def __init__(self, defaults: Iterable[Rule] = (), store: DocumentStore | None = None, *, clock: Clock) -> None:
-        self._store: DocumentStore = store if store is not None else _Unstored(clock)
+    def __init__(self, defaults: Iterable[Rule], store: DocumentStore) -> None:
+        self._store = store
         self._defaults: dict[str, Rule] = {rule.name: rule for rule in defaults}
         self._below: dict[str, tuple[str, Rule]] = {name: ("default", rule) for name, rule in self._defaults.items()}
         self._edited: dict[str, tuple[str, Rule]] = {}
@@ -213,29 +212,3 @@ def _read(document: Document) -> tuple[str, Rule]:
     origin = str(doc.pop("origin", "api"))
     rule = rule_from({**doc, "name": document.name}, origin)
     return origin, dataclasses.replace(rule, version=document.version)
-
-
-class _Unstored:
-    """Documents of a program that keeps nothing: they last as long as it runs."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._kept: dict[tuple[str, str], list[Document]] = {}
-
-    async def put(
-        self, kind: str, name: str, doc: Mapping[str, Any] | None, *, actor: str, comment: str = "",
-        expected: int | None = None,
-    ) -> Document:  # fmt: skip
-        versions = self._kept.setdefault((kind, name), [])
-        if expected is not None and expected != len(versions):
-            raise VersionConflict(f"{kind} {name!r}", expected, len(versions))
-        document = Document(kind, name, len(versions) + 1, self._clock.time(), actor, doc, comment)
-        versions.append(document)
-        return document
-
-    async def newest(self, kind: str) -> list[Document]:
-        found = (versions[-1] for (each, _), versions in self._kept.items() if each == kind and versions)
-        return [document for document in found if document.doc is not None]
-
-    async def versions(self, kind: str, name: str) -> list[Document]:
-        return self._kept.get((kind, name), [])[::-1]
