@@ -29,6 +29,10 @@ _ALWAYS = frozenset((NoticeKind.RESOLVED, NoticeKind.ACKED, NoticeKind.UNACKED, 
 _EPISODE = frozenset((NoticeKind.FIRED, NoticeKind.ESCALATED, NoticeKind.DOWNGRADED, NoticeKind.RESOLVED))
 
 
+def _rank(severity: Severity) -> int:
+    return severity.rank
+
+
 class Announcer:
     """Tells of one alert after the other, in one evaluation. The states that it is given are changed."""
 
@@ -112,10 +116,10 @@ class Announcer:
                 state, rule, NoticeKind.RESOLVED, Kept(state.waiting or UNTOLD), reason=move.reason, actor=actor
             )
         elif state.flapping:
-            state.owed = True
+            state.owed = max(state.owed or state.told_peak, state.told_peak, key=_rank)
             self._suppress(state, rule, NoticeKind.RESOLVED, self._flaps(state), reason=move.reason, actor=actor)
         else:
-            state.owed = False
+            state.owed = None
             self._tell(state, rule, NoticeKind.RESOLVED, reason=move.reason, actor=actor)
         escalation.stop(state)
         state.told, state.told_severity, state.waiting, state.ack = False, None, "", None
@@ -134,25 +138,23 @@ class Announcer:
     def _look_for_flapping(self, state: AlertState, rule: Prepared) -> None:
         if not flapping.begins(state, self.context.options, self.now):
             return
-        state.flapping_since, state.flap_number = self.now, state.flap_number + 1
-        kept = self._outside(state, rule)
-        state.flapping_told = kept is None
-        if kept:
+        state.flapping_since = self.now
+        if kept := self._outside(state, rule):
             self._suppress(state, rule, NoticeKind.FLAPPING_STARTED, kept)
         else:
             self._tell(state, rule, NoticeKind.FLAPPING_STARTED)
+            state.owed = max(state.owed or state.severity, state.severity, key=_rank)
 
     def _end_flapping(self, state: AlertState, rule: Prepared) -> None:
         if self.now < flapping.ends_at(state, self.context.options):
             return
         state.flapping_since, state.flips = inf, ()
-        known, state.flapping_told = state.flapping_told or state.owed, False
         if not state.firing:
-            state.owed = False
-            if known:
+            if state.owed is not None:
                 self._tell(state, rule, NoticeKind.FLAPPING_ENDED, reason="resolved")
             else:
                 self._suppress(state, rule, NoticeKind.FLAPPING_ENDED, Kept(UNTOLD), reason="resolved")
+            state.owed = None
             return
         kept = self._outside(state, rule) or answered(state)
         if kept:
@@ -228,7 +230,7 @@ class Announcer:
         """People learn that it fires, or that it is worse: the clocks of cooldown, reminders and steps start."""
         self._tell(state, rule, kind, reason=reason, previous=previous)
         state.told, state.told_severity, state.waiting, state.noted = True, state.severity, "", ()
-        state.told_peak = max(state.told_peak, state.severity, key=lambda found: found.rank)
+        state.told_peak = max(state.told_peak, state.severity, key=_rank)
         state.notified_severity, state.cooldown_until = state.severity, self.now + rule.rule.cooldown
         state.unanswered, state.reminders = state.unanswered + 1, 0
         self._plan_reminder(state, rule)

@@ -22,8 +22,10 @@ def notice(
     nth = state.counts.get(kind, 0)
     state.counts = {**state.counts, kind.value: nth + 1}
     ended = kind is NoticeKind.RESOLVED or (kind is NoticeKind.FLAPPING_ENDED and not state.firing)
-    # Whoever was told at the worst of it is told of the end.
-    severity = state.told_peak if ended and state.told_peak.rank > state.severity.rank else state.severity
+    severity = state.severity
+    if ended and (state.owed is not None or state.told):
+        # Whoever was told at the worst of it is told of the end.
+        severity = max(state.owed or state.told_peak, state.told_peak, key=lambda found: found.rank)
     about = rule.rule
     return Notice(
         event_id(state.fingerprint, state.episode, kind, nth), kind, severity, now, about.name,

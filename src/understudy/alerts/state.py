@@ -101,15 +101,13 @@ class AlertState:
     cooldown_until: float = -inf
     #: Severity of the last notification of firing, over all episodes: a higher one passes the cooldown.
     notified_severity: Severity | None = None
-    #: A problem that people were told of, but of whose end they were not (it flaps).
-    owed: bool = False
+    #: The highest severity that people were told of while the end was not told, because it flaps; None: nothing.
+    owed: Severity | None = None
     ack: Ack | None = None
 
     # -- flapping ---------------------------------------------------------------------------------------------
     flips: tuple[float, ...] = ()
     flapping_since: float = inf
-    flapping_told: bool = False
-    flap_number: int = 0
 
     # -- escalation -------------------------------------------------------------------------------------------
     escalation: str = ""
@@ -214,7 +212,7 @@ _INITIAL: dict[str, Any] = {
 }
 _READERS: dict[str, Any] = {
     "phase": Phase, "severity": _severity, "peak": _severity, "told_severity": _severity, "told_peak": _severity,
-    "notified_severity": _severity, "ack": _ack,
+    "notified_severity": _severity, "owed": _severity, "ack": _ack,
     **dict.fromkeys(("since", "left", "noted", "flips", "reached"), _several),
     **dict.fromkeys(("rule", "fingerprint", "reason", "waiting", "escalation", "episode", "question"), str),
     **dict.fromkeys(("labels", "facts", "counts"), dict),
