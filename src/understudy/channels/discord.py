@@ -7,21 +7,21 @@ docs.discord.com/developers/resources/message (embeds) and …/resources/webhook
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import annotated_types as at
 
 from understudy.core.errors import OptionError
-from understudy.core.legible import cut, utf16, visible
+from understudy.core.legible import cut, fitted, iso, utf16, visible
 from understudy.core.options import Doc
 from understudy.core.redaction import REDACTOR
 from understudy.core.secrets import Secret
 from understudy.notifications.message import Card, Delivered, Message, Outcome, Receipt, Retry
 from understudy.notifications.ports import Rate, Traits
-from understudy.notifications.render import in_plain_words, legible
+from understudy.notifications.render import legible, plain_parts
 from understudy.resilience.retry_after import header, number
 
 from ._http import Answer, Wire, closed, refused, seconds, shown, unanswered, unexpected
@@ -51,7 +51,8 @@ _FOR_FIELDS = 1800
 #: …/reference#message-formatting and the markdown of its clients: what could be markup, a mention or an emoji
 #: anywhere; and what makes a heading or a list at the beginning of a line.
 #: A colon within a time of day is neither.
-_MARKUP = re.compile(r"[\\*_~`|<>\[\]@]|(?<!\d\d):|:(?!\d\d)")
+_MARKUP = str.maketrans({sign: f"\\{sign}" for sign in "\\*_~`|<>[]@"})
+_COLON = re.compile(r"(?<!\d\d):|:(?!\d\d)")
 _LINE_BEGIN = re.compile(r"(?m)^([ \t]*)([-#+]|\d{1,9}(?=\.))")
 #: JSON error codes that say that a message which was to be edited is not there any more (…/topics/opcodes).
 _UNKNOWN_MESSAGE = 10008
@@ -162,7 +163,7 @@ def payload(message: Message) -> dict[str, Any]:
     card = legible(message.card)
     base: dict[str, Any] = {"allowed_mentions": {"parse": []}}
     if message.plain:
-        return {**base, "content": _fit(f"{mark(card)} {in_plain_words(card)}", MAX_CONTENT)}
+        return {**base, "content": _fitted(plain_parts(card, mark(card)), MAX_CONTENT)}
     return {**base, "embeds": [_embed(card)]}
 
 
@@ -174,16 +175,14 @@ def _embed(card: Card) -> dict[str, Any]:
     embed: dict[str, Any] = {
         "title": room.take(title, MAX_TITLE),
         "color": colour(card),
-        "timestamp": _timestamp(card.at),
+        "timestamp": iso(card.at),
         "footer": {"text": room.taken(footer)},
     }
     links = _links(card, MAX_DESCRIPTION // 4)
     whole = [card.title] if _size(title) > MAX_TITLE else []  # the title's place holds its beginning only
-    body = "\n\n".join(
-        each for each in (*(f"⚠ {note}" for note in card.notes), *whole, *card.paragraphs) if visible(each)
-    )
+    body = [each for each in (*(f"⚠ {note}" for note in card.notes), *whole, *card.paragraphs) if visible(each)]
     limit = min(MAX_DESCRIPTION, room.left - _FOR_FIELDS) - utf16(links) - 2
-    if description := "\n\n".join(part for part in (_fit(body, limit), links) if part):
+    if description := "\n\n".join(part for part in (_fitted(body, limit), links) if part):
         embed["description"] = room.taken(description)
     if fields := list(_fields(card, room)):
         embed["fields"] = fields
@@ -231,16 +230,9 @@ def _links(card: Card, limit: int) -> str:
     return text
 
 
-def _timestamp(at: float) -> str:
-    try:
-        return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
-    except (ValueError, OverflowError, OSError):
-        return datetime.fromtimestamp(0, UTC).isoformat(timespec="seconds")
-
-
 def _escape(text: str) -> str:
     """Discord's escape before everything that could be markup, a mention or an emoji."""
-    return _LINE_BEGIN.sub(_begun, _MARKUP.sub(r"\\\g<0>", text))
+    return _LINE_BEGIN.sub(_begun, _COLON.sub(r"\\:", text.translate(_MARKUP)))
 
 
 def _begun(found: re.Match[str]) -> str:
@@ -250,6 +242,11 @@ def _begun(found: re.Match[str]) -> str:
 
 def _size(text: str) -> int:
     return utf16(_escape(text))
+
+
+def _fitted(parts: Iterable[str], limit: int) -> str:
+    """Several texts as one, escaped, each with its share of the limit."""
+    return _escape(fitted(parts, limit, _size))
 
 
 def _fit(text: str, limit: int) -> str:

@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import annotated_types as at
 
 from understudy.core.errors import OptionError
-from understudy.core.legible import cut, line
+from understudy.core.legible import cut, iso, line
 from understudy.core.notices import NoticeKind, Severity
 from understudy.core.options import Doc
 from understudy.core.redaction import REDACTOR
@@ -23,8 +22,8 @@ from understudy.notifications.message import Delivered, Message, Outcome, Receip
 from understudy.notifications.ports import Rate, Traits
 
 from ._http import Answer, Wire, closed, refused, unanswered, unexpected
-from ._pager import Action, action_of, description_of, details_of, fitted, source_of, summary_of
-from .options import ChannelDeps, ChannelOptions, refuse_address
+from ._pager import Action, PagerOptions, action_of, description_of, details_of, fitted, source_of, summary_of
+from .options import ChannelDeps, refuse_address
 
 #: Where events go to, by service region ("Service Regions" in PagerDuty's support pages).
 BASES = {"us": "https://events.pagerduty.com", "eu": "https://events.eu.pagerduty.com"}
@@ -53,7 +52,7 @@ _KEY_FAULT = re.compile(r"routing[_ ]key|invalid key", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class PagerDutyOptions(ChannelOptions):
+class PagerDutyOptions(PagerOptions):
     """A service of PagerDuty with an "Events API v2" integration."""
 
     kind: Annotated[Literal["pagerduty"], Doc("PagerDuty")] = "pagerduty"
@@ -64,7 +63,7 @@ class PagerDutyOptions(ChannelOptions):
     api_base: Annotated[str, at.MaxLen(2000), Doc("address in place of the region's own")] = ""
 
     def __post_init__(self) -> None:
-        ChannelOptions.__post_init__(self)
+        PagerOptions.__post_init__(self)
         if not ROUTING_KEY.fullmatch(self.routing_key.reveal()):
             raise OptionError(
                 type(self).__name__, "routing_key", "a value that is not shown", "32 letters and digits, as shown for "
@@ -83,7 +82,9 @@ class PagerDutyChannel:
         REDACTOR.add(options.routing_key)
         self._wire = Wire(deps.client(options), deps.clock, options.timeout)
         self._url = (options.api_base or BASES[options.region]).rstrip("/") + "/v2/enqueue"
-        self.traits: Traits = options.traits(f"pagerduty:{options.routing_key.fingerprint()}", RATE, pager=True)
+        self.traits: Traits = options.traits(
+            f"pagerduty:{options.routing_key.fingerprint()}", RATE, pager=True, always_page=options.always_page
+        )
 
     async def send(self, message: Message) -> Outcome:
         """As `Channel.send`. A test resolves itself, so that it leaves no open incident."""
@@ -132,7 +133,7 @@ def event(message: Message, routing_key: Secret) -> dict[str, Any]:
         "summary": summary_of(card, MAX_SUMMARY),
         "source": cut(source_of(notice), MAX_FIELD),
         "severity": _SEVERITIES[notice.severity],
-        "timestamp": datetime.fromtimestamp(notice.at, UTC).isoformat(timespec="milliseconds"),
+        "timestamp": iso(notice.at, "milliseconds"),
     }
     places = {"component": notice.labels.get("route"), "group": notice.labels.get("hub"), "class": notice.metric}
     payload |= {name: cut(line(value), MAX_FIELD) for name, value in places.items() if value and line(value)}

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Any, Literal
 
-from understudy.core.legible import cut, utf16, visible
+from understudy.core.legible import cut, fitted, utf16, visible
 from understudy.core.options import Doc
 from understudy.core.redaction import REDACTOR
 from understudy.core.secrets import Secret
 from understudy.notifications.message import Card, CardAction, CardField, Delivered, Message, Outcome
 from understudy.notifications.ports import Rate, Traits
-from understudy.notifications.render import in_plain_words, legible
+from understudy.notifications.render import legible, plain_parts
 
 from ._http import Answer, Wire, closed, refused, seconds, unanswered, unexpected
 from .marks import colour, mark
@@ -98,12 +98,11 @@ def payload(message: Message) -> dict[str, Any]:
     sign = mark(card)
     if message.plain:
         # Without formatting: `*` and `_` in a name stay what they are.
-        return {"text": _fit(f"{sign} {in_plain_words(card)}", MAX_FALLBACK), "mrkdwn": False}
+        return {"text": _escape(fitted(plain_parts(card, sign), MAX_FALLBACK, _size)), "mrkdwn": False}
     # `text` is what a phone's notification shows and a screen reader reads; the blocks are what is seen.
-    summary = "\n".join([card.title, *card.paragraphs[:1]])
     bar = {"color": f"#{colour(card):06x}", "blocks": list(islice(_blocks(card), MAX_BLOCKS))}
     return {
-        "text": _fit(f"{sign} {summary}", MAX_FALLBACK),
+        "text": _escape(fitted([f"{sign} {card.title}", *card.paragraphs[:1]], MAX_FALLBACK, _size, "\n")),
         "blocks": [{"type": "header", "text": _plain(f"{sign} {card.title}", MAX_HEADER)}],
         "attachments": [bar],
     }

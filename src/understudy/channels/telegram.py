@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import annotated_types as at
 
 from understudy.core.errors import OptionError
-from understudy.core.legible import cut, utf16, visible
+from understudy.core.legible import cut, fitted, utf16, visible
 from understudy.core.notices import Severity
 from understudy.core.options import Doc
 from understudy.core.redaction import REDACTOR
@@ -32,7 +32,7 @@ from understudy.notifications.message import (
     Retry,
 )
 from understudy.notifications.ports import Rate, Traits
-from understudy.notifications.render import in_plain_words, legible
+from understudy.notifications.render import legible, plain_parts
 
 from ._http import Answer, Wire, closed, refused, seconds, shown, unanswered, unexpected
 from .marks import QUIET, mark
@@ -249,7 +249,8 @@ def text_of(message: Message) -> dict[str, Any]:
     preview = {"link_preview_options": {"is_disabled": True}}
     if message.plain:
         # In UTF-16 units, of which there are never fewer than characters: whoever counts, it fits.
-        return {"text": cut(_unmentioned(f"{mark(card)} {in_plain_words(card)}"), MAX_TEXT, utf16), **preview}
+        parts = (_unmentioned(part) for part in plain_parts(card, mark(card)))
+        return {"text": fitted(parts, MAX_TEXT, utf16), **preview}
     return {"text": _html(card), "parse_mode": "HTML", **preview}
 
 
@@ -260,11 +261,10 @@ def _html(card: Card) -> str:
     fields, fields_size = _fields(card)
     links, links_size = _links(card)
     whole = [card.title] if len(card.title) > _TITLE - 4 else []  # the first line holds its beginning only
-    body = "\n\n".join(each for each in (*whole, *card.paragraphs) if visible(each))
     notes = cut("\n".join(f"⚠ {_unmentioned(note)}" for note in card.notes if visible(note)), MAX_TEXT // 4)
     # Five places where parts are joined by two line ends.
     left = MAX_TEXT - len(title) - len(footer) - fields_size - links_size - len(notes) - 10
-    text = cut(_unmentioned(body), left)
+    text = fitted((_unmentioned(each) for each in (*whole, *card.paragraphs) if visible(each)), left)
     parts = [f"<b>{_escape(title)}</b>", _wrapped("i", notes), _escape(text), fields, links, _wrapped("i", footer)]
     return "\n\n".join(part for part in parts if part)
 

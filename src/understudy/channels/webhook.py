@@ -15,13 +15,12 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import annotated_types as at
 
 from understudy.core.errors import OptionError
-from understudy.core.legible import line
+from understudy.core.legible import iso, line
 from understudy.core.notices import Notice, NoticeKind
 from understudy.core.options import Doc
 from understudy.core.redaction import REDACTOR
@@ -202,4 +201,4 @@ def _beginning(notice: Notice) -> float:
 
 
 def _iso(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso(at, "milliseconds")

@@ -7,7 +7,8 @@ direction its code in words. All functions are idempotent.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from unicodedata import category
 
 #: What stands where something was left out.
@@ -15,6 +16,8 @@ ELLIPSIS = "…"
 _ZWJ = "\u200d"
 #: No cluster of marks that a person wrote is longer; more is an attempt to make the cut slow.
 _LONGEST_CLUSTER = 32
+#: A part of a text that would be cut to less is left out.
+_LEAST = 24
 
 #: Line ends of any kind, as one.
 _LINE_ENDS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
@@ -41,7 +44,7 @@ def visible(text: str) -> bool:
 
 def utf16(text: str) -> int:
     """The length of `text` in UTF-16 code units: never less than in code points, as some services count."""
-    return len(text) + sum(sign > "\uffff" for sign in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def cut(text: str, limit: int, size: Callable[[str], int] = len) -> str:
@@ -67,6 +70,36 @@ def cut(text: str, limit: int, size: Callable[[str], int] = len) -> str:
             return made
         low -= 1  # what is escaped may depend on what follows it
     return ELLIPSIS if size(ELLIPSIS) <= limit else ""
+
+
+def fitted(parts: Iterable[str], limit: int, size: Callable[[str], int] = len, joint: str = "\n\n") -> str:
+    """The parts as one text of at most `limit`: where they are too long, each keeps its fair share.
+
+    A short part is kept whole, and what it does not need goes to the others (max-min fairness), so that no
+    part, however long, leaves nothing of the next. The last ones are left out when a share would be too
+    small to be read.
+    """
+    kept = [part for part in parts if part]
+    apart = size(joint)
+    while len(kept) > 1 and (limit - apart * (len(kept) - 1)) // len(kept) < _LEAST:
+        kept.pop()
+    left = limit - apart * max(0, len(kept) - 1)
+    sizes = [size(part[: limit + 1]) for part in kept]
+    shares: dict[int, int] = {}
+    for place, index in enumerate(sorted(range(len(kept)), key=sizes.__getitem__)):
+        shares[index] = min(sizes[index], left // (len(kept) - place))
+        left -= shares[index]
+    made = [cut(part, shares[index], size) for index, part in enumerate(kept)]
+    return cut(joint.join(part for part in made if part), limit, size)
+
+
+def iso(at: float, timespec: str = "seconds") -> str:
+    """Epoch seconds as ISO 8601 in UTC; what is no moment of the calendar is told as the beginning of the epoch."""
+    try:
+        when = datetime.fromtimestamp(at, UTC)
+    except (ValueError, OverflowError, OSError):
+        when = datetime.fromtimestamp(0, UTC)
+    return when.isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 def _boundary(text: str, at: int) -> int:

@@ -231,14 +231,19 @@ class _Writer:
         return " · ".join(parts)
 
 
-def in_plain_words(shown: Card) -> str:
-    """The whole card as plain text: for services, or forms of a message, without any formatting."""
-    parts = [shown.title, *shown.notes, *shown.paragraphs]
+def plain_parts(shown: Card, sign: str = "") -> list[str]:
+    """The whole card as pieces of plain text, what is most telling first; `sign` stands before the title."""
+    parts = [f"{sign} {shown.title}" if sign else shown.title, *shown.notes, *shown.paragraphs]
     if shown.fields:
         parts.append("\n".join(f"{each.name}: {each.value}" for each in shown.fields))
     if shown.actions:
         parts.append("\n".join(f"{each.label}: {each.url}" for each in shown.actions))
-    return "\n\n".join([*parts, shown.footer] if shown.footer else parts)
+    return [*parts, shown.footer] if shown.footer else parts
+
+
+def in_plain_words(shown: Card) -> str:
+    """The whole card as plain text of any length: where there is no formatting."""
+    return "\n\n".join(plain_parts(shown))
 
 
 def legible(shown: Card) -> Card:

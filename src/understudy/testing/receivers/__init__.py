@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from .base import DROP_AFTER, DROP_BEFORE, GARBAGE, HANG, SLOW, Fault, Received, Receiver, Reply, redirect, status
+from .discord import DiscordReceiver
 from .opsgenie import OpsgenieReceiver
 from .pagerduty import PagerDutyReceiver
+from .slack import SlackReceiver
 from .smtp import Mail, SmtpFault, SmtpReceiver
+from .telegram import TelegramReceiver
 from .webhook import WebhookReceiver
 
 __all__ = [
@@ -14,6 +17,7 @@ __all__ = [
     "GARBAGE",
     "HANG",
     "SLOW",
+    "DiscordReceiver",
     "Fault",
     "Mail",
     "OpsgenieReceiver",
@@ -21,8 +25,10 @@ __all__ = [
     "Received",
     "Receiver",
     "Reply",
+    "SlackReceiver",
     "SmtpFault",
     "SmtpReceiver",
+    "TelegramReceiver",
     "WebhookReceiver",
     "redirect",
     "status",
