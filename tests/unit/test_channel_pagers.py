@@ -161,6 +161,12 @@ async def test_a_service_that_hangs_is_given_up_in_time(pager):
     assert outcome.ambiguous
 
 
+async def test_it_is_a_pager_and_pages_always_where_that_is_wanted(pager):
+    for wanted in (False, True):
+        async with channel(pager.options(always_page=wanted)) as made:
+            assert (made.traits.pager, made.traits.always_page) == (True, wanted)
+
+
 @pytest.mark.parametrize("severity", list(Severity))
 async def test_severities_are_those_of_the_service(pager, severity):
     await sent(pager, message(notice(severity=severity)))
@@ -289,6 +295,19 @@ async def test_a_severity_that_changes_changes_the_priority():
     assert [each.priority for each in pager.receiver.alerts] == ["P1"]
 
 
+@pytest.mark.parametrize("service", ["opsgenie", "jsm"])
+async def test_who_is_called_is_named_as_the_service_names_people(service):
+    pager = Pager(service)
+    async with pager.receiver:
+        await sent(pager, message(), responders=("team:payments", "user:ana@example.com"), tags=("understudy",))
+    [alert] = pager.receiver.alerts
+    team, user = ("id", "id") if service == "jsm" else ("name", "username")
+    assert alert.document["responders"] == [
+        {"type": "team", team: "payments"}, {"type": "user", user: "ana@example.com"},
+    ]  # fmt: skip
+    assert alert.document["tags"] == ["understudy"]
+
+
 async def test_a_key_of_another_region_ends_it_and_says_so():
     pager = Pager("opsgenie")
     async with pager.receiver:
@@ -301,6 +320,7 @@ async def test_a_key_of_another_region_ends_it_and_says_so():
 @pytest.mark.parametrize(
     ("more", "field"),
     [({}, "api_key"), ({"api_key": Secret("a b")}, "api_key"), ({"api_key": Secret("k"), "tags": ("x" * 51,)}, "tags"),
+     ({"api_key": Secret("k"), "responders": ("payments",)}, "responders"),
      ({"api_key": Secret("k"), "api_base": "http://api.example.com"}, "api_base")],
 )  # fmt: skip
 def test_what_opsgenie_cannot_take_is_refused_when_it_is_configured(more, field):

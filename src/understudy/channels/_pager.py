@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
 from understudy.core.legible import clean, cut, line
 from understudy.core.notices import Notice, NoticeKind
+from understudy.core.options import Doc
 from understudy.notifications.message import Card
+
+from .options import ChannelOptions
+
+
+@dataclass(frozen=True, slots=True)
+class PagerOptions(ChannelOptions):
+    """What every pager takes."""
+
+    always_page: Annotated[bool, Doc("whether it is told also of what began and ended before it could be reached")] = (
+        False
+    )
 
 
 class Action(StrEnum):

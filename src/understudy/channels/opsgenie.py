@@ -7,6 +7,7 @@ integration's key, so that its acceptance is the last word there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -25,8 +26,8 @@ from understudy.notifications.message import Delivered, Message, Outcome, Receip
 from understudy.notifications.ports import Rate, Traits
 
 from ._http import Answer, Overdue, Wire, closed, refused, seconds, unanswered, unexpected, within
-from ._pager import Action, action_of, description_of, details_of, fitted, source_of, summary_of
-from .options import ChannelDeps, ChannelOptions, refuse_address
+from ._pager import Action, PagerOptions, action_of, description_of, details_of, fitted, source_of, summary_of
+from .options import ChannelDeps, refuse_address
 
 #: Where requests go to. A key of Opsgenie works in its own region only.
 BASES = {
@@ -41,6 +42,7 @@ MAX_ALIAS = 512
 MAX_DESCRIPTION = 15_000
 MAX_TAGS = 20
 MAX_TAG = 50
+MAX_RESPONDERS = 50
 MAX_DETAILS = 8_000
 MAX_ENTITY = 512
 MAX_SOURCE = 100
@@ -52,12 +54,13 @@ PRIORITIES = {Severity.CRITICAL: "P1", Severity.WARNING: "P3", Severity.INFO: "P
 POLLS = (0.1, 0.3, 0.6, 1.0, 2.0)
 #: Requests a second; a look at a request's fate counts too.
 RATE = Rate(per_second=1.0, burst=3)
+_RESPONDER = re.compile(r"(?:team|user|schedule|escalation):\S.{0,254}")
 #: What a request may fail with though there is nothing left to do.
 _NOTHING_TO_DO = ("alert does not exist", "already closed", "already acknowledged", "not acknowledged")
 
 
 @dataclass(frozen=True, slots=True)
-class OpsgenieOptions(ChannelOptions):
+class OpsgenieOptions(PagerOptions):
     """An API integration of Opsgenie or of Jira Service Management."""
 
     kind: Annotated[Literal["opsgenie"], Doc("Opsgenie or Jira Service Management")] = "opsgenie"
@@ -65,16 +68,24 @@ class OpsgenieOptions(ChannelOptions):
     service: Annotated[Literal["opsgenie", "jsm"], Doc("which of the two it is")] = "opsgenie"
     region: Annotated[Literal["us", "eu"], Doc("region of an Opsgenie account")] = "us"
     api_base: Annotated[str, at.MaxLen(2000), Doc("address in place of the region's own")] = ""
+    responders: Annotated[
+        tuple[str, ...],
+        at.MaxLen(MAX_RESPONDERS),
+        Doc("who is called, as team:NAME, user:NAME, schedule:NAME or escalation:NAME; with jsm by their ids"),
+    ] = ()
     tags: Annotated[tuple[str, ...], at.MaxLen(MAX_TAGS), Doc("tags of every alert, each at most 50 characters")] = ()
 
     def __post_init__(self) -> None:
-        ChannelOptions.__post_init__(self)
+        PagerOptions.__post_init__(self)
         owner, key = type(self).__name__, self.api_key.reveal()
         if not key or not key.isascii() or not key.isprintable() or " " in key:
             raise OptionError(owner, "api_key", "a value that is not shown", "the key of an API integration")
         for tag in self.tags:
             if not 0 < len(tag) <= MAX_TAG:
                 raise OptionError(owner, "tags", tag, f"texts of 1 to {MAX_TAG} characters")
+        for each in self.responders:
+            if not _RESPONDER.fullmatch(each):
+                raise OptionError(owner, "responders", each, "team:, user:, schedule: or escalation: and a name")
         if self.api_base:
             refuse_address(owner, "api_base", self.api_base, allow_private=self.allow_private)
 
@@ -91,7 +102,9 @@ class OpsgenieChannel:
         base = options.api_base or BASES[options.service, options.region]
         self._url = base.rstrip("/") + "/v2/alerts"
         self._headers = {"Authorization": f"GenieKey {options.api_key.reveal()}"}
-        self.traits: Traits = options.traits(f"opsgenie:{options.api_key.fingerprint()}", RATE, pager=True)
+        self.traits: Traits = options.traits(
+            f"opsgenie:{options.api_key.fingerprint()}", RATE, pager=True, always_page=options.always_page
+        )
 
     async def send(self, message: Message) -> Outcome:
         """As `Channel.send`. A test closes itself, so that it leaves no open alert."""
@@ -122,7 +135,7 @@ class OpsgenieChannel:
                 return [close]
             case Action.ACKNOWLEDGE:
                 return [("POST", f"{alias}/acknowledge?identifierType=alias", why)]
-        asked = [("POST", "", alert(message, self._options.tags))]
+        asked = [("POST", "", alert(message, self._options))]
         if notice.kind is NoticeKind.TEST:
             asked.append(close)
         elif self._options.service == "opsgenie":  # JSM has these for people only
@@ -196,8 +209,8 @@ def settled(said: Mapping[str, Any], request: str, found: Answer, accepted: Answ
     return refused(found, message, cut(f"accepted, but not done: {status or 'no reason given'}", 300))
 
 
-def alert(message: Message, tags: tuple[str, ...]) -> dict[str, Any]:
-    """The alert to create, within the limits for any content; the message and alias alone where it is plain."""
+def alert(message: Message, options: OpsgenieOptions) -> dict[str, Any]:
+    """The alert to create, within the limits for any content; without what may be too long where it is plain."""
     notice, card = message.notice, message.card
     document: dict[str, Any] = {
         "message": summary_of(card, MAX_MESSAGE),
@@ -205,6 +218,8 @@ def alert(message: Message, tags: tuple[str, ...]) -> dict[str, Any]:
         "priority": PRIORITIES[notice.severity],
         "source": "understudy",
     }
+    if options.responders:
+        document["responders"] = [_responder(each, options.service) for each in options.responders]
     if message.plain:
         return document
     links = [f"{line(each.label)}: {each.url}" for each in card.actions]
@@ -212,11 +227,18 @@ def alert(message: Message, tags: tuple[str, ...]) -> dict[str, Any]:
     if description:
         document["description"] = cut(description, MAX_DESCRIPTION)
     document["entity"] = cut(source_of(notice), MAX_ENTITY)
-    if tags:
-        document["tags"] = list(tags)
+    if options.tags:
+        document["tags"] = list(options.tags)
     if details := fitted(details_of(card, notice), MAX_DETAILS, MAX_DETAILS // 4):
         document["details"] = details
     return document
+
+
+def _responder(named: str, service: str) -> dict[str, str]:
+    """A responder as the service names it: Opsgenie by name, a user by that of the login; JSM by id."""
+    kind, _, name = named.partition(":")
+    key = "id" if service == "jsm" else "username" if kind == "user" else "name"
+    return {"type": kind, key: name}
 
 
 def told(message: Message) -> dict[str, Any]:

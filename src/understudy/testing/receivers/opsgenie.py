@@ -139,6 +139,10 @@ def faults(document: Mapping[str, Any]) -> dict[str, str]:
     tags = document.get("tags", [])
     if not isinstance(tags, list) or len(tags) > 20 or any(not isinstance(t, str) or len(t) > 50 for t in tags):
         found.append("tags: at most 20, of 50 characters each")
+    responders = document.get("responders", [])
+    keys = ({"type", "id"}, {"type", "name"}, {"type", "username"})
+    if not isinstance(responders, list) or len(responders) > 50 or any(set(each) not in keys for each in responders):
+        found.append("responders: at most 50, each with a type and an id, name or username")
     details = document.get("details", {})
     if not isinstance(details, dict) or any(not isinstance(value, str) for value in details.values()):
         found.append("details: an object of texts")
