@@ -4,7 +4,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._default import configure, current, get_fallback_manager, get_performance_monitor, reset, using
+    from ._default import (
+        add_custom_alert_rule,
+        configure,
+        current,
+        get_alert_manager,
+        get_fallback_manager,
+        get_notification_manager,
+        get_performance_monitor,
+        reset,
+        setup_discord_notifications,
+        setup_email_notifications,
+        setup_slack_notifications,
+        setup_telegram_notifications,
+        using,
+    )
+    from .alerts.manager import AlertManager
+    from .alerts.model import Level, Rule
     from .app import Understudy
     from .config.production import ProductionConfig, load_production_config
     from .core.errors import (
@@ -40,6 +56,8 @@ if TYPE_CHECKING:
     from .core.secrets import Secret
     from .core.types import Explanation
     from .monitor import PerformanceMonitor
+    from .notifications.manager import NotificationManager
+    from .notifications.message import NotificationMessage, NotificationResult
     from .resilience import FallbackManager
     from .resilience.api import ApiOptions, RouteOptions
     from .resilience.breaker_options import BreakerOptions
@@ -58,7 +76,13 @@ if TYPE_CHECKING:
 _HOMES = {
     name: home
     for home, names in {
-        "._default": "configure current get_fallback_manager get_performance_monitor reset using",
+        "._default": (
+            "add_custom_alert_rule configure current get_alert_manager get_fallback_manager get_notification_manager "
+            "get_performance_monitor reset setup_discord_notifications setup_email_notifications "
+            "setup_slack_notifications setup_telegram_notifications using"
+        ),
+        ".alerts.manager": "AlertManager",
+        ".alerts.model": "Level Rule",
         ".app": "Understudy",
         ".config.production": "ProductionConfig load_production_config",
         ".core.errors": (
@@ -70,6 +94,8 @@ _HOMES = {
         ".core.secrets": "Secret",
         ".core.types": "Explanation",
         ".monitor": "PerformanceMonitor",
+        ".notifications.manager": "NotificationManager",
+        ".notifications.message": "NotificationMessage NotificationResult",
         ".resilience": "FallbackManager",
         ".resilience.api": "ApiOptions RouteOptions",
         ".resilience.breaker_options": "BreakerOptions",
@@ -88,6 +114,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AlertManager",
     "AllApisFailed",
     "ApiOptions",
     "AttemptTimeout",
@@ -112,8 +139,12 @@ __all__ = [
     "InvalidRequest",
     "KeyOptions",
     "KeysUnavailable",
+    "Level",
     "NoEligibleApi",
     "NotInstalled",
+    "NotificationManager",
+    "NotificationMessage",
+    "NotificationResult",
     "OptionError",
     "OutcomeRule",
     "PerformanceMonitor",
@@ -127,6 +158,7 @@ __all__ = [
     "Result",
     "RetryOptions",
     "RouteOptions",
+    "Rule",
     "Secret",
     "StoreUnavailable",
     "StoreUnusable",
@@ -137,12 +169,19 @@ __all__ = [
     "Understudy",
     "UnderstudyError",
     "UnknownName",
+    "add_custom_alert_rule",
     "configure",
     "current",
+    "get_alert_manager",
     "get_fallback_manager",
+    "get_notification_manager",
     "get_performance_monitor",
     "load_production_config",
     "reset",
+    "setup_discord_notifications",
+    "setup_email_notifications",
+    "setup_slack_notifications",
+    "setup_telegram_notifications",
     "using",
 ]
 __version__ = "0.1.0"

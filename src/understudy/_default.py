@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .app import Understudy
 
 if TYPE_CHECKING:
+    from .alerts.manager import AlertManager
+    from .alerts.model import Rule
+    from .channels.options import ChannelOptions
     from .monitor import PerformanceMonitor
+    from .notifications.manager import NotificationManager
     from .resilience import FallbackManager
 
 _current: Understudy | None = None
@@ -55,3 +59,97 @@ def get_performance_monitor() -> PerformanceMonitor:
 def get_fallback_manager() -> FallbackManager:
     """The fallback manager of the process-wide instance."""
     return current().fallback
+
+
+def get_notification_manager() -> NotificationManager:
+    """The notifications of the process-wide instance."""
+    return current().notifications
+
+
+def get_alert_manager() -> AlertManager:
+    """The alerts of the process-wide instance. Its rules are evaluated from now on, while an event loop runs."""
+    return current().alerts
+
+
+async def add_custom_alert_rule(
+    name: str,
+    metric: str,
+    threshold: float,
+    operator: str = ">",
+    severity: str = "warning",
+    description: str = "",
+    cooldown_seconds: float = 300.0,
+    escalation_threshold: int | None = None,
+) -> Rule:
+    """Put a rule about every API in force; see `AlertManager.add_custom_alert_rule`."""
+    return await get_alert_manager().add_custom_alert_rule(
+        name, metric, threshold, operator, severity, description, cooldown_seconds, escalation_threshold
+    )
+
+
+def setup_email_notifications(
+    smtp_server: str,
+    smtp_port: int = 587,
+    username: str = "",
+    password: str = "",
+    from_email: str = "",
+    to_emails: str | Sequence[str] = (),
+    **options: Any,
+) -> str:
+    """Send notifications by mail; answers the channel's name. Without recipients, whoever sends gets them.
+
+    Port 465 means TLS from the first byte, any other STARTTLS. `options` are further ones of `[channels.NAME]`.
+    No event loop need run.
+
+    Raises:
+        OptionError: something cannot be used as it is; nothing has changed.
+    """
+    from .channels.email import EmailOptions
+    from .core.secrets import Secret
+
+    sender = from_email or username
+    security = options.pop("security", "tls" if smtp_port == _TLS_PORT else "starttls")
+    chosen = EmailOptions(
+        host=smtp_server, port=smtp_port, username=username, password=Secret(password), from_email=sender,
+        to_emails=_several(to_emails) or (sender,), security=security, **options,
+    )  # fmt: skip
+    return _set_up("email", chosen)
+
+
+def setup_slack_notifications(webhook_url: str, **options: Any) -> str:
+    """Send notifications to a Slack webhook; as `setup_email_notifications`."""
+    from .channels.slack import SlackOptions
+    from .core.secrets import Secret
+
+    return _set_up("slack", SlackOptions(url=Secret(webhook_url), **options))
+
+
+def setup_discord_notifications(webhook_url: str, **options: Any) -> str:
+    """Send notifications to a Discord webhook; as `setup_email_notifications`."""
+    from .channels.discord import DiscordOptions
+    from .core.secrets import Secret
+
+    return _set_up("discord", DiscordOptions(url=Secret(webhook_url), **options))
+
+
+def setup_telegram_notifications(bot_token: str, chat_id: str | int | Sequence[str | int], **options: Any) -> str:
+    """Send notifications to one or several chats of Telegram; as `setup_email_notifications`."""
+    from .channels.telegram import TelegramOptions
+    from .core.secrets import Secret
+
+    chats = (str(chat_id),) if isinstance(chat_id, int) else _several(chat_id)
+    return _set_up("telegram", TelegramOptions(bot_token=Secret(bot_token), chat_id=chats, **options))
+
+
+#: The port of mail that is encrypted from the first byte.
+_TLS_PORT = 465
+
+
+def _several(given: str | Sequence[str | int]) -> tuple[str, ...]:
+    parts = given.split(",") if isinstance(given, str) else map(str, given)
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+def _set_up(name: str, options: ChannelOptions) -> str:
+    current().add_channel(name, options)
+    return name

@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from seed_alert_snippets import ALERTS, NOTIFICATIONS
 from seed_snippets import SNIPPETS, Snippet
 
 import understudy
@@ -38,6 +39,8 @@ RUNS: dict[str, tuple[tuple[str, ...], str]] = {
     "rapidapi_producao/production_config.py": ((), ""),
     "rapidapi_producao/performance_monitor.py": ((), ""),
     "rapidapi_producao/fallback_manager.py": ((), ""),
+    "rapidapi_producao/notification_system.py": ((), ""),
+    "rapidapi_producao/alert_system.py": ((), ""),
     "rapidapi_producao/demo_sistema_completo_producao.py": (("--seconds", "16", "--plain"), "Every part did its job"),
 }
 #: Examples that are started in another way, by the tests below.
@@ -101,7 +104,7 @@ def test_the_dashboard_of_the_document_serves_and_ends_well(tmp_path):
         process.communicate()
 
 
-@pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda snippet: snippet.name)
+@pytest.mark.parametrize("snippet", [*SNIPPETS, *NOTIFICATIONS, *ALERTS], ids=lambda snippet: snippet.name)
 def test_a_program_of_the_document_prints_what_it_promises(snippet: Snippet, tmp_path):
     (tmp_path / ".env").write_text(snippet.dotenv, "utf-8")
     (tmp_path / "programa.py").write_text(snippet.program, "utf-8")

@@ -8,6 +8,9 @@ import pytest
 
 import understudy
 
+RULE = [
+    "name", "metric", "threshold", "operator", "severity", "description", "cooldown_seconds", "escalation_threshold",
+]  # fmt: skip
 PROMISED = [
     ("load_production_config", []),
     ("get_performance_monitor", []),
@@ -19,6 +22,20 @@ PROMISED = [
     ("FallbackManager.register_api", ["name", "priority", "route", "operation"]),
     ("FallbackManager.execute_with_fallback", ["name", "operation", "fallback_operation"]),
     ("ProductionConfig.get_notification_channels", []),
+    ("get_notification_manager", []),
+    ("NotificationMessage", ["title", "content", "severity", "priority", "fields", "channels"]),
+    ("NotificationManager.send_notification", ["message"]),
+    (
+        "setup_email_notifications",
+        ["smtp_server", "smtp_port", "username", "password", "from_email", "to_emails"],
+    ),
+    ("setup_slack_notifications", ["webhook_url"]),
+    ("setup_discord_notifications", ["webhook_url"]),
+    ("setup_telegram_notifications", ["bot_token", "chat_id"]),
+    ("get_alert_manager", []),
+    ("add_custom_alert_rule", RULE),
+    ("AlertManager.add_custom_alert_rule", RULE),
+    ("AlertManager.add_callback", ["function"]),
 ]
 
 
@@ -35,14 +52,23 @@ def test_the_name_takes_its_promised_parameters_in_their_order(name, parameters)
     assert accepted[: len(parameters)] == parameters or set(parameters) <= set(accepted)
 
 
-def test_execution_with_fallback_is_awaited():
-    assert inspect.iscoroutinefunction(understudy.FallbackManager.execute_with_fallback)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "FallbackManager.execute_with_fallback", "NotificationManager.send_notification", "add_custom_alert_rule",
+        "AlertManager.add_custom_alert_rule",
+    ],
+)  # fmt: skip
+def test_what_the_document_awaits_is_awaited(name):
+    assert inspect.iscoroutinefunction(find(name))
 
 
 def test_the_getters_give_the_one_process_wide_instance():
     try:
         assert understudy.get_fallback_manager() is understudy.current().fallback
         assert understudy.get_performance_monitor() is understudy.current().monitor
+        assert understudy.get_notification_manager() is understudy.current().notifications
+        assert understudy.get_alert_manager() is understudy.current().alerts
     finally:
         understudy.reset()
 

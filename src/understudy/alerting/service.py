@@ -23,7 +23,6 @@ from understudy.lifecycle import Lifecycle
 from understudy.monitor import PerformanceMonitor
 from understudy.notifications.links import Signer, linker
 from understudy.notifications.manager import NotificationManager
-from understudy.notifications.options import NotificationOptions
 from understudy.notifications.ports import Channel
 from understudy.resilience import FallbackManager
 from understudy.storage.memory import MemoryStore
@@ -142,10 +141,9 @@ class Alerting:
             OptionError, SilenceError, NotInstalled: something in them cannot be used; nothing has changed.
         """
         made = {name: self._made(name, options) for name, options in settings.channels.items()}
-        policies = getattr(settings, "policies", {})
         self.manager.configure(settings.alerts, default_rules(settings.alerts))
-        self.notifications.set_policies(policies)
-        self.notifications.options = getattr(settings, "notifications", NotificationOptions())
+        self.notifications.set_policies(settings.policies)
+        self.notifications.options = settings.notifications
         kept = {id(channel) for _, channel in made.values()}
         until = self._clock.monotonic() + _CLOSED_AFTER
         self._retired += [(until, each) for _, each in self._configured.values() if id(each) not in kept]
