@@ -63,6 +63,8 @@ BUILT_IN: Mapping[str, Inhibition] = {
         ("event=api_down", "kind=event"), ("subject=api", "kind!=event", "metric!~quota.*|keys.*|cost.*"),
         ("api", "hub"), 300.0,
     ),
+    # Every key of the API is refused: that one of them is follows from it.
+    "keys_gone": Inhibition(("event=keys_gone", "kind=event"), ("event=key_quarantined", "kind=event"), ("api",)),
     # The two ladders are complements: one problem, one alert.
     "success_rate": Inhibition(
         ("rule=success_rate", "metric=success_rate", "kind=threshold"),
