@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -169,7 +170,21 @@ def row_as_dict(row: OutboxRow, attempts: Sequence[tuple[int, Attempt]] = ()) ->
         "id": row.id, "event_id": row.event_id, "channel": row.channel, "kind": str(row.kind),
         "severity": str(row.severity), "state": str(row.state), "created_at": row.created_at,
         "detected_at": row.detected_at, "deadline_at": row.deadline_at, "not_before_at": row.not_before_at,
-        "attempts": row.attempts, "plain": row.plain, "ambiguous": row.ambiguous, "reason": row.reason,
+        "attempts": row.attempts, "plain": row.plain, "ambiguous": row.ambiguous, "reason": masked(row.reason),
         "told_in": row.told_in, "instead_of": row.instead_of, "title": row.notice.title,
-        "log": [{**asdict(each), "n": number} for number, each in reversed(attempts)],
+        "log": [attempt_as_dict(number, each) for number, each in reversed(attempts)],
     }  # fmt: skip
+
+
+def attempt_as_dict(number: int, attempt: Attempt) -> dict[str, Any]:
+    """A line of the delivery log as JSON-ready values; `n` is its number."""
+    hidden = {name: masked(getattr(attempt, name)) for name in ("recipient", "error", "response")}
+    return {**asdict(attempt), **hidden, "n": number}
+
+
+_ADDRESS = re.compile(r"([^\s@;:,<>\"'])[^\s@;:,<>\"']*@(?=[\w.-])")
+
+
+def masked(text: str) -> str:
+    """A text with addresses that their owners recognise and nobody else: `a…@example.org`."""
+    return _ADDRESS.sub(r"\1…@", text)

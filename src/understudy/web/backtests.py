@@ -136,7 +136,7 @@ def _on(rule: Rule) -> Rule:
 
 
 def _changed(content: Mapping[str, Any]) -> list[Rule]:
-    docs = content.get("changed") or []
+    docs = [] if content.get("changed") is None else content["changed"]
     if not isinstance(docs, list) or len(docs) > MOST_RULES or not all(isinstance(each, dict) for each in docs):
         raise Problem(422, f"changed is a list of at most {MOST_RULES} rules")
     return [rule_from(each, "api") for each in docs]

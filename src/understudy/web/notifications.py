@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from understudy.core.audit import AuditEntry
 from understudy.notifications.message import MessagePriority, NotificationMessage
+from understudy.notifications.shown import attempt_as_dict
 
 from .alerts import SEVERITIES, actor
 from .fields import Handler, answering, text, texts
 from .http import Answer, Problem, Request, dumped, listed
 from .past import PAGE
 from .span import SPAN, span, whole
-from .views_alerts import NotificationsView, attempt_row, outbox_row
+from .views_alerts import NotificationsView, outbox_row
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -47,7 +48,7 @@ async def log(app: Understudy, request: Request) -> Answer:
     )
     last = found[-1] if len(found) == limit else None
     following = None if last is None else f"{last[1].at:.6f}-{last[0]}"
-    return Answer(listed({"next": following}, "attempts", [attempt_row(*each) for each in found]))
+    return Answer(listed({"next": following}, "attempts", [attempt_as_dict(*each) for each in found]))
 
 
 def _place(written: str) -> tuple[float, int] | None:
@@ -113,7 +114,7 @@ def _message(content: Mapping[str, Any], known: tuple[str, ...]) -> Notification
     severity = text(content, "severity", 20, default="info")
     if severity not in SEVERITIES:
         raise Problem(422, f"severity is one of {', '.join(SEVERITIES)}")
-    pairs = content.get("fields") or {}
+    pairs = {} if content.get("fields") is None else content["fields"]
     if not isinstance(pairs, dict) or len(pairs) > MOST_FIELDS:
         raise Problem(422, f"fields is an object of at most {MOST_FIELDS} texts")
     named = {name: text({"fields": value}, "fields", MAX_TITLE, lines=True) for name, value in pairs.items()}

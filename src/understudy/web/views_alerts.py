@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from understudy.alerts.ports import EpisodeRow
 from understudy.alerts.shown import AlertView, episode_as_dict
+from understudy.notifications.shown import masked
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
     from understudy.core.outbox import OutboxRow
-    from understudy.notifications.ports import Attempt
 
 #: What comes first in a list of alerts.
 _PHASES = {"firing": 0, "recovering": 1, "pending": 2}
@@ -103,10 +103,10 @@ class NotificationsView:
         # A channel that was taken out of the configuration still has a past.
         gone = {name: {"name": name, "kind": "", "state": "removed"} for name in numbers if name not in standing}
         channels = {
-            name: {**each, **(numbers[name].as_dict() if name in numbers else {})}
+            name: _masked({**each, **(numbers[name].as_dict() if name in numbers else {})})
             for name, each in {**standing, **gone}.items()
         }
-        return cls(start, end, channels, account.as_dict(), tuple(manager.problems()))
+        return cls(start, end, channels, account.as_dict(), tuple(map(masked, manager.problems())))
 
     def as_dict(self) -> dict[str, Any]:
         """The view as JSON-ready values."""
@@ -117,6 +117,10 @@ class NotificationsView:
             "accounting": dict(self.accounting),
             "problems": list(self.problems),
         }
+
+
+def _masked(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: masked(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def outbox_row(row: OutboxRow) -> dict[str, Any]:
@@ -133,7 +137,7 @@ def outbox_row(row: OutboxRow) -> dict[str, Any]:
         "deadline_at": row.deadline_at,
         "not_before_at": row.not_before_at,
         "attempts": row.attempts,
-        "reason": row.reason,
+        "reason": masked(row.reason),
         "told_in": row.told_in,
         "instead_of": row.instead_of,
         "ambiguous": row.ambiguous,
@@ -143,15 +147,3 @@ def outbox_row(row: OutboxRow) -> dict[str, Any]:
         "episode": row.episode,
         "recipients_left": len(row.recipients),
     }
-
-
-def attempt_row(number: int, attempt: Attempt) -> dict[str, Any]:
-    """A line of the delivery log."""
-    values = {each.name: getattr(attempt, each.name) for each in fields(attempt) if each.name != "recipient"}
-    return {"seq": number, **values, "recipient": _masked(attempt.recipient)}
-
-
-def _masked(recipient: str) -> str:
-    """An address that its owner recognises and nobody else: `a…@example.org`."""
-    name, at, host = recipient.partition("@")
-    return f"{name[:1]}…{at}{host}" if recipient else ""
