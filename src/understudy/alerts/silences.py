@@ -15,7 +15,7 @@ from understudy.core.matchers import Matcher, matches, parse_list
 from understudy.core.options import Doc, Options
 
 from .recurrence import Recurrence
-from .zoned import first, last, local, zone_named
+from .zoned import first, last, local, span, zone_named
 
 Kind = Literal["silence", "maintenance"]
 _DAY = 86400.0
@@ -149,7 +149,7 @@ class Silence:
         # A day more on both sides, for what a change of the clocks moves.
         for back in range(int(self.duration // _DAY) + 2, -2, -1):
             for shown in recurrence.on(today - timedelta(days=back)):
-                yield first(shown, zone), last(shown + lasting, zone)
+                yield span(shown, lasting, zone)
 
     def as_dict(self) -> dict[str, Any]:
         """The silence as JSON-ready values; `from_dict` reads them."""

@@ -15,7 +15,7 @@ from understudy.core.errors import OptionError
 from understudy.core.matchers import Matcher, MatcherError, matches, parse_list
 from understudy.core.options import Doc, Options, check
 
-from .zoned import first, last, local, zone_named
+from .zoned import local, span, zone_named
 
 _Found = TypeVar("_Found")
 _Read = TypeVar("_Read")
@@ -89,7 +89,7 @@ class Timing:
             if all(each in wanted for wanted, each in chosen if wanted):
                 for begins, lasting in self._spans:
                     shown = datetime.combine(day, begins)
-                    yield first(shown, self._zone), last(shown + lasting, self._zone)
+                    yield span(shown, lasting, self._zone)
 
 
 def muting(timings: Iterable[Timing], labels: Mapping[str, str], moment: float) -> tuple[Timing, float] | None:

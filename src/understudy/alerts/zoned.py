@@ -6,7 +6,7 @@ meant both times.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -38,3 +38,9 @@ def last(shown: datetime, zone: ZoneInfo) -> float:
     """When a clock shows that for the last time, epoch seconds."""
     # Of a time that is left out, the second reading is the earlier one.
     return max(first(shown, zone), shown.replace(tzinfo=zone, fold=1).astimezone(UTC).timestamp())
+
+
+def span(shown: datetime, lasting: timedelta, zone: ZoneInfo) -> tuple[float, float]:
+    """When something begins and ends that lasts so long on the wall's clock; what is moved forward, is as a whole."""
+    begins = first(shown, zone)
+    return begins, last(local(begins, zone) + lasting, zone)
