@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from rich.text import Text
 
 from understudy.core.text import Texts
 from understudy.web.views import ApiRow, RouteRow, StatusView
 
+from .alerts_shown import labels, severity
 from .client import ServiceClient
 from .exits import FAILED, OK, Stop
 from .screen import Screen, safe
@@ -38,6 +41,8 @@ def render(screen: Screen, view: StatusView, url: str) -> None:
     screen.line(_about(screen, view, url), "quiet")
     for reason in view.reasons:
         screen.line(screen.text("not ready: {reason}", reason=safe(reason)), "bad")
+    if view.alerts is not None:
+        _alerts(screen, view.alerts)
     if view.routes:
         screen.line()
         _routes(screen, view.routes)
@@ -48,6 +53,25 @@ def render(screen: Screen, view: StatusView, url: str) -> None:
     failing = [row for row in view.apis if row.state in ("down", "degraded") and row.last_error]
     for row in failing[:10]:
         screen.line(Text.assemble((f"{safe(row.name)}: ", "name"), (safe(row.last_error), "quiet")))
+
+
+def _alerts(screen: Screen, alerts: Mapping[str, Any]) -> None:
+    """What fires, and what is wrong with telling people."""
+    _ = screen.text
+    firing = alerts["firing"]
+    more = sum(alerts["counts"].get(name, 0) for name in ("critical", "warning", "info")) - len(firing)
+    for each in firing:
+        about = labels(each["labels"])
+        since = _("since {time}", time=screen.moment(each["started_at"]))
+        screen.line(
+            Text.assemble(severity(screen, each["severity"]), f"  {safe(each['rule'])}  {about}  ", (since, "quiet"))
+        )
+    if more > 0:
+        screen.line(_("… and {count} more", count=more), "quiet")
+    if firing and not alerts["channels"]:
+        screen.line(_("No channel is configured: alerts are shown here and in the log only."), "degraded")
+    for problem in alerts["problems"]:
+        screen.line(f"▲ {safe(problem, 400)}", "degraded")
 
 
 def sentence(screen: Screen, view: StatusView) -> str:

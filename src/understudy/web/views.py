@@ -16,6 +16,8 @@ from understudy.core.types import AttemptRecord, Attribution, Candidate, Explana
 from understudy.monitor.trends import METRICS
 from understudy.monitor.window import window_of
 
+from .views_alerts import told_of
+
 if TYPE_CHECKING:
     from understudy.app import Understudy
 
@@ -95,6 +97,8 @@ class StatusView:
     events: tuple[Mapping[str, Any], ...]
     #: Store, roles and the processes that report here; None where nothing is kept.
     keeping: Mapping[str, Any] | None = None
+    #: What fires, and whether people can be told; None where nothing is kept.
+    alerts: Mapping[str, Any] | None = None
 
     @classmethod
     def of(
@@ -120,6 +124,7 @@ class StatusView:
             system=app.system.read().as_dict(),
             events=tuple(event.as_dict() for event in app.events.recent(20)),
             keeping=app.keeping.as_dict() if app.keeping is not None else None,
+            alerts=told_of(app) if app.keeping is not None else None,
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -131,7 +136,7 @@ class StatusView:
         """The view that `as_dict` gave."""
         return cls(
             **{
-                **{each.name: values[each.name] for each in fields(cls)},
+                **{each.name: values[each.name] for each in fields(cls) if each.name in values},
                 "reasons": tuple(values["reasons"]),
                 "apis": tuple(ApiRow.from_dict(each) for each in values["apis"]),
                 "routes": tuple(RouteRow.from_dict(each) for each in values["routes"]),

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from understudy.app import Understudy
     from understudy.core.outbox import OutboxRow
 
+#: Alerts that the status shows.
+SHOWN = 10
 #: What comes first in a list of alerts.
 _PHASES = {"firing": 0, "recovering": 1, "pending": 2}
 _SEVERITIES = {"critical": 0, "warning": 1, "info": 2}
@@ -64,6 +66,19 @@ class AlertsView:
 def _urgency(alert: AlertView) -> tuple[int, int, float, str]:
     severity = _SEVERITIES.get(alert.severity, len(_SEVERITIES))
     return _PHASES.get(alert.phase, len(_PHASES)), severity, -(alert.started_at or 0.0), alert.rule
+
+
+def told_of(app: Understudy) -> dict[str, Any]:
+    """Alerts and notifications in short, for the status: the worst ten that fire, and what is wrong with telling."""
+    view = AlertsView.of(app)
+    channels = app.notifications.channels()
+    return {
+        "counts": view.counts,
+        "firing": [each.as_dict() for each in view.alerts if each.phase != "pending"][:SHOWN],
+        "channels": len(channels),
+        "waiting": sum(each.waiting for each in channels.values()),
+        "problems": [masked(each) for each in app.alerting.problems()],
+    }
 
 
 @dataclass(frozen=True, slots=True)
