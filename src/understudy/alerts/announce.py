@@ -139,7 +139,7 @@ class Announcer:
         if not flapping.begins(state, self.context.options, self.now):
             return
         state.flapping_since = self.now
-        if kept := self._outside(state, rule):
+        if kept := self._outside(state, rule) or answered(state):
             self._suppress(state, rule, NoticeKind.FLAPPING_STARTED, kept)
         else:
             self._tell(state, rule, NoticeKind.FLAPPING_STARTED)
