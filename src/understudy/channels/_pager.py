@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
+from understudy.core import legible
 from understudy.core.legible import clean, cut, line
 from understudy.core.notices import Notice, NoticeKind
 from understudy.core.options import Doc
@@ -60,9 +61,9 @@ def summary_of(card: Card, limit: int) -> str:
     return cut(line(card.title), limit) or "Understudy"
 
 
-def description_of(card: Card) -> str:
-    """All that the card says in words: notes first, for they tell how to read the rest."""
-    return "\n\n".join(clean(part) for part in (*card.notes, *card.paragraphs) if part.strip())
+def description_of(card: Card, limit: int, *more: str) -> str:
+    """All that the card says in words, and `more`: notes first, for they tell how to read the rest."""
+    return legible.fitted((clean(part) for part in (*card.notes, *card.paragraphs, *more) if part.strip()), limit)
 
 
 def details_of(card: Card, notice: Notice) -> dict[str, str]:

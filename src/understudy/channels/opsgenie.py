@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
@@ -223,9 +223,8 @@ def alert(message: Message, options: OpsgenieOptions) -> dict[str, Any]:
     if message.plain:
         return document
     links = [f"{line(each.label)}: {each.url}" for each in card.actions]
-    description = "\n\n".join(part for part in (description_of(card), "\n".join(links), line(card.footer)) if part)
-    if description:
-        document["description"] = cut(description, MAX_DESCRIPTION)
+    if description := description_of(card, MAX_DESCRIPTION, "\n".join(links), line(card.footer)):
+        document["description"] = description
     document["entity"] = cut(source_of(notice), MAX_ENTITY)
     if options.tags:
         document["tags"] = list(options.tags)
@@ -245,5 +244,5 @@ def told(message: Message) -> dict[str, Any]:
     """Who closes or acknowledges an alert, and why."""
     notice = message.notice
     said = {"source": "understudy", "user": cut(line(notice.actor), MAX_USER), "note": ""}
-    said["note"] = cut("\n\n".join((line(message.card.title), description_of(message.card))).strip(), MAX_NOTE)
+    said["note"] = description_of(replace(message.card, notes=(message.card.title, *message.card.notes)), MAX_NOTE)
     return {name: value for name, value in said.items() if value}

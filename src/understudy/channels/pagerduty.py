@@ -143,7 +143,8 @@ def event(message: Message, routing_key: Secret) -> dict[str, Any]:
     if links:
         document["links"] = [{"href": each.url, "text": cut(line(each.label), MAX_LINK_TEXT)} for each in links]
     if not message.plain:
-        details = {"description": description_of(card)} if description_of(card) else {}
+        said = description_of(card, MAX_DETAIL)
+        details = {"description": said} if said else {}
         payload["custom_details"] = fitted({**details, **details_of(card, notice)}, MAX_DETAILS, MAX_DETAIL)
         if _size(document) > MAX_EVENT:
             del payload["custom_details"]

@@ -152,7 +152,7 @@ def standard(message: Message, name: str) -> dict[str, Any]:
     about = "alert" if notice.fingerprint else "notice"
     shown = {
         "title": line(card.title),
-        "text": description_of(card),
+        "text": description_of(card, MAX_BODY),
         "fields": {each.name: each.value for each in card.fields},
         "links": {each.kind: each.url for each in card.actions},
         "language": card.language,
@@ -169,7 +169,11 @@ def alertmanager(message: Message, name: str) -> dict[str, Any]:
     notice, card = message.notice, message.card
     status = "resolved" if notice.kind is NoticeKind.RESOLVED else "firing"
     labels = {"alertname": notice.rule or notice.title, "severity": notice.severity.value, **notice.labels}
-    annotations = {"summary": line(card.title), "description": description_of(card), "runbook_url": notice.runbook}
+    annotations = {
+        "summary": line(card.title),
+        "description": description_of(card, MAX_BODY),
+        "runbook_url": notice.runbook,
+    }
     annotations = {key: value for key, value in annotations.items() if value}
     links = {each.kind: each.url for each in card.actions}
     return {
