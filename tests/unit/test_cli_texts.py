@@ -13,6 +13,7 @@ import understudy.channels
 import understudy.cli
 import understudy.notifications
 import understudy.reports
+from understudy.alerts.defaults import default_rules
 from understudy.cli.commands import language
 from understudy.cli.faults import SENTENCES
 from understudy.cli.usage import LIBRARY
@@ -32,7 +33,8 @@ WEB = CLI.parent / "web"
 
 def messages() -> dict[str, str | None]:
     """Every message in the source, with its plural."""
-    found: dict[str, str | None] = dict.fromkeys((*_ADVICE.values(), *LIBRARY, *SENTENCES))
+    ours = (text for rule in default_rules() for text in (rule.description, rule.runbook) if text)
+    found: dict[str, str | None] = dict.fromkeys((*_ADVICE.values(), *LIBRARY, *SENTENCES, *ours))
     for path in (REPORTS / "templates").glob("*.html"):
         found |= dict.fromkeys(re.findall(r'\b_\("([^"]+)"', path.read_text("utf-8")))
     rooms = (CLI, REPORTS, CHANNELS, NOTIFICATIONS)

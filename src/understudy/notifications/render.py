@@ -16,7 +16,7 @@ from understudy.core.notices import Notice, NoticeKind, Severity
 from understudy.core.text import Texts, texts
 
 from .message import Card, CardAction, CardField
-from .wording import compared, duration, metric_word, moment, quantity, severity_word
+from .wording import compared, duration, metric_word, moment, quantity, rule_word, severity_word
 
 ActionKind = Literal["acknowledge", "silence", "open", "runbook"]
 #: Kinds after which nothing is left to acknowledge or to silence.
@@ -76,7 +76,7 @@ class _Writer:
     def _subject(self) -> str:
         """What it is about: the same through an episode, whatever happens in it."""
         _, notice = self._text, self._notice
-        title = line(notice.title)
+        title = line(rule_word(_, notice.title) if notice.title == notice.rule else notice.title)
         if notice.kind is NoticeKind.DIGEST and not visible(title):
             return self._counted()
         if not visible(title):
@@ -117,7 +117,8 @@ class _Writer:
         notice = self._notice
         yield self._happened()
         yield self._measured()
-        yield clean(notice.content).strip("\n")
+        # The descriptions of default rules are ours, so they are in the catalogue; those of people are as they are.
+        yield clean(self._text(notice.content)).strip("\n")
         if notice.kind is NoticeKind.DIGEST or notice.members:
             yield self._members()
 
@@ -200,7 +201,7 @@ class _Writer:
             if visible(value):
                 yield CardField(line(name) or "–", clean(value).strip("\n"), short=len(value) <= 40)
         if visible(notice.runbook) and not _is_url(notice.runbook):
-            yield CardField(_("What to do"), clean(notice.runbook).strip("\n"), short=False)
+            yield CardField(_("What to do"), clean(_(notice.runbook)).strip("\n"), short=False)
 
     def _actions(self, links: Mapping[str, str]) -> Iterator[CardAction]:
         _, notice = self._text, self._notice

@@ -45,6 +45,7 @@ def _gauge_words(_: Texts) -> dict[str, tuple[str, Unit]]:
         "quota_exhausted_in": (_("time until the quota is spent"), "seconds"),
         "quota_exhausted": (_("the quota is spent"), "flag"),
         "keys_available": (_("usable keys"), "number"),
+        "keys_gone": (_("no key of the API can be used"), "flag"),
         "key_quarantined": (_("the API refuses the key"), "flag"),
         "breaker_open": (_("the circuit breaker is open"), "flag"),
         "hub_open": (_("the hub as a whole is down"), "flag"),
@@ -60,6 +61,30 @@ def _gauge_words(_: Texts) -> dict[str, tuple[str, Unit]]:
         "rules_failing": (_("rules that cannot be evaluated"), "number"),
         "evaluation_lag": (_("delay of the evaluation"), "seconds"),
     }
+
+
+def rule_word(_: Texts, name: str) -> str:
+    """What a default rule is called; every other keeps the name that people gave it."""
+    known = {
+        "success_rate": _("Success rate"),
+        "response_time": _("Response time"),
+        "error_rate": _("Error rate"),
+        "api_down": _("API down"),
+        "hub_down": _("Hub down"),
+        "hub_incident": _("APIs of a hub fail together"),
+        "key_quarantined": _("Key refused"),
+        "keys_gone": _("No key left"),
+        "quota_exhausted": _("Quota spent"),
+        "quota_forecast": _("Quota runs out"),
+        "lead_down": _("Lead down"),
+        "route_down": _("Route down"),
+        "network_down": _("Own network down"),
+        "rule_evaluation_failing": _("A rule cannot be evaluated"),
+        "dead_letters": _("Deliveries given up"),
+        "critical_undelivered": _("Critical alert undelivered"),
+        "evaluation_late": _("Rules evaluated late"),
+    }
+    return known.get(name, name)
 
 
 def severity_word(_: Texts, severity: Severity | str) -> str:
