@@ -83,7 +83,10 @@ class Gauges:
         """
         routes = self._routes(api)
         if not routes:
-            return int(any(binding.breaker.standby for binding in api.bindings.values()))
+            if not any(binding.breaker.standby for binding in api.bindings.values()):
+                return 0
+            standby = self._fallback.roster.standby_of(api)  # there, because calls have been ranked with it
+            return int(standby.options.enabled and not is_down(standby) and standby.hold_until <= self._now())
         return min(len(self._eligible(route) - {api.name}) for route in routes)
 
     def _routes(self, api: Api) -> list[Route]:

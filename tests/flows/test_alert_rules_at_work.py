@@ -1,0 +1,155 @@
+"""From calls that fail to a message that arrives: the default alerts, rules of one's own, callbacks."""
+
+from __future__ import annotations
+
+import pytest
+from alerted import Alerted, settings_of
+
+from understudy.alerts.model import Level, Rule
+from understudy.alerts.options import AlertOptions
+from understudy.core.notices import Severity
+from understudy.monitor import PerformanceMonitor
+from understudy.testing import FakeClock
+
+#: What is not critical waits that long for others to be told with, and a little more, s.
+GROUPED = 32.0
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+async def test_an_api_that_dies_is_told_at_once_and_its_recovery_when_it_lasts(clock: FakeClock) -> None:
+    async with Alerted(clock) as world:
+        await world.calls("odds", 100, every=0.05)
+        await world.calls("odds", 6, fails=True)
+        await clock.advance(0.02)
+        assert world.told == [("fired", "api_down", "critical")]
+        await clock.advance(60)  # the breaker lets a trial through by then
+        await world.calls("odds", 45, every=1.0)
+        assert world.told == [("fired", "api_down", "critical")]
+        await world.calls("odds", 30, every=1.0)
+        assert world.of("api_down") == [("fired", "critical"), ("resolved", "critical")]
+        assert world.app.alerts.active() == []
+        fired, resolved = world.channel.delivered
+        assert fired.notice.episode == resolved.notice.episode
+        assert fired.notice.dedup_key == resolved.notice.dedup_key
+
+
+async def test_an_outage_that_a_standby_covers_is_a_warning_until_the_standby_fails_too(clock: FakeClock) -> None:
+    async with Alerted(clock) as world:
+        await world.calls("odds", 3, standby=True)
+        await world.calls("odds", 6, fails=True, standby=True)
+        await clock.advance(GROUPED)
+        assert world.of("api_down") == [("fired", "warning")]
+        await world.calls("odds.fallback", 6, fails=True)
+        await clock.advance(2)
+        assert ("escalated", "critical") in [
+            (str(each.notice.kind), str(each.notice.severity))
+            for each in world.channel.delivered
+            if each.notice.labels["api"] == "odds"
+        ]
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "rule", "severity"),
+    [
+        (75, 25, "success_rate", "warning"),
+        (50, 50, "success_rate", "critical"),
+        (90, 10, None, None),
+    ],
+)
+async def test_the_success_ladder_speaks_for_the_error_ladder(good, bad, rule, severity, clock: FakeClock) -> None:
+    async with Alerted(clock) as world:
+        assert world.app.alerts.active() == []  # the first use: from now on everything is counted
+        monitor = world.app.monitor
+        for _ in range(good):
+            monitor.record_request_success("recorded", 0.1)
+        for _ in range(bad):
+            monitor.record_request_failure("recorded", "no")
+        await clock.advance(GROUPED)
+        assert world.told == ([] if rule is None else [("fired", rule, severity)])
+        if rule is not None:
+            assert world.firing()["error_rate"].startswith("inhibition")
+
+
+@pytest.mark.parametrize(("seconds", "severity"), [(1.9, None), (2.1, "warning"), (5.5, "critical")])
+async def test_slow_answers_are_told_by_their_ladder(seconds, severity, clock: FakeClock) -> None:
+    async with Alerted(clock) as world:
+        assert world.firing() == {}
+        for _ in range(20):
+            world.app.monitor.record_request_success("slow", seconds)
+        await clock.advance(GROUPED)
+        assert world.told == ([] if severity is None else [("fired", "response_time", severity)])
+
+
+async def test_the_error_ladder_is_told_where_the_success_ladder_is_switched_off(clock: FakeClock) -> None:
+    quiet = Rule(
+        "success_rate", metric="success_rate", operator="<", levels=(Level(Severity.WARNING, 80.0),), enabled=False
+    )
+    async with Alerted(clock, settings=settings_of(alerts=AlertOptions(rules={"success_rate": quiet}))) as world:
+        assert world.firing() == {}
+        for number in range(100):
+            if number % 2:
+                world.app.monitor.record_request_success("recorded", 0.1)
+            else:
+                world.app.monitor.record_request_failure("recorded", "no")
+        await clock.advance(2)
+        assert world.told == [("fired", "error_rate", "critical")]
+
+
+async def test_an_api_that_is_called_once_a_minute_and_always_fails_is_told_within_three_calls(
+    clock: FakeClock,
+) -> None:
+    async with Alerted(clock) as world:
+        assert world.firing() == {}
+        for _ in range(3):
+            world.app.monitor.record_request_failure("rare", "no")
+            await clock.advance(60)
+        assert world.of("success_rate") == [("fired", "critical")]
+
+
+async def test_a_rule_put_by_code_is_in_force_at_once_and_once(clock: FakeClock) -> None:
+    async with Alerted(clock) as world:
+        for _ in range(2):
+            rule = await world.app.alerts.add_custom_alert_rule(
+                name="busy", metric="total_requests", threshold=5, operator=">=", severity="info", cooldown_seconds=0
+            )
+        assert rule.version == 1
+        for _ in range(5):
+            world.app.monitor.record_request_success("odds", 0.1)
+        await clock.advance(GROUPED)
+        assert world.of("busy") == [("fired", "info")]
+
+
+async def test_callbacks_hear_of_every_alert_and_harm_nothing_when_they_raise(clock: FakeClock) -> None:
+    heard: list[str] = []
+
+    async def good(notice) -> None:
+        heard.append(notice.rule)
+
+    def bad(notice) -> None:
+        raise RuntimeError("a callback that raises")
+
+    async with Alerted(clock) as world:
+        world.app.alerts.add_callback(good, name="good")
+        world.app.alerts.add_callback(bad, name="bad")
+        await world.calls("odds", 6, fails=True)
+        await clock.advance(5)
+        assert heard == ["api_down"]
+        assert world.of("api_down") == [("fired", "critical")]
+
+
+async def test_a_program_that_never_asks_for_alerts_pays_nothing_for_them(clock: FakeClock) -> None:
+    from understudy.app import Understudy
+
+    app = Understudy.build(clock=clock, seed=1)
+    async with app:
+        await app.fallback.execute_with_fallback("odds", lambda: 1)
+        assert app._alerting is None
+        assert _taps(app.monitor) == [None]
+
+
+def _taps(monitor: PerformanceMonitor) -> list[object]:
+    return [series.tap for ledger in monitor._ledgers.values() for series in ledger.all()]
