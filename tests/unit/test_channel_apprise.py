@@ -155,9 +155,9 @@ async def test_what_apprise_does_not_know_is_refused_unseen(url):
 
 
 @pytest.mark.parametrize("url", ["json://127.0.0.1/x", "gotify://localhost/AAAAAAAAAAAAAAA", "ntfy://10.1.2.3/topic"])
-async def test_our_own_network_is_out_of_reach_unless_it_is_permitted(url):
+async def test_our_own_network_is_out_of_reach_where_it_is_not_permitted(url):
     with pytest.raises(OptionError, match="allow_private"):
-        await sent(AppriseOptions(urls=(Secret(url),)))
+        await sent(AppriseOptions(urls=(Secret(url),), allow_private=False))
 
 
 async def test_a_token_in_the_place_of_a_host_is_no_private_host():

@@ -332,8 +332,8 @@ def test_what_is_not_one_plain_address_is_refused(address, field):
     ("more", "field"),
     [
         ({"security": "none", "allow_private": True, "username": "ana"}, "security"),
-        ({"security": "none"}, "security"),
-        ({"host": "127.0.0.1"}, "host"),
+        ({"security": "none", "allow_private": False}, "security"),
+        ({"host": "127.0.0.1", "allow_private": False}, "host"),
         ({"host": "mail.example.com\r\nQUIT"}, "host"),
         ({"hello": "my host"}, "hello"),
         ({"to_emails": ()}, "to_emails"),

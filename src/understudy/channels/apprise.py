@@ -150,7 +150,7 @@ def _service(url: Secret, allow_private: bool) -> Any:
             "AppriseOptions",
             "urls",
             "a value that is not shown",
-            "hosts outside this network (or allow_private = true)",
+            "hosts outside this network, since allow_private is false",
         )
     if "overflow" not in parse_qs(urlsplit(value).query):
         service.overflow_mode = apprise.OverflowMode.TRUNCATE

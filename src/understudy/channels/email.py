@@ -68,7 +68,7 @@ class EmailOptions(ChannelOptions):
             if name and not _HOST.fullmatch(f"[{name}]" if ":" in name and field == "host" else name):
                 raise OptionError(owner, field, name, "the name of a host, or its address")
         if not self.allow_private and is_private(self.host):
-            raise OptionError(owner, "host", self.host, "a host outside this network (or allow_private = true)")
+            raise OptionError(owner, "host", self.host, "a host outside this network, since allow_private is false")
         Address.read(self.from_email, owner, "from_email")
         read = [Address.read(each, owner, "to_emails").mailbox for each in self.to_emails]
         if len(set(read)) < len(read):
@@ -80,7 +80,7 @@ class EmailOptions(ChannelOptions):
         if self.username:
             raise OptionError(owner, "security", "none", "starttls or tls: a password is not sent unencrypted")
         if not self.allow_private:
-            raise OptionError(owner, "security", "none", "starttls or tls (allow_private = true permits a plain relay)")
+            raise OptionError(owner, "security", "none", "starttls or tls, since allow_private is false")
 
 
 class EmailChannel:

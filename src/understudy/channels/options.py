@@ -47,9 +47,10 @@ class ChannelOptions(Options):
     timeout: Annotated[float, at.Gt(0), at.Le(LONGEST_TIMEOUT), Doc("for one send in all", "s")] = 10.0
     ca_file: Annotated[str, at.MaxLen(4000), Doc("PEM file of the authority to trust in place of the system's")] = ""
     proxy: Annotated[Secret | None, Doc("URL of an HTTP proxy to send through; env:NAME or file:PATH")] = None
+    # What stands in the configuration is the operator's word; what a stranger may enter is made with False.
     allow_private: Annotated[
-        bool, Doc("whether it may send to this machine, to private addresses, and without TLS")
-    ] = False
+        bool, Doc("false: never to this machine, to private addresses, or without TLS, whatever the address says")
+    ] = True
 
     def __post_init__(self) -> None:
         Options.__post_init__(self)
@@ -127,9 +128,9 @@ def refuse_address(owner: str, field: str, url: str, *, allow_private: bool) -> 
     if allow_private:
         return
     if parts.scheme != "https":
-        raise _refused(owner, field, "an https address (allow_private = true permits others)")
+        raise _refused(owner, field, "an https address, since allow_private is false")
     if is_private(host):
-        raise _refused(owner, field, "an address outside this machine and its network (or allow_private = true)")
+        raise _refused(owner, field, "an address outside this machine and its network, since allow_private is false")
 
 
 def _refused(owner: str, field: str, expected: str) -> OptionError:
