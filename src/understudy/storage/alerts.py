@@ -16,7 +16,7 @@ from understudy.core.outbox import OutboxRow
 
 from .agreed import MOST_SIGNALS, SUPERSEDED
 from .control import Desk
-from .dialect import contains, insert, replace
+from .dialect import contains, insert_many
 from .leases import fence
 from .outbox import put_rows
 from .packing import clean, document, ms, pack, unpack
@@ -56,8 +56,7 @@ class SqlAlerts:
             _write_states(connection, change)
             _write_episodes(connection, change)
             if change.events:
-                made = insert(connection, alert_event).on_conflict_do_nothing()
-                connection.execute(made, [_event_columns(each) for each in _in_order(change.events)])
+                insert_many(connection, alert_event, [_event_columns(each) for each in _in_order(change.events)])
             if change.signals:
                 connection.execute(delete(alert_signal).where(alert_signal.c.id.in_(list(change.signals))))
             return put_rows(connection, change.rows)
@@ -99,7 +98,7 @@ class SqlAlerts:
         number = alert_signal.c.id
 
         def work(connection: Connection) -> None:
-            connection.execute(insert(connection, alert_signal), rows)
+            insert_many(connection, alert_signal, rows)
             # Nobody evaluates for now, or has for long: what the oldest said is out of date.
             beyond = select(number).order_by(number.desc()).limit(1).offset(MOST_SIGNALS)
             last = connection.execute(beyond).scalar()
@@ -145,7 +144,7 @@ def _write_states(connection: Connection, change: Change) -> None:
     ]
     gone = [{"gone": name} for name, doc in sorted(change.states.items()) if doc is None]
     if kept:
-        connection.execute(replace(connection, alert_state), kept)
+        insert_many(connection, alert_state, kept, replacing=True)
     if gone:
         connection.execute(delete(alert_state).where(alert_state.c.fingerprint == bindparam("gone")), gone)
 
@@ -158,17 +157,17 @@ def _write_episodes(connection: Connection, change: Change) -> None:
         {each.episode: each for each in change.episodes}.values(), key=lambda each: each.resolved_at is None
     )
     begun = [each for each in chosen if each.resolved_at is None]
-    made = replace(connection, alert_episode)
     if ended := [_episode_columns(each) for each in chosen if each.resolved_at is not None]:
-        connection.execute(made, ended)
+        insert_many(connection, alert_episode, ended, replacing=True)
     if begun:
         column = alert_episode.c
         lost = update(alert_episode).where(
-            column.fingerprint == bindparam("of"), column.episode != bindparam("by"), column.resolved_ms.is_(None)
+            column.fingerprint.in_([each.fingerprint for each in begun]),
+            column.episode.not_in([each.episode for each in begun]),
+            column.resolved_ms.is_(None),
         )
-        ending = lost.values(resolved_ms=ms(change.at), reason=SUPERSEDED)
-        connection.execute(ending, [{"of": each.fingerprint, "by": each.episode} for each in begun])
-        connection.execute(made, [_episode_columns(each) for each in begun])
+        connection.execute(lost.values(resolved_ms=ms(change.at), reason=SUPERSEDED))
+        insert_many(connection, alert_episode, [_episode_columns(each) for each in begun], replacing=True)
 
 
 def _asked(connection: Connection, query: EpisodeQuery) -> Select[Any]:

@@ -21,7 +21,7 @@ from understudy.notifications.ports import Attempt, ChannelCounts, OutboxQuery, 
 
 from .agreed import LONGEST_LEASE
 from .control import Desk
-from .dialect import insert, replace
+from .dialect import insert_many, is_sqlite
 from .leases import now_ms
 from .outbox_counts import counted
 from .outbox_rows import attempt_columns, attempt_of, changeable_columns, columns_of, packed_notices, row_of
@@ -155,11 +155,20 @@ def put_rows(connection: Connection, rows: Sequence[OutboxRow]) -> list[OutboxRo
         return []
     # In the order of what makes them unique: of two services that write the same rows neither waits in a circle.
     chosen = sorted({row.id: row for row in rows}.values(), key=lambda row: (row.event_id, row.channel))
-    made = insert(connection, outbox).on_conflict_do_nothing().returning(outbox.c.id)
-    new = set(connection.execute(made, [columns_of(row) for row in chosen]).scalars())
-    if new:
-        connection.execute(replace(connection, outbox_notice), packed_notices(row for row in chosen if row.id in new))
+    new = _insert_new(connection, [columns_of(row) for row in chosen])
+    insert_many(connection, outbox_notice, packed_notices(row for row in chosen if row.id in new), replacing=True)
     return [row for row in {row.id: row for row in rows}.values() if row.id in new]
+
+
+def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[str]:
+    """Insert the rows that are new; their ids."""
+    if not is_sqlite(connection):
+        return set(insert_many(connection, outbox, rows, returning="id"))
+    # Nobody else writes meanwhile.
+    there = select(outbox.c.id).where(outbox.c.id.in_([row["id"] for row in rows]))
+    before = set(connection.execute(there).scalars())
+    insert_many(connection, outbox, rows)
+    return set(connection.execute(there).scalars()) - before
 
 
 def free_all(connection: Connection) -> None:
@@ -205,7 +214,7 @@ def _tokens(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
 def _keep_attempts(connection: Connection, settlements: Sequence[Settlement]) -> None:
     tries = [attempt_columns(attempt, each.row.token) for each in settlements for attempt in each.attempts]
     if tries:
-        connection.execute(insert(connection, delivery).on_conflict_do_nothing(), tries)
+        insert_many(connection, delivery, tries)
 
 
 def _change(connection: Connection, accepted: Sequence[Settlement]) -> None:
@@ -229,7 +238,7 @@ def _keep_receipts(connection: Connection, accepted: Sequence[Settlement], now: 
         if episode
     ]  # fmt: skip
     if kept:
-        connection.execute(replace(connection, receipt), kept)
+        insert_many(connection, receipt, kept, replacing=True)
 
 
 def _whole() -> Select[Any]:
