@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
 from .clock import Clock
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_BITS = 80
+_LENGTH = 26
 
 
-def ulid_source(clock: Clock, rng: random.Random) -> Callable[[], str]:
+class Ulids:
     """Makes ULIDs, each greater than the one before, also within a millisecond and when the clock steps back."""
-    last = 0
 
-    def make() -> str:
-        nonlocal last
-        fresh = round(clock.time() * 1000) << _RANDOM_BITS | rng.getrandbits(_RANDOM_BITS)
-        last = fresh if fresh >> _RANDOM_BITS > last >> _RANDOM_BITS else last + 1
-        return written(last)
+    def __init__(self, clock: Clock, rng: random.Random) -> None:
+        self._clock = clock
+        self._rng = rng
+        self._last = 0
 
-    return make
+    def __call__(self) -> str:
+        """The next one."""
+        fresh = round(self._clock.time() * 1000) << _RANDOM_BITS | self._rng.getrandbits(_RANDOM_BITS)
+        self._last = fresh if fresh >> _RANDOM_BITS > self._last >> _RANDOM_BITS else self._last + 1
+        return written(self._last)
+
+    def go_behind(self, ulid: str) -> None:
+        """Make only greater ones from now on: an earlier process's may be ahead of a clock that was set back."""
+        if len(ulid) == _LENGTH and all(sign in _DIGITS for sign in ulid):
+            number = 0
+            for sign in ulid:
+                number = number << 5 | _DIGITS.index(sign)
+            self._last = max(self._last, number)
+
+
+def ulid_source(clock: Clock, rng: random.Random) -> Ulids:
+    """What makes ULIDs from that clock and source of chance."""
+    return Ulids(clock, rng)
 
 
 def written(number: int) -> str:

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from understudy.core.clock import Clock
 from understudy.core.errors import StoreUnavailable
+from understudy.core.ids import Ulids
 from understudy.core.outbox import OutboxRow, RowState
 
 from . import digest
@@ -27,7 +28,7 @@ from .message import Outcome, Retry
 from .ports import Channel, OutboxStore, Recorder, Settlement
 from .queue import Waiting
 from .sending import Sends
-from .settling import Effect, Step, step
+from .settling import Effect, Step, asked, step
 from .standby import Standby
 
 _log = logging.getLogger("understudy.notifications")
@@ -58,7 +59,7 @@ class Dispatcher:
         feed: Feed,
         *,
         owner: str,
-        make_id: Callable[[], str],
+        make_id: Ulids,
         recorder: Recorder | None = None,
         told: Callable[[OutboxRow], None] = lambda row: None,
         changed: Callable[[Lane, str], None] = lambda lane, change: None,
@@ -117,6 +118,7 @@ class Dispatcher:
 
     def _enter(self, row: OutboxRow, *, kept: bool = True) -> None:
         now, wall = self._clock.monotonic(), self._clock.time()
+        self._make_id.go_behind(row.id)
         known = self.lanes.get(row.id)
         if known is not None:
             known.kept = known.kept or kept
@@ -139,8 +141,8 @@ class Dispatcher:
     # -- the loop ---------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Deliver until cancelled, or until everything was drained."""
-        self._draining = False
+        """Deliver until cancelled, or until everything was drained; on whatever loop runs now."""
+        self._draining, self._wake = False, asyncio.Event()
         while not self._draining:
             self._wake.clear()
             turn = asyncio.ensure_future(self._turn())
@@ -300,13 +302,24 @@ class Dispatcher:
         self.lanes.put_back(item, self._clock.monotonic())
 
     async def _fly(self, lane: Lane, item: Waiting, channel: Channel) -> None:
-        began = self._clock.time()
         try:
             message = await self._composer.message(item.row, lane.traits)
+            if lane.gate.asked_until > self._clock.monotonic():
+                # Another send of the destination has come back meanwhile, and wants a pause.
+                self._call_back(lane, item, lane.gate.asked_until)
+                return
+            began = self._clock.time()
             outcome, seconds = await self._sends.send(channel, message)
+        except asyncio.CancelledError:
+            if not self._draining:  # the loop ends without a word; another one may go on
+                cut = Retry("cut off while it was being sent", ambiguous=True)
+                self._landed.append((lane, item, channel, cut, began, self._clock.time() - began))
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it was, the row must come back, and be tried again
             _log.exception("the row %s could not be sent", item.row.id)
-            outcome, seconds = Retry(f"{type(error).__name__}: {error}"), self._clock.time() - began
+            began, outcome, seconds = self._clock.time(), Retry(f"{type(error).__name__}: {error}"), 0.0
+        # What is sent a moment later must know of it already.
+        lane.gate.hold(self._clock.monotonic() + asked(outcome))
         self._landed.append((lane, item, channel, outcome, began, seconds))
         self._wake.set()
 
@@ -338,8 +351,6 @@ class Dispatcher:
         item.due = now
         if made.effect is Effect.WORKS:
             gate.succeeded()
-            if made.pause > 0:
-                gate.hold(now + made.pause)
             if row.state is RowState.DELIVERED or lane.circuit.closed:
                 self._works_again(lane)
             else:

@@ -34,10 +34,13 @@ class Waiting:
     def __init__(self, row: OutboxRow, now: float, wall: float, *, kept: bool = True) -> None:
         self.row = row
         self.entered = now
-        #: May go from then on. Taken from wall time once: a clock that is set changes no wait.
+        # Wall time counts once; a clock that is set later changes no wait, nor does one that was set back to
+        # before the row was made.
+        wall = max(wall, row.created_at)
+        #: May go from then on.
         self.due = now + max(0.0, row.not_before_at - wall)
         self.expires = now + row.deadline_at - wall
-        self.ages_at = now + min(0.0, row.created_at - wall) + OVERTAKEN_AT_MOST
+        self.ages_at = now + row.created_at - wall + OVERTAKEN_AT_MOST
         self.chain = row.fingerprint or f"\0{row.id}"
         self.urgency = urgency_of(row)
         #: It is being sent, or how it went is being recorded.

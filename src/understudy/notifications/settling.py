@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -10,6 +11,7 @@ from understudy.core.notices import NoticeKind
 from understudy.core.outbox import OutboxRow, RowState
 from understudy.core.redaction import REDACTOR
 
+from .backoff import LONGEST_PAUSE
 from .message import Degrade, Delivered, Outcome, PerRecipient, Receipt, Rejected, Retry
 from .ports import Attempt
 
@@ -60,6 +62,14 @@ def step(
         ended = replace(made.row, state=RowState.DISCARDED, reason=made.reason)
         return replace(made, row=ended, again=False)
     return made
+
+
+def asked(outcome: Outcome) -> float:
+    """Seconds for which the service wants to be left alone; 0 when it said nothing that makes sense."""
+    waits = [outcome, *outcome.outcomes.values()] if isinstance(outcome, PerRecipient) else [outcome]
+    found = [each.after or 0.0 for each in waits if isinstance(each, Retry)]
+    found += [each.pause for each in waits if isinstance(each, Delivered)]
+    return max((min(each, LONGEST_PAUSE) for each in found if math.isfinite(each)), default=0.0)
 
 
 def _single(row: OutboxRow, outcome: Delivered | Retry | Degrade | Rejected, attempt: Attempt) -> Step:

@@ -53,7 +53,7 @@ class Watch:
         self._http = http
         self._kept: dict[str, Any] = {}
         self._unsaved: set[str] = set()
-        self._pauses: dict[str, float] = {}
+        self._pauses: dict[str, dict[str, float]] = {}
         self._news = asyncio.Event()
         self._unreachable: set[str] = set()
         self._next_beat = 0.0
@@ -82,15 +82,18 @@ class Watch:
             if isinstance(kept, dict) and lane.circuit.closed and not lane.circuit.failures:
                 lane.circuit.restore(kept, now)
         for name, gate in self._lanes.gates.items():
-            until = self._kept.pop(f"{_PAUSE}{name}", None)
-            if isinstance(until, int | float) and wall < until <= wall + LONGEST_PAUSE:
-                gate.hold(now + until - wall)
+            kept = self._kept.pop(f"{_PAUSE}{name}", None)
+            if isinstance(kept, dict):
+                began, until = float(kept.get("at", 0.0)), float(kept.get("until", 0.0))
+                # A clock that was set back since makes no pause longer than it was.
+                gate.hold(now + min(LONGEST_PAUSE, until - max(wall, began)))
 
     def changed(self, lane: Lane, change: str) -> None:
         """A breaker opened, closed, was switched off; a service asked for a pause; or nobody can be reached."""
         if change == "paused":
             now, wall = self._clock.monotonic(), self._clock.time()
-            self._pauses[lane.traits.destination] = wall + lane.gate.asked_until - now
+            until = wall + lane.gate.asked_until - now
+            self._pauses[lane.traits.destination] = {"at": wall, "until": until}
             self._news.set()
             return
         if change == "unreachable":
@@ -117,7 +120,7 @@ class Watch:
         pauses, self._pauses = self._pauses, {}
         lanes = self._lanes.lanes
         values = {f"{_PREFIX}{name}": lanes[name].circuit.as_dict() if name in lanes else None for name in names}
-        values |= {f"{_PAUSE}{name}": until for name, until in pauses.items()}
+        values |= {f"{_PAUSE}{name}": each for name, each in pauses.items()}
         try:
             await self._state.save(values)
         except StoreUnavailable as problem:
@@ -128,7 +131,8 @@ class Watch:
     # -- the loop -----------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled, on whatever loop runs now."""
+        self._news = asyncio.Event()
         while True:
             await self._wait()
             await asyncio.shield(self.save())
