@@ -90,7 +90,7 @@ class Wire:
         try:
             found = await within(left, self._http.send(request), self._clock)
         except Overdue as error:
-            return Retry(str(error), ambiguous=error.sent)
+            return Retry(f"no complete answer within {self._timeout:g} s", ambiguous=error.sent)
         except BodyTooLarge:
             return Retry(f"the answer is longer than {MAX_ANSWER} bytes", ambiguous=True)
         except TransportError as error:

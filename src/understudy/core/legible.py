@@ -81,10 +81,12 @@ def fitted(parts: Iterable[str], limit: int, size: Callable[[str], int] = len, j
     """
     kept = [part for part in parts if part]
     apart = size(joint)
+    sizes = [size(part[: limit + 1]) for part in kept]
+    if sum(sizes) + apart * (len(kept) - 1) <= limit:
+        return joint.join(kept)
     while len(kept) > 1 and (limit - apart * (len(kept) - 1)) // len(kept) < _LEAST:
         kept.pop()
     left = limit - apart * max(0, len(kept) - 1)
-    sizes = [size(part[: limit + 1]) for part in kept]
     shares: dict[int, int] = {}
     for place, index in enumerate(sorted(range(len(kept)), key=sizes.__getitem__)):
         shares[index] = min(sizes[index], left // (len(kept) - place))

@@ -143,7 +143,7 @@ def duration(_: Texts, seconds: float) -> str:
     if seconds < 0:
         return f"-{duration(_, -seconds)}"
     if seconds < 0.9995:
-        return f"{_.number(seconds * 1000, 0 if seconds >= 0.01 or seconds == 0 else 2)} ms"
+        return f"{_plain(_, seconds * 1000, 0 if seconds >= 0.01 else 2)} ms"
     if seconds < 59.95:
         return f"{_plain(_, seconds, 1 if seconds >= 9.95 else 2)} s"
     whole = round(seconds)
