@@ -12,7 +12,7 @@ from understudy.monitor import PerformanceMonitor
 from understudy.testing import FakeClock
 
 #: What is not critical waits that long for others to be told with, and a little more, s.
-GROUPED = 32.0
+GROUPED = 34.0
 
 
 @pytest.fixture

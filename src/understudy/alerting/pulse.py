@@ -160,12 +160,11 @@ class Pulse:
             return
         self._posting.forget()
         self._source.gauges.forget()
-        posted = await self._manager.posted(_MOST_POSTED)
-        for instance, signal in posted:
-            if instance != self._instance:
-                self._remote.take(instance, signal)
+        # Subjects that only the others know are looked at here; the round itself goes through those that we know.
+        heard = [self._remote.take(*each) for each in await self._manager.posted(_MOST_POSTED)]
         self._tallies.want(self._manager.subjects, self._manager.longest_window)
         slices = Slices(self._clock.monotonic, _SLICE)
+        await self._manager.look([each for each in heard if each is not None], None)
         await self._manager.round(slices.breath, since)
 
     async def _read_others(self) -> None:

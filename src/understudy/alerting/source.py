@@ -79,9 +79,12 @@ class LiveSource:
         return known.hub.name if known is not None and _shares(known) else ""
 
     def _apis(self) -> Iterable[str]:
-        found = dict.fromkeys((*self._fallback.roster.apis, *self._elsewhere.names("api"), *self._monitor.names()))
+        found = dict.fromkeys((*self._known(), *self._tallies.names("api")))
         # Channels are measured beside the APIs, but what is wrong with them is not for alerts to tell through them.
         return [name for name in found if not name.startswith(PREFIX)]
+
+    def _known(self) -> Iterable[str]:
+        return (*self._fallback.roster.apis, *self._elsewhere.names("api"), *self._monitor.names())
 
     def _hubs(self) -> Iterable[str]:
         return [
@@ -92,7 +95,7 @@ class LiveSource:
 
     def prune(self) -> None:
         """Forget the numbers of what is no more."""
-        self._tallies.forget("api", set(self._apis()))
+        self._tallies.forget("api", set(self._known()))
         self._tallies.forget("route", {*self._fallback.roster.routes, *self._fallback.roster.apis})
         self._tallies.forget("hub", set(self._fallback.roster.hubs))
 

@@ -180,15 +180,20 @@ class Tallies:
         with self._lock:
             self._track(subject, name, self._now()).seed(past)
 
+    def names(self, subject: Subject) -> list[str]:
+        """Those to whom anything has happened within the longest window, or before a restart."""
+        return list(self._tracks[subject])
+
     def forget(self, subject: Subject, known: Collection[str]) -> None:
-        """Drop the tracks of subjects that are no more."""
+        """Drop the tracks of subjects that are no more and that no window reaches back to."""
+        oldest = self._now() - self._reach
         with self._lock:
-            for tracks in (self._tracks[subject], self._costs[subject]):
-                for name in tracks.keys() - set(known):
-                    del tracks[name]
-            if subject == "route":
-                for name in self._calls.keys() - set(known):
-                    del self._calls[name]
+            tracks, costs = self._tracks[subject], self._costs[subject]
+            for name in [name for name in tracks.keys() - set(known) if tracks[name].newest < oldest]:
+                del tracks[name]
+                costs.pop(name, None)
+                if subject == "route":
+                    self._calls.pop(name, None)
 
 
 def together(many: Iterable[Iterable[Past]]) -> list[Past]:

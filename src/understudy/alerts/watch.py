@@ -19,6 +19,11 @@ from .tick import Judged
 
 #: Findings that matter also where there is no alert yet.
 _TELLING: Final = frozenset((Finding.BREACH, Finding.ERROR))
+#: Share of successes and failures of an API: what its breaker judges, too.
+_JUDGED_BY_BREAKERS: Final = frozenset(("success_rate", "error_rate"))
+#: A ladder sees an outage at its third failure, the breaker at its fifth. *API down* is to be told of it, and
+#: nothing else, so a breach of such a ladder that is new must still be there that much later, s.
+SETTLED: Final = 1.0
 _Key = tuple[str, ...]
 
 
@@ -32,12 +37,15 @@ class Watch:
         self._sweeper = Sweeper(self._evaluator)
         self._seen: dict[_Key, tuple[Plan, Memory]] = {}
         self._signals: dict[tuple[str, _Key], Signal] = {}
+        #: Breaches that are new, with the moment of the first look.
+        self._fresh: dict[str, tuple[Rule, Labels, float]] = {}
 
     def use(self, rules: Iterable[Rule]) -> None:
         """Go on with these rules; what they find is told afresh."""
         self._evaluator = Evaluator(rules)
         self._sweeper = Sweeper(self._evaluator)
         self._seen.clear()
+        self._fresh.clear()
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
@@ -75,7 +83,8 @@ class Watch:
 
     def standing(self, at: float, judged: Collection[str]) -> list[Judged]:
         """Look at each alert that stands, but for those that were looked at in this round already."""
-        found = []
+        found = self._settled(at)
+        judged = {*judged, *(fingerprint(each.rule.name, each.labels) for each in found)}
         for name, state in self._alerts().items():
             compiled = self._evaluator.compiled.get(state.rule)
             if name in judged or compiled is None or not state.watched:
@@ -101,8 +110,31 @@ class Watch:
         for rule, verdict in self._sweeper.sweep(self.source, subject, labels, at, plan, memory):
             if rule.kind == "event" and (signal := self._signal(rule, labels)) is not None:
                 verdict = self._evaluator.judge(rule, self.source, labels, at, signal)  # noqa: PLW2901 - knows more
-            if self._matters(rule, labels, verdict):
+            if self._matters(rule, labels, verdict) and not self._unsettled(rule, labels, verdict, at):
                 found.append(Judged(rule, labels, verdict))
+
+    def _unsettled(self, rule: Rule, labels: Labels, verdict: Verdict, at: float) -> bool:
+        """Whether a breach is so new that the API's breaker may still speak first."""
+        if rule.subject != "api" or rule.metric not in _JUDGED_BY_BREAKERS or verdict.finding is not Finding.BREACH:
+            return False
+        key = fingerprint(rule.name, labels)
+        state = self._alerts().get(key)
+        if state is not None and state.watched:
+            return False
+        _, _, since = self._fresh.setdefault(key, (rule, labels, at))
+        return at - since < SETTLED
+
+    def _settled(self, at: float) -> list[Judged]:
+        """The breaches that are no longer new and still there."""
+        found = []
+        for key, (rule, labels, since) in list(self._fresh.items()):
+            if at - since < SETTLED:
+                continue
+            del self._fresh[key]
+            verdict = self._evaluator.judge(rule, self.source, labels, at)
+            if verdict.finding is Finding.BREACH:
+                found.append(Judged(rule, labels, verdict))
+        return found
 
     def _matters(self, rule: Rule, labels: Labels, verdict: Verdict) -> bool:
         return verdict.finding in _TELLING or fingerprint(rule.name, labels) in self._alerts()

@@ -103,7 +103,8 @@ class DeadLetters:
             self._news.set()
 
     async def run(self) -> None:
-        """Tell the other channels, and keep count."""
+        """Tell the other channels, and keep count; on whatever loop runs now."""
+        self._news = asyncio.Event()
         while True:
             try:
                 await self._tell()
