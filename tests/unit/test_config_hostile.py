@@ -73,7 +73,7 @@ MISTAKES = [
     (SLACK + 'time_zone = "Mars/Base"', "understudy.toml:4: channels.x.time_zone: expected a time zone such as America/Sao_Paulo"),  # noqa: E501 - the same
     (SLACK + 'fallback = "y"', "understudy.toml:4: channels.x.fallback: no channel of that name is configured, found 'y'"),  # noqa: E501 - the same
     (SLACK + 'fallback = "x"', "understudy.toml:4: channels.x.fallback: a channel cannot stand in for itself"),
-    ('[channels.x]\nkind = "slack"\nurl = "http://hooks.example/hunter2"\nallow_private = false', "understudy.toml:3: channels.x.url: expected an https address, since allow_private is false"),  # noqa: E501 - the same
+    ('[channels.x]\nkind = "slack"\nurl = "http://hooks.example/hunter2"', "understudy.toml:3: channels.x.url: expected an https address: what is sent there is secret"),  # noqa: E501 - the same
     ('[channels.x]\nkind = "slack"\nurl = "https://169.254.169.254/hunter2"\nallow_private = false', "understudy.toml:3: channels.x.url: expected an address outside this machine and its network, since allow_private is false"),  # noqa: E501 - the same
     ('[channels.x]\nkind = "slack"\nurl = "env:GONE"', "understudy.toml:3: channels.x.url: the variable GONE is not set; set GONE or GONE_FILE"),  # noqa: E501 - the same
     ('[channels.x]\nkind = "telegram"\nbot_token = "1:a"\nchat_id = ["#x"]', "understudy.toml:4: channels.x.chat_id: expected a number, an @channel, or GROUP/TOPIC"),  # noqa: E501 - the same

@@ -49,7 +49,7 @@ class ChannelOptions(Options):
     proxy: Annotated[Secret | None, Doc("URL of an HTTP proxy to send through; env:NAME or file:PATH")] = None
     # What stands in the configuration is the operator's word; what a stranger may enter is made with False.
     allow_private: Annotated[
-        bool, Doc("false: never to this machine, to private addresses, or without TLS, whatever the address says")
+        bool, Doc("false: never to this machine or to private addresses, whatever the address says")
     ] = True
 
     def __post_init__(self) -> None:
@@ -125,6 +125,8 @@ def refuse_address(owner: str, field: str, url: str, *, allow_private: bool) -> 
         raise _refused(owner, field, "an address such as https://example.com/path")
     if "@" in parts.netloc:
         raise _refused(owner, field, "an address without user name and password")
+    if parts.scheme != "https" and not is_private(host):
+        raise _refused(owner, field, "an https address: what is sent there is secret")
     if allow_private:
         return
     if parts.scheme != "https":
