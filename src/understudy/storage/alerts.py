@@ -16,7 +16,7 @@ from understudy.core.outbox import OutboxRow
 
 from .agreed import MOST_SIGNALS, SUPERSEDED
 from .control import Desk
-from .dialect import contains, insert_many
+from .dialect import contains, insert_many, pieces
 from .leases import fence
 from .outbox import put_rows
 from .packing import clean, document, ms, pack, unpack
@@ -57,8 +57,8 @@ class SqlAlerts:
             _write_episodes(connection, change)
             if change.events:
                 insert_many(connection, alert_event, [_event_columns(each) for each in _in_order(change.events)])
-            if change.signals:
-                connection.execute(delete(alert_signal).where(alert_signal.c.id.in_(list(change.signals))))
+            for some in pieces(change.signals):
+                connection.execute(delete(alert_signal).where(alert_signal.c.id.in_(some)))
             return put_rows(connection, change.rows)
 
         return await self._desk.write(work)
@@ -159,15 +159,15 @@ def _write_episodes(connection: Connection, change: Change) -> None:
     begun = [each for each in chosen if each.resolved_at is None]
     if ended := [_episode_columns(each) for each in chosen if each.resolved_at is not None]:
         insert_many(connection, alert_episode, ended, replacing=True)
-    if begun:
+    for some in pieces(begun):
         column = alert_episode.c
         lost = update(alert_episode).where(
-            column.fingerprint.in_([each.fingerprint for each in begun]),
-            column.episode.not_in([each.episode for each in begun]),
+            column.fingerprint.in_([each.fingerprint for each in some]),
+            column.episode.not_in([each.episode for each in some]),
             column.resolved_ms.is_(None),
         )
         connection.execute(lost.values(resolved_ms=ms(change.at), reason=SUPERSEDED))
-        insert_many(connection, alert_episode, [_episode_columns(each) for each in begun], replacing=True)
+    insert_many(connection, alert_episode, [_episode_columns(each) for each in begun], replacing=True)
 
 
 def _asked(connection: Connection, query: EpisodeQuery) -> Select[Any]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Float, Integer, LargeBinary, Table, func
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.types import TypeEngine
+
+T = TypeVar("T")
+
+_PIECE = 1000
 
 
 def is_sqlite(connection: Connection) -> bool:
@@ -35,6 +39,12 @@ def replace(connection: Connection, table: Table) -> Any:
     key = [column.name for column in table.primary_key.columns]
     others = {column.name: made.excluded[column.name] for column in table.columns if column.name not in key}
     return made.on_conflict_do_update(index_elements=key, set_=others)
+
+
+def pieces(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The items a thousand at a time: a statement takes no more than some ten thousand values."""
+    for place in range(0, len(items), _PIECE):
+        yield items[place : place + _PIECE]
 
 
 def contains(connection: Connection, column: ColumnElement[str], part: str) -> ColumnElement[bool]:

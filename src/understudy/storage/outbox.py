@@ -21,7 +21,7 @@ from understudy.notifications.ports import Attempt, ChannelCounts, OutboxQuery, 
 
 from .agreed import LONGEST_LEASE
 from .control import Desk
-from .dialect import insert_many, is_sqlite
+from .dialect import insert_many, is_sqlite, pieces
 from .leases import now_ms
 from .outbox_counts import counted
 from .outbox_rows import attempt_columns, attempt_of, changeable_columns, columns_of, packed_notices, row_of
@@ -65,10 +65,14 @@ class SqlOutbox:
             over = or_(column.leased_ms <= now, column.leased_ms > now + _LONGEST_MS)
             free = or_(column.owner.in_(("", owner)), over)
             # In order, so that nobody waits in a circle; what another is claiming at this moment is left to it.
-            mine = select(column.id).where(column.id.in_(chosen), _PENDING, free).order_by(column.id)
+            mine = select(column.id).where(_PENDING, free).order_by(column.id).with_for_update(skip_locked=True)
             leased = {"owner": owner, "token": column.token + 1, "leased_ms": now + round(seconds * 1000)}
-            claimed = update(outbox).where(column.id.in_(mine.with_for_update(skip_locked=True))).values(leased)
-            return {row.id: row.token for row in connection.execute(claimed.returning(column.id, column.token))}
+            tokens: dict[str, int] = {}
+            for some in pieces(chosen):
+                claimed = update(outbox).where(column.id.in_(mine.where(column.id.in_(some)))).values(leased)
+                found = connection.execute(claimed.returning(column.id, column.token))
+                tokens.update({row.id: row.token for row in found})
+            return tokens
 
         return await self._desk.write(work)
 
@@ -165,10 +169,18 @@ def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[s
     if not is_sqlite(connection):
         return set(insert_many(connection, outbox, rows, returning="id"))
     # Nobody else writes meanwhile.
-    there = select(outbox.c.id).where(outbox.c.id.in_([row["id"] for row in rows]))
-    before = set(connection.execute(there).scalars())
+    ids = [row["id"] for row in rows]
+    before = _there(connection, ids)
     insert_many(connection, outbox, rows)
-    return set(connection.execute(there).scalars()) - before
+    return _there(connection, ids) - before
+
+
+def _there(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Those of the ids that the table has."""
+    found: set[str] = set()
+    for some in pieces(ids):
+        found.update(connection.execute(select(outbox.c.id).where(outbox.c.id.in_(some))).scalars())
+    return found
 
 
 def free_all(connection: Connection) -> None:
@@ -207,8 +219,11 @@ def forget_receipts(connection: Connection, cut: int) -> None:
 def _tokens(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     """The tokens under which rows were claimed last; nobody can claim them until the transaction ends."""
     column = outbox.c
-    rows = select(column.id, column.token).where(column.id.in_(sorted(set(ids)))).order_by(column.id)
-    return {row.id: row.token for row in connection.execute(rows.with_for_update())}
+    rows = select(column.id, column.token).order_by(column.id).with_for_update()
+    tokens: dict[str, int] = {}
+    for some in pieces(sorted(set(ids))):
+        tokens.update({row.id: row.token for row in connection.execute(rows.where(column.id.in_(some)))})
+    return tokens
 
 
 def _keep_attempts(connection: Connection, settlements: Sequence[Settlement]) -> None:

@@ -260,6 +260,7 @@ class AlertStoreContract:
         assert await alerts.posted(2) == found[:2]
         await alerts.commit(change(signals=[number for number, _, _ in found[:2]]))
         assert await alerts.posted(10) == found[2:]
+        await alerts.commit(change(signals=range(10**9, 10**9 + 70_000)))
         await alerts.post(first, "one")
         assert [signal for _, _, signal in await alerts.posted(10)] == [second[1], first[0]]
 

@@ -161,6 +161,11 @@ class OutboxStoreContract:
         )
         assert sorted(name for claim in claims for name in claim) == names
 
+    async def test_any_number_of_rows_can_be_asked_for(self, outbox: OutboxStore) -> None:
+        await outbox.add([row(f"R{number:05}") for number in range(0, 70_000, 100)])
+        tokens = await outbox.claim([f"R{number:05}" for number in range(70_000)], "one", 30)
+        assert len(tokens) == 700
+
     # -- settling ---------------------------------------------------------------------------------
 
     async def test_a_settled_row_is_finished_and_free(self, outbox: OutboxStore) -> None:
