@@ -302,6 +302,7 @@ class Dispatcher:
         self.lanes.put_back(item, self._clock.monotonic())
 
     async def _fly(self, lane: Lane, item: Waiting, channel: Channel) -> None:
+        began = self._clock.time()
         try:
             message = await self._composer.message(item.row, lane.traits)
             if lane.gate.asked_until > self._clock.monotonic():
