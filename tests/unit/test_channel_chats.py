@@ -336,7 +336,8 @@ async def test_several_chats_have_an_outcome_each_and_only_those_left_are_sent_t
             assert made.traits.recipients == ("1", "2", "3", "4")
             outcome = await made.send(message())
             at.chats.add("4")
-            again = await made.send(message(recipients=("4",)))
+            living = outcome.outcomes["1"].receipt
+            again = await made.send(message(recipients=("4",), living=living))
             nobody = await made.send(message(recipients=("5",)))
     assert isinstance(outcome, PerRecipient)
     assert {chat: told(each) for chat, each in outcome.outcomes.items()} == {
@@ -344,6 +345,8 @@ async def test_several_chats_have_an_outcome_each_and_only_those_left_are_sent_t
     }  # fmt: skip
     assert again == PerRecipient({"4": again.outcomes["4"]})
     assert isinstance(again.outcomes["4"], Delivered)
+    assert living.data.keys() == {"1", "3"}
+    assert again.outcomes["4"].receipt.data.keys() == {"1", "3", "4"}
     assert told(nobody) == "message"
     assert sorted(each.chat for each in at.accepted) == ["1", "3", "4"]
 

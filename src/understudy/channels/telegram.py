@@ -119,8 +119,8 @@ class TelegramChannel:
         until = self._wire.deadline()
         if len(self._chats) == 1:
             return await self._one(wanted[0], message, until)
-        return _together(dict(zip(wanted, await asyncio.gather(
-            *(self._surely(chat, message, until) for chat in wanted)), strict=True)))  # fmt: skip
+        found = await asyncio.gather(*(self._surely(chat, message, until) for chat in wanted))
+        return _together(dict(zip(wanted, found, strict=True)), message.living)
 
     async def close(self) -> None:
         """Nothing to give back: the HTTP client is shared."""
@@ -182,17 +182,24 @@ class TelegramChannel:
         return False
 
 
-def _together(outcomes: dict[str, Delivered | Retry | Rejected]) -> Outcome:
-    """The outcome of several chats. What is wrong with one is no reason to give up the channel."""
+def _together(outcomes: dict[str, Delivered | Retry | Rejected], living: Receipt | None) -> Outcome:
+    """The outcome of several chats. What is wrong with one is no reason to give up the channel.
+
+    Each receipt tells of all chats, those of earlier attempts among them, as one is kept for the channel.
+    """
     for found in outcomes.values():
         if isinstance(found, Rejected) and found.scope == "endpoint" and found.status in (401, 404):
             return found  # the token is wrong, so nothing reached any chat
-    return PerRecipient(
-        {
-            chat: replace(found, scope="message") if isinstance(found, Rejected) else found
-            for chat, found in outcomes.items()
-        }
-    )
+    numbers = dict(living.data) if living is not None else {}
+    for found in outcomes.values():
+        numbers |= found.receipt.data if isinstance(found, Delivered) else {}
+
+    def own(found: Delivered | Retry | Rejected) -> Delivered | Retry | Rejected:
+        if isinstance(found, Delivered):
+            return replace(found, receipt=replace(found.receipt, data=numbers))
+        return replace(found, scope="message") if isinstance(found, Rejected) else found
+
+    return PerRecipient({chat: own(found) for chat, found in outcomes.items()})
 
 
 def outcome(answer: Answer, message: Message, chat: str) -> Delivered | Retry | Rejected | Degrade:
