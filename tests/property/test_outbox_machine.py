@@ -132,11 +132,15 @@ class OutboxMachine(RuleBasedStateMachine):
         """Not while leases are held: those are in the time of the store, which NTP keeps."""
         if all(row.leased_until <= self.clock.time() for row in self.store._rows.values()):
             self.clock.jump_wall(seconds)
+            self.closed_until.clear()  # a pause that a restart takes up again is in wall time
 
     @rule()
     def it_crashes(self) -> None:
         """Everything in memory is gone; sends that ran may have arrived."""
         self.runner.run(self.bench.stop())
+        # What was answered in the very moment of the crash is known to nobody.
+        now = self.clock.monotonic()
+        self.closed_until = {name: said for name, said in self.closed_until.items() if said[0] < now}
         self._begin()
 
     @rule()
@@ -177,12 +181,12 @@ class OutboxMachine(RuleBasedStateMachine):
                 assert row.told_in in kept, "told in a message that is not there"
             if row.state in (RowState.DEAD, RowState.SUPPRESSED):
                 assert row.reason
-        account = self.runner.run(self._account())
+        account, rows = self.runner.run(self._account())
         assert account.missing == 0
-        assert account.rows == len(kept)
+        assert account.rows == rows
 
     async def _account(self):
-        return await self.bench.manager.accounting(0.0, 4e9)
+        return await self.bench.manager.accounting(0.0, 4e9), len(self.store._rows)
 
     @invariant()
     def no_destination_is_asked_too_early(self) -> None:

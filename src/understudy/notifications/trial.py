@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 
 from understudy.core.clock import Clock
@@ -66,7 +67,8 @@ class Trials:
             started_at=self._clock.time() if kind is NoticeKind.RESOLVED else None,
             reason="test" if kind is NoticeKind.RESOLVED else "",
         )
-        return self._plans.row(notice, channel, priority=Priority.CRITICAL)
+        row = self._plans.row(notice, channel, priority=Priority.CRITICAL)
+        return replace(row, state=RowState.PENDING, reason="")  # whatever the channel wants otherwise
 
     async def _send(self, row: OutboxRow) -> TestResult:
         with self._waiters.expect([row]) as waiting:
