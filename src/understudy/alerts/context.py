@@ -77,7 +77,8 @@ class Prepared:
     def threshold(self, level: int) -> float | None:
         """The threshold of a level; None of a rule that compares nothing, or other things besides."""
         levels = self.rule.levels
-        return levels[level].threshold if self.rule.kind == "threshold" and 0 <= level < len(levels) else None
+        compares = self.rule.kind in ("threshold", "burn_rate")
+        return levels[level].threshold if compares and 0 <= level < len(levels) else None
 
 
 def no_escalation(labels: Mapping[str, str]) -> str:

@@ -10,6 +10,8 @@ from understudy.core.notices import Notice, NoticeKind, Severity
 
 from .context import Prepared
 from .identity import event_id
+from .metrics import METRICS
+from .model import Rule
 from .ports import EpisodeRow, EventRow
 from .state import AlertState
 
@@ -30,11 +32,28 @@ def notice(
     return Notice(
         event_id(state.fingerprint, state.episode, kind, nth), kind, severity, now, about.name,
         content=about.description, rule=about.name, fingerprint=state.fingerprint, episode=state.episode,
-        number=state.number, nth=nth + 1, labels=dict(state.labels), metric=about.metric, operator=about.operator,
-        value=state.value, threshold=rule.threshold(max(0, state.level)), started_at=state.started_at,
-        ended_at=state.resolved_at if ended else None, previous=previous, reason=reason, actor=actor,
-        runbook=about.runbook, facts={**state.facts, **facts},
+        number=state.number, nth=nth + 1, labels=dict(state.labels), metric=measured(about), operator=about.operator,
+        value=state.value, threshold=rule.threshold(max(0, state.level)), window=_window(about),
+        started_at=state.started_at, ended_at=state.resolved_at if ended else None, previous=previous, reason=reason,
+        actor=actor,
+        runbook=about.runbook, facts={**_condition(state, about), **state.facts, **facts},
     )  # fmt: skip
+
+
+def measured(rule: Rule) -> str:
+    """What the value of a rule's alerts is called; empty where it has no name of its own."""
+    return "burn_rate" if rule.kind == "burn_rate" else rule.metric
+
+
+def _window(rule: Rule) -> float | None:
+    """What the value covers, s; None for a number of the present."""
+    metric = METRICS.get(rule.metric)
+    return rule.window if metric is not None and metric.sampled else None
+
+
+def _condition(state: AlertState, rule: Rule) -> dict[str, str]:
+    """A condition over several metrics, and what they were: no single value says it."""
+    return {"condition": rule.when, "values": state.reason} if rule.kind == "expression" else {}
 
 
 def event(state: AlertState, rule: Prepared, told: Notice, suppressed_by: str, detail: Mapping[str, Any]) -> EventRow:

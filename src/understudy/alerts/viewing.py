@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from .context import Prepared
+from .records import measured
 from .shown import AlertView
 from .state import AlertState
 
@@ -24,7 +25,7 @@ def view(state: AlertState, rule: Prepared | None) -> AlertView:
         active_at=_moment(state.active_at),
         value=state.value,
         threshold=rule.threshold(max(0, state.level)) if rule is not None else None,
-        metric=rule.rule.metric if rule is not None else "",
+        metric=measured(rule.rule) if rule is not None else "",
         operator=rule.rule.operator if rule is not None and rule.rule.metric else "",
         reason=state.reason,
         description=rule.rule.description if rule is not None else "",

@@ -16,7 +16,7 @@ from understudy.core.notices import Notice, NoticeKind, Severity
 from understudy.core.text import Texts, texts
 
 from .message import Card, CardAction, CardField
-from .wording import compared, duration, metric_word, moment, quantity, rule_word, severity_word
+from .wording import compared, covered, duration, fact_word, metric_word, moment, quantity, rule_word, severity_word
 
 ActionKind = Literal["acknowledge", "silence", "open", "runbook"]
 #: Kinds after which nothing is left to acknowledge or to silence.
@@ -155,6 +155,8 @@ class _Writer:
             return "" if notice.kind is NoticeKind.RESOLVED else word
         if notice.value is None:
             return ""
+        if notice.metric == "standbys" and notice.threshold is None:
+            return covered(_, notice.value) if notice.kind is not NoticeKind.RESOLVED else ""
         said = f"{word} {quantity(_, notice.value, unit)}"
         if notice.threshold is not None and notice.operator:
             limit = compared(_, notice.operator, quantity(_, notice.threshold, unit))
@@ -199,7 +201,7 @@ class _Writer:
             yield CardField(_("Reason"), line(notice.reason), short=False)
         for name, value in notice.facts.items():
             if visible(value):
-                yield CardField(line(name) or "–", clean(value).strip("\n"), short=len(value) <= 40)
+                yield CardField(fact_word(_, line(name)) or "–", clean(value).strip("\n"), short=len(value) <= 40)
         if visible(notice.runbook) and not _is_url(notice.runbook):
             yield CardField(_("What to do"), clean(_(notice.runbook)).strip("\n"), short=False)
 

@@ -87,6 +87,18 @@ def rule_word(_: Texts, name: str) -> str:
     return known.get(name, name)
 
 
+def fact_word(_: Texts, name: str) -> str:
+    """What a fact is called that stands beside an alert; one that is not known keeps its own name."""
+    return {"condition": _("Condition"), "values": _("Values")}.get(name, name)
+
+
+def covered(_: Texts, standbys: float) -> str:
+    """Who can serve in place of an API that cannot."""
+    if standbys < 1:
+        return _("No other API can stand in.")
+    return _.plural("{count} other API can stand in.", "{count} other APIs can stand in.", round(standbys))
+
+
 def severity_word(_: Texts, severity: Severity | str) -> str:
     """The severity in the reader's language; what is none of them is shown as it came."""
     return {"info": _("info"), "warning": _("warning"), "critical": _("critical")}.get(
