@@ -11,7 +11,16 @@ from typer.core import TyperCommand, TyperGroup
 from understudy.core.text import Texts
 
 from .client import ServiceClient, part
-from .options import HELP, config_option, examples, json_option, service_url, url_option
+from .options import (
+    HELP,
+    config_option,
+    environment_option,
+    examples,
+    json_option,
+    override_option,
+    service_url,
+    url_option,
+)
 from .screen import Screen
 
 #: Longest wait for a service that itself waits for a channel, s.
@@ -26,7 +35,7 @@ def notify_commands(_: Texts, kind: type[TyperCommand], group: type[TyperGroup])
         context_settings=HELP,
         help=_("How people are told: channels, deliveries, tests and drills."),
     )
-    for add in (_stats, _log, _dead, _replay, _discard, _test, _send):
+    for add in (_stats, _log, _dead, _replay, _discard, _test, _send, _drill):
         add(app, _, kind)
     return app
 
@@ -152,3 +161,34 @@ def _send(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
             body["channels"] = channel
         answered = ServiceClient(service_url(url, config), _, PATIENCE).send("POST", "/api/notifications/send", body)
         raise typer.Exit(show_sent(Screen(_), answered, as_json=as_json))
+
+
+def _drill(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(
+        _,
+        "understudy notify drill --local",
+        "understudy notify drill",
+        "understudy notify drill --channel ops_slack --json",
+    )
+
+    @app.command(
+        "drill",
+        help=_("Play an outage and measure how long it takes until each channel tells of it, and of its end."),
+        epilog=shown,
+        cls=kind,
+    )
+    def command(
+        local: bool = typer.Option(False, "--local", help=_("With strict receivers on this machine: nobody is told.")),
+        channel: list[str] = typer.Option([], "--channel", help=_("Only through these channels.")),
+        patience: float = typer.Option(60.0, "--patience", min=5, max=3600, help=_("Longest wait for a message, s.")),
+        config: Path | None = config_option(_),
+        override: list[str] = override_option(_),
+        environment: str | None = environment_option(_),
+        as_json: bool = json_option(_),
+    ) -> None:
+        from understudy.config import load
+
+        from .drill import drill
+
+        settings = None if local else load(config, overrides=override, environment=environment).settings
+        raise typer.Exit(drill(Screen(_), settings, list(channel), patience=patience, as_json=as_json))
