@@ -38,16 +38,11 @@ def quiet(state: AlertState, rule: Prepared, verdict: Verdict) -> bool:
     """Whether an evaluation changes nothing: it fires as before, and no timer runs."""
     if state.phase is not Phase.FIRING or state.errors or state.gone_since < inf:
         return False
+    if min(state.left, default=inf) < inf or min(state.since[state.level + 1 :], default=inf) < inf:
+        return False
     if verdict.finding is Finding.NO_DATA:
         return state.blank_since < inf and rule.rule.no_data != "ok_after"
-    level = state.level
-    return (
-        verdict.finding is Finding.BREACH
-        and verdict.level == level
-        and state.blank_since == inf
-        and all(found == inf for found in state.left)
-        and all(found == inf for found in state.since[level + 1 :])
-    )
+    return verdict.finding is Finding.BREACH and verdict.level == state.level and state.blank_since == inf
 
 
 def step(
@@ -68,7 +63,8 @@ def step(
     gap = now - state.judged_at if state.judged_at else 0.0
     state.judged_at = now
     if gap > MISSED * interval:
-        _put_off(state, gap)
+        _stand_still(state, gap)
+        state.recovering_since += gap
         gap = 0.0
     if verdict.finding is Finding.NO_DATA:
         return _blank(state, rule, verdict, now, gap, ids)
@@ -218,10 +214,11 @@ def _blank(
             longest = min(rule.rule.window, rule.rule.no_data_after) if policy == "ok_after" else rule.rule.window
             if policy == "resolve" or blank > longest:
                 return resolve(state, now)
-            _put_off(state, gap)
+            _stand_still(state, gap)
             return []
     if policy == "resolve" or (policy == "ok_after" and blank >= rule.rule.no_data_after - _EXACT):
         return resolve(state, now, "no_data")
+    _stand_still(state, gap)
     if state.phase is Phase.RECOVERING:
         if policy == "alert":
             state.phase, state.recovering_since = Phase.FIRING, inf
@@ -252,8 +249,7 @@ def _measure(state: AlertState, rule: Prepared, verdict: Verdict, facts: Mapping
         state.extreme = verdict.value if state.extreme is None else worse(state.extreme, verdict.value)
 
 
-def _put_off(state: AlertState, seconds: float) -> None:
-    """Let time that counts for nothing pass: every timer of the condition stands still for it."""
+def _stand_still(state: AlertState, seconds: float) -> None:
+    """Let time pass that counts for nothing, neither for a breach nor for its being over."""
     state.since = tuple(found + seconds for found in state.since)
     state.left = tuple(found + seconds for found in state.left)
-    state.recovering_since += seconds
