@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from servers import PASSWORD
+from soak.storage_alerts import alert
 from understudy.core.audit import AuditEntry
 from understudy.core.errors import LeaseLost, StoreUnavailable, StoreUnusable
 from understudy.core.secrets import Secret
@@ -197,6 +198,55 @@ async def test_acts_of_two_services_form_one_chain(options):
         await asyncio.gather(*(store.audit.append(AuditEntry(1.0, "ana", "act")) for store in (one, two) * 20))
         assert await one.audit.verify() == ""
         assert len(await two.audit.read(limit=100)) == 40
+
+
+async def test_two_services_that_see_the_same_event_tell_it_once(options):
+    async with opened(options) as one, opened(options) as two:
+        for number in range(20):
+            # The same event, with rows of its own of each: their ids differ.
+            first, second = (
+                replace(change, rows=[replace(row, id=f"{row.id} of {name}") for row in change.rows])
+                for change, name in ((alert(f"alert {number}", NOON), name) for name in ("one", "two"))
+            )
+            told = await asyncio.gather(one.alerts.commit(first), two.alerts.commit(second))
+            assert sorted(row.channel for rows in told for row in rows) == ["chat", "mail"]
+        assert len(await two.outbox.pending(100)) == 40
+        assert len(await two.alerts.events()) == 20
+
+
+async def test_of_two_services_that_send_each_message_is_claimed_by_one(options):
+    async with opened(options) as one, opened(options) as two:
+        for number in range(100):
+            await one.alerts.commit(alert(f"alert {number}", NOON))
+        ids = [row.id for row in await one.outbox.pending(1000)]
+        claimed: dict[str, list[str]] = {}
+        for start in range(0, 200, 20):
+            some = ids[start : start + 20]
+            both = await asyncio.gather(
+                one.outbox.claim(some, "one", 30), two.outbox.claim(some[::-1], "two", 30),
+                two.outbox.claim(some[5:], "three", 30),
+            )  # fmt: skip
+            for owner, tokens in zip(("one", "two", "three"), both, strict=True):
+                for each in tokens:
+                    claimed.setdefault(each, []).append(owner)
+        # What one was just claiming is left to it, so nothing waits for it; by now everything is somebody's.
+        assert all(len(owners) == 1 for owners in claimed.values())
+        assert sorted(claimed) == sorted(ids)
+
+
+async def test_a_service_that_lost_the_role_in_the_middle_keeps_nothing(options):
+    async with opened(options) as one, opened(options) as two:
+        old = await one.leases.claim("alerts", "one", 30.0)
+        await one.leases.release(old)
+        new = await two.leases.claim("alerts", "two", 30.0)
+        done = await asyncio.gather(
+            *(one.alerts.commit(alert(f"late {number}", NOON), old) for number in range(5)),
+            *(two.alerts.commit(alert(f"alert {number}", NOON), new) for number in range(5)),
+            return_exceptions=True,
+        )
+        assert [isinstance(each, LeaseLost) for each in done] == [True] * 5 + [False] * 5
+        assert {row.event_id for row in await one.outbox.pending(100)} == {f"alert {number}" for number in range(5)}
+        assert len(await one.alerts.states()) == 5
 
 
 async def test_a_number_that_was_given_back_is_taken_up_with_what_was_written_under_it(options):

@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 #: Most finished rows of the outbox, and ended episodes, that are forgotten in one round.
 _FORGOTTEN = 1000
+#: Most of either that are kept here, however young they are.
+_MOST_ENDED = 10_000
 
 #: Who wrote a row: this process, or those that report to it.
 _OWN, _REPORTED = 0, 1
@@ -281,6 +283,8 @@ class MemoryStore:
         self.requests.forget(now - self._options.keep_requests, self._options.requests_per_api)
         await self.alerts.forget(now - self._options.keep_alerts, _FORGOTTEN)
         await self.outbox.forget(now - self._options.keep_deliveries, _FORGOTTEN)
+        self.alerts.trim(_MOST_ENDED)
+        self.outbox.trim(_MOST_ENDED)
         still_told_of = {each.episode for each in self.alerts.open_episodes()}
         self.outbox.forget_receipts(now - self._options.keep_deliveries, still_told_of)
 

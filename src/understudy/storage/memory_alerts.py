@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -98,15 +98,25 @@ class MemoryAlerts:
     async def forget(self, before: float, limit: int) -> int:
         """As `alerts.ports.AlertStore.forget`."""
         old = [each for each in self._episodes.values() if each.resolved_at is not None and each.resolved_at < before]
-        gone = {each.episode for each in sorted(old, key=lambda each: each.episode)[:limit]}
-        for each in gone:
-            del self._episodes[each]
+        gone = sorted(each.episode for each in old)[:limit]
+        self._drop(gone)
         self._events = {
-            name: event
-            for name, event in self._events.items()
-            if event.episode not in gone and (event.at >= before or event.episode in self._episodes)
+            name: event for name, event in self._events.items() if event.at >= before or event.episode in self._episodes
         }
         return len(gone)
+
+    def trim(self, most: int) -> None:
+        """Keep at most so many episodes that ended, the newest: memory is all there is."""
+        ended = sorted(each.episode for each in self._episodes.values() if each.resolved_at is not None)
+        self._drop(ended[: max(0, len(ended) - most)])
+
+    def _drop(self, episodes: Collection[str]) -> None:
+        """Leave out episodes, with their events."""
+        gone = set(episodes)
+        for each in gone:
+            del self._episodes[each]
+        if gone:
+            self._events = {name: event for name, event in self._events.items() if event.episode not in gone}
 
 
 class MemoryDocuments:

@@ -15,6 +15,9 @@ from understudy.notifications.ports import Attempt, ChannelCounts, OutboxQuery, 
 
 from .agreed import CHANGEABLE, DELAYS, LONGEST_LEASE
 
+#: Rows in these states are never forgotten.
+_UNFINISHED = (RowState.PENDING, RowState.DEAD)
+
 
 class MemoryOutbox:
     """An `OutboxStore` in memory."""
@@ -121,19 +124,28 @@ class MemoryOutbox:
 
     async def forget(self, before: float, limit: int) -> int:
         """As `notifications.ports.OutboxStore.forget`."""
-        kept = (RowState.PENDING, RowState.DEAD)
-        old = [row for row in self._rows.values() if row.created_at < before and row.state not in kept]
-        gone = {row.id for row in sorted(old, key=lambda row: row.id)[:limit]}
+        old = [row.id for row in self._rows.values() if row.created_at < before and row.state not in _UNFINISHED]
+        gone = sorted(old)[:limit]
+        self._drop(gone)
+        unfinished = {row.id for row in self._rows.values() if row.state in _UNFINISHED}
+        self._attempts = {
+            key: each for key, each in self._attempts.items() if each[1].at >= before or key[0] in unfinished
+        }
+        return len(gone)
+
+    def trim(self, most: int) -> None:
+        """Keep at most so many finished rows, the newest: memory is all there is."""
+        finished = sorted(row.id for row in self._rows.values() if row.state not in _UNFINISHED)
+        self._drop(finished[: max(0, len(finished) - most)])
+
+    def _drop(self, ids: Collection[str]) -> None:
+        """Leave out rows, with their attempts."""
+        gone = set(ids)
         for each in gone:
             row = self._rows.pop(each)
             del self._known[row.event_id, row.channel]
-        unfinished = {row.id for row in self._rows.values() if row.state in kept}
-        self._attempts = {
-            key: each
-            for key, each in self._attempts.items()
-            if key[0] not in gone and (each[1].at >= before or key[0] in unfinished)
-        }
-        return len(gone)
+        if gone:
+            self._attempts = {key: each for key, each in self._attempts.items() if key[0] not in gone}
 
     def forget_receipts(self, before: float, episodes: Collection[str]) -> None:
         """Leave out old receipts, but for those of `episodes`, which may still be told of."""
