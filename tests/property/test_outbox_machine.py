@@ -194,18 +194,20 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def repeats_say_so_and_order_is_kept(self) -> None:
+        places = {row_id: place for place, row_id in enumerate(getattr(self, "accepted", {}))}
         for name, seen in getattr(self, "seen", {}).items():
             arrived: set[str] = set()
-            last: dict[str, str] = {}
+            last: dict[str, int] = {}
             for message, taken in seen:
                 if message.id in arrived:
                     assert message.repeat, f"{name} got {message.id} twice and was not told"
                 if not taken:
                     continue
                 fingerprint = message.notice.fingerprint
-                if fingerprint and message.id not in arrived and not self._replayed(message.id):
-                    assert last.get(fingerprint, "") < message.id, f"{name} got events of {fingerprint} out of order"
-                    last[fingerprint] = message.id
+                place = places.get(message.id)
+                if place is not None and message.id not in arrived and not self._replayed(message.id):
+                    assert last.get(fingerprint, -1) < place, f"{name} got events of {fingerprint} out of order"
+                    last[fingerprint] = place
                 arrived.add(message.id)
 
     def _replayed(self, row_id: str) -> bool:

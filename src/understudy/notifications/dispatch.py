@@ -78,6 +78,7 @@ class Dispatcher:
         self._standby = Standby(lanes, feed, clock, make_id, lambda lane: changed(lane, "unreachable"))
         self._channels: Mapping[str, Channel] = {}
         self._wake = asyncio.Event()
+        self._turning = asyncio.Lock()
         self._flights: dict[asyncio.Task[None], Waiting] = {}
         self._landed: list[tuple[Lane, Waiting, Channel, Outcome, float, float]] = []
         self._unrecorded: list[tuple[Waiting, Settlement]] = []
@@ -142,10 +143,10 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Deliver until cancelled, or until everything was drained; on whatever loop runs now."""
-        self._draining, self._wake = False, asyncio.Event()
+        self._draining, self._wake, self._turning = False, asyncio.Event(), asyncio.Lock()
         while not self._draining:
             self._wake.clear()
-            turn = asyncio.ensure_future(self._turn())
+            turn = asyncio.ensure_future(self._one_turn())
             try:
                 await asyncio.shield(turn)
             except asyncio.CancelledError:
@@ -160,6 +161,10 @@ class Dispatcher:
                 await self._wake.wait()
             finally:
                 timer.cancel()
+
+    async def _one_turn(self) -> None:
+        async with self._turning:
+            await self._turn()
 
     async def _turn(self) -> None:
         self._landing()
@@ -446,16 +451,21 @@ class Dispatcher:
         What is cut off is recorded as an attempt without an answer; its row can be claimed at once.
         """
         self._draining = True
+        self._wake.set()
         until = self._clock.monotonic() + seconds
-        while self._flights and self._clock.monotonic() < until:
-            await self._wait_for_flights(until - self._clock.monotonic())
-        for task, item in list(self._flights.items()):
-            task.cancel()
-            row = replace(item.row, ambiguous=True, reason="stopped while it was being sent")
-            self._unrecorded.append((item, Settlement(row)))
-        self._landing()
-        self._store_again = 0.0
-        await self._record()
+        async with self._turning:  # a turn that runs may still begin something
+            while self._flights and self._clock.monotonic() < until:
+                await self._wait_for_flights(until - self._clock.monotonic())
+            for task, item in list(self._flights.items()):
+                task.cancel()
+                row = replace(item.row, ambiguous=True, reason="stopped while it was being sent")
+                self._unrecorded.append((item, Settlement(row)))
+            for item in self.lanes.items():
+                if item.token is not None and not item.busy:
+                    self._decide([Decision(item, item.row)])  # its lease ends with this
+            self._landing()
+            self._store_again = 0.0
+            await self._record()
 
     async def _wait_for_flights(self, seconds: float) -> None:
         over = asyncio.get_running_loop().create_future()
