@@ -21,7 +21,7 @@ from understudy.core.secrets import Secret
 from understudy.testing import FakeClock, ScriptedHttp
 
 #: Modules of the room that are no kind of channel.
-SHARED = {"__init__", "marks", "options"}
+SHARED = {"__init__", "conformance", "marks", "options"}
 
 
 def test_every_kind_has_a_module_an_entry_and_a_place_in_the_union():

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from understudy.core import legible
-from understudy.core.legible import clean, cut, line
+from understudy.core.legible import clean, cut, line, utf16
 from understudy.core.notices import Notice, NoticeKind
 from understudy.core.options import Doc
 from understudy.notifications.message import Card
@@ -57,13 +57,15 @@ def source_of(notice: Notice) -> str:
 
 
 def summary_of(card: Card, limit: int) -> str:
-    """The title on one line, at most `limit` characters, never empty."""
-    return cut(line(card.title), limit) or "Understudy"
+    """The title on one line, at most `limit` characters (UTF-16 units: whoever counts, it fits), never empty."""
+    return cut(line(card.title), limit, utf16) or "Understudy"
 
 
 def description_of(card: Card, limit: int, *more: str) -> str:
     """All that the card says in words, and `more`: notes first, for they tell how to read the rest."""
-    return legible.fitted((clean(part) for part in (*card.notes, *card.paragraphs, *more) if part.strip()), limit)
+    return legible.fitted(
+        (clean(part) for part in (*card.notes, *card.paragraphs, *more) if part.strip()), limit, utf16
+    )
 
 
 def details_of(card: Card, notice: Notice) -> dict[str, str]:
@@ -81,10 +83,10 @@ def fitted(details: Mapping[str, str], total: int, each: int) -> dict[str, str]:
     found: dict[str, str] = {}
     left = total
     for name, value in details.items():
-        key = cut(name, each)
-        room = min(each, left - len(key))
+        key = cut(name, each, utf16)
+        room = min(each, left - utf16(key))
         if room < 1:
             break
-        found[key] = cut(value, room)
-        left -= len(key) + len(found[key])
+        found[key] = cut(value, room, utf16)
+        left -= utf16(key) + utf16(found[key])
     return found

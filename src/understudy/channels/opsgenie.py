@@ -17,7 +17,7 @@ import annotated_types as at
 
 from understudy.core.clock import Clock
 from understudy.core.errors import OptionError
-from understudy.core.legible import cut, line
+from understudy.core.legible import cut, line, utf16
 from understudy.core.notices import NoticeKind, Severity
 from understudy.core.options import Doc
 from understudy.core.redaction import REDACTOR
@@ -225,7 +225,7 @@ def alert(message: Message, options: OpsgenieOptions) -> dict[str, Any]:
     links = [f"{line(each.label)}: {each.url}" for each in card.actions]
     if description := description_of(card, MAX_DESCRIPTION, "\n".join(links), line(card.footer)):
         document["description"] = description
-    document["entity"] = cut(source_of(notice), MAX_ENTITY)
+    document["entity"] = cut(source_of(notice), MAX_ENTITY, utf16)
     if options.tags:
         document["tags"] = list(options.tags)
     if details := fitted(details_of(card, notice), MAX_DETAILS, MAX_DETAILS // 4):
@@ -243,6 +243,6 @@ def _responder(named: str, service: str) -> dict[str, str]:
 def told(message: Message) -> dict[str, Any]:
     """Who closes or acknowledges an alert, and why."""
     notice = message.notice
-    said = {"source": "understudy", "user": cut(line(notice.actor), MAX_USER), "note": ""}
+    said = {"source": "understudy", "user": cut(line(notice.actor), MAX_USER, utf16), "note": ""}
     said["note"] = description_of(replace(message.card, notes=(message.card.title, *message.card.notes)), MAX_NOTE)
     return {name: value for name, value in said.items() if value}

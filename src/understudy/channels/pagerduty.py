@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import annotated_types as at
 
 from understudy.core.errors import OptionError
-from understudy.core.legible import cut, iso, line
+from understudy.core.legible import cut, iso, line, utf16
 from understudy.core.notices import NoticeKind, Severity
 from understudy.core.options import Doc
 from understudy.core.redaction import REDACTOR
@@ -131,17 +131,17 @@ def event(message: Message, routing_key: Secret) -> dict[str, Any]:
         return document
     payload: dict[str, Any] = {
         "summary": summary_of(card, MAX_SUMMARY),
-        "source": cut(source_of(notice), MAX_FIELD),
+        "source": cut(source_of(notice), MAX_FIELD, utf16),
         "severity": _SEVERITIES[notice.severity],
         "timestamp": iso(notice.at, "milliseconds"),
     }
     places = {"component": notice.labels.get("route"), "group": notice.labels.get("hub"), "class": notice.metric}
-    payload |= {name: cut(line(value), MAX_FIELD) for name, value in places.items() if value and line(value)}
+    payload |= {name: cut(line(value), MAX_FIELD, utf16) for name, value in places.items() if value and line(value)}
     document["payload"] = payload
     document["client"] = "Understudy"
     links = [action for action in card.actions if 0 < len(action.url) <= MAX_HREF][:MAX_LINKS]
     if links:
-        document["links"] = [{"href": each.url, "text": cut(line(each.label), MAX_LINK_TEXT)} for each in links]
+        document["links"] = [{"href": each.url, "text": cut(line(each.label), MAX_LINK_TEXT, utf16)} for each in links]
     if not message.plain:
         said = description_of(card, MAX_DETAIL)
         details = {"description": said} if said else {}
