@@ -173,13 +173,13 @@ class Lanes:
 
     def expired(self, now: float) -> list[Waiting]:
         """Rows whose deadline has passed and that are not on their way; each is told once."""
-        found = []
+        found: dict[str, Waiting] = {}  # a row that has been put back stands there more than once
         while self._expiring and self._expiring[0][0] <= now:
             _, name, _ = heapq.heappop(self._expiring)
             item = self.get(name)
             if item is not None and not item.busy and item.expires <= now:
-                found.append(item)
-        return found
+                found[name] = item
+        return list(found.values())
 
     # -- what goes now ----------------------------------------------------------------------------
 
