@@ -161,10 +161,11 @@ class OutboxStore(Protocol):
         """Keep how rows went, with their attempts, receipts and added rows; the lease ends.
 
         Answers the ids that were refused because the row was claimed since, or is gone: of those nothing was
-        kept but their attempts. What a row is stays (its event, channel, notice, times); what may change are
-        state, attempts, plain, ambiguous, reason, told_in, group, instead_of, recipients, priority,
-        destination, not_before_at and deadline_at. A row that was not claimed, as one that is dead, is
-        settled under the token it was read with.
+        kept but their attempts, and an added row that another one, which was accepted, is told in. What a
+        row is stays (its event, channel, notice, times); what may change are state, attempts, plain,
+        ambiguous, reason, told_in, group, instead_of, recipients, priority, destination, not_before_at and
+        deadline_at. A row that was not claimed, as one that is dead, is settled under the token it was read
+        with.
 
         Raises:
             StoreUnavailable: nothing was kept, or the store went away meanwhile: settling again is harmless.

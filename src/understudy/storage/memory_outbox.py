@@ -13,7 +13,7 @@ from understudy.core.outbox import OutboxRow, RowState
 from understudy.notifications.message import Receipt
 from understudy.notifications.ports import Attempt, ChannelCounts, OutboxQuery, Settlement
 
-from .agreed import CHANGEABLE, DELAYS, LONGEST_LEASE
+from .agreed import CHANGEABLE, DELAYS, LONGEST_LEASE, added_by
 
 #: Rows in these states are never forgotten.
 _UNFINISHED = (RowState.PENDING, RowState.DEAD)
@@ -67,19 +67,19 @@ class MemoryOutbox:
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[str]:
         """As `notifications.ports.OutboxStore.settle`."""
-        refused = []
+        tokens = {each.row.id: self._rows[each.row.id].token for each in settlements if each.row.id in self._rows}
+        accepted = [each for each in settlements if tokens.get(each.row.id) == each.row.token]
         for each in settlements:
             self._log(each)
-            kept = self._rows.get(each.row.id)
-            if kept is None or kept.token != each.row.token:
-                refused.append(each.row.id)
-                continue
+        for each in accepted:
+            kept = self._rows[each.row.id]
             changed = {name: getattr(each.row, name) for name in CHANGEABLE}
             self._keep(replace(kept, **changed, owner="", leased_until=0.0))
-            self.put(each.added)
             if each.receipt is not None and kept.episode:
                 self._receipts[kept.channel, kept.episode] = (self._clock.time(), each.receipt)
-        return refused
+        self.put(added_by(settlements, accepted))
+        done = {each.row.id for each in accepted}
+        return [each.row.id for each in settlements if each.row.id not in done]
 
     def _log(self, settlement: Settlement) -> None:
         for attempt in settlement.attempts:

@@ -19,7 +19,7 @@ from understudy.core.outbox import OutboxRow
 from understudy.notifications.message import Receipt
 from understudy.notifications.ports import Attempt, ChannelCounts, OutboxQuery, Settlement
 
-from .agreed import LONGEST_LEASE
+from .agreed import LONGEST_LEASE, added_by
 from .control import Desk
 from .dialect import insert_many, is_sqlite, pieces
 from .leases import now_ms
@@ -87,7 +87,7 @@ class SqlOutbox:
             _keep_attempts(connection, settlements)
             if accepted:
                 _change(connection, accepted)
-                put_rows(connection, [row for each in accepted for row in each.added])
+                put_rows(connection, added_by(settlements, accepted))
                 _keep_receipts(connection, accepted, ms(self._clock.time()))
             kept = {each.row.id for each in accepted}
             return [each.row.id for each in settlements if each.row.id not in kept]

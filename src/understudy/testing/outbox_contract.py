@@ -255,6 +255,18 @@ class OutboxStoreContract:
         assert await outbox.pending(10) == [digest]
         assert {each.told_in for each in await outbox.rows(OutboxQuery(states=(RowState.DIGESTED,)), 10)} == {"R3"}
 
+    async def test_a_digest_is_there_for_its_members_also_when_the_one_that_brings_it_is_refused(
+        self, outbox: OutboxStore
+    ) -> None:
+        await outbox.add([row("R1"), row("R2")])
+        stale = await outbox.claim(["R1", "R2"], "one", 30)
+        fresh = await outbox.claim(["R1"], "one", 30)
+        digest = row("R3", kind=NoticeKind.DIGEST, event_id="digest")
+        into = {"state": RowState.DIGESTED, "told_in": "R3"}
+        brings = settled(row("R1"), stale["R1"], added=(digest,), **into)
+        assert await outbox.settle([brings, settled(row("R2"), stale["R2"], **into)]) == ["R1"]
+        assert [(each.id, each.token) for each in await outbox.pending(10)] == [("R1", fresh["R1"]), ("R3", 0)]
+
     async def test_a_dead_row_is_taken_up_again_or_thrown_away(self, outbox: OutboxStore) -> None:
         await outbox.add([row("R1", state=RowState.DEAD, reason="refused"), row("R2", state=RowState.DEAD)])
         [second, first] = await outbox.rows(OutboxQuery(states=(RowState.DEAD,)), 10)
