@@ -9,6 +9,7 @@ silences nor people: who is told is `announce`'s business.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from math import inf
 from typing import NamedTuple
 
@@ -107,20 +108,25 @@ def restored(state: AlertState, now: float, rule: Prepared | None) -> None:
 
 
 def shift(state: AlertState, seconds: float) -> None:
-    """Move all timers by as much as the wall clock was set, so that it neither ends nor prolongs anything."""
-    for name in _TIMERS:
+    """Move all times by as much as the wall clock was set, so that it neither ends nor prolongs anything.
+
+    Only a snooze stays what it is: somebody said until when.
+    """
+    for name in _TIMES:
         setattr(state, name, getattr(state, name) + seconds)
-    state.since = tuple(found + seconds for found in state.since)
-    state.left = tuple(found + seconds for found in state.left)
-    state.flips = tuple(found + seconds for found in state.flips)
+    for name in ("since", "left", "flips"):
+        setattr(state, name, tuple(found + seconds for found in getattr(state, name)))
     for name in ("evaluated_at", "judged_at", "proven_at", "held_until"):
         if getattr(state, name):
             setattr(state, name, getattr(state, name) + seconds)
+    if state.ack is not None and not state.ack.snooze:
+        state.ack = replace(state.ack, at=state.ack.at + seconds, until=state.ack.until + seconds)
+    state.due_at = -inf
 
 
-_TIMERS = (
-    "recovering_since", "blank_since", "gone_since", "notified_at", "remind_at", "cooldown_until", "flapping_since",
-    "step_at", "repeat_at", "due_at",
+_TIMES = (
+    "active_at", "recovering_since", "blank_since", "gone_since", "started_at", "resolved_at", "notified_at",
+    "remind_at", "cooldown_until", "flapping_since", "step_at", "repeat_at",
 )  # fmt: skip
 
 

@@ -84,7 +84,7 @@ class Standing:
             shift(moved, seconds)
             self.states[fingerprint] = moved
         self.groups = {name: until + seconds for name, until in self.groups.items()}
-        self.due_at += seconds
+        self.due_at = -inf
         self.reindex(-inf)
 
     def reindex(self, now: float) -> None:
