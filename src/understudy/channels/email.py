@@ -24,6 +24,7 @@ from understudy.notifications.ports import Rate, Traits
 
 from ._address import Address
 from ._mail import compose
+from ._recipients import each_of
 from ._smtp import Server, deliver
 from .options import ChannelDeps, ChannelOptions, is_private
 
@@ -115,7 +116,8 @@ class EmailChannel:
         if not wanted:
             # The others have it: sent to all, it would be a repeat for them.
             return Rejected("who was still to be reached is no recipient of this channel any more")
-        return await deliver(self._server, self._clock, self._sender.mailbox, wanted, mail)
+        outcome = await deliver(self._server, self._clock, self._sender.mailbox, wanted, mail)
+        return outcome if len(wanted) == len(known) else each_of(wanted, outcome)
 
     async def close(self) -> None:
         """Nothing to give back: each mail has a connection of its own."""
