@@ -374,6 +374,7 @@ async def test_what_damage_made_unreadable_keeps_nothing_else_from_being_read(tm
             assert found["a mail"] == "a"
             assert "lost" in found["b chat"]
             assert "lost" in found["b mail"]
+            assert [row.id for row in await store.outbox.pending(2)] == ["a mail", "b chat"], "a page is a page"
             assert set(await store.alerts.states()) == {"b"}
     assert caplog.text.count("a chat for chat cannot be read") == 1
     assert "alert a is damaged" in caplog.text

@@ -102,13 +102,32 @@ class SqlOutbox:
 
     async def pending(self, limit: int, after: str = "") -> list[OutboxRow]:
         """As `notifications.ports.OutboxStore.pending`."""
-        rows = _whole().where(_PENDING, outbox.c.id > clean(after)).order_by(outbox.c.id).limit(limit)
-        return await self._desk.read(lambda connection: self._readable(connection.execute(rows)))
+        rows = _whole().where(_PENDING).order_by(outbox.c.id)
+
+        def work(connection: Connection) -> list[OutboxRow]:
+            found: list[OutboxRow] = []
+            place = clean(after)
+            while True:  # as many as were asked for, whatever cannot be read: fewer mean that there are no more
+                wanted = limit - len(found)
+                some = connection.execute(rows.where(outbox.c.id > place).limit(wanted)).all()
+                found += self._readable(some)
+                if len(some) < wanted or len(found) == limit:
+                    return found
+                place = some[-1].id
+
+        return await self._desk.read(work)
 
     async def rows(self, query: OutboxQuery, limit: int) -> list[OutboxRow]:
         """As `notifications.ports.OutboxStore.rows`."""
-        rows = _asked(query).order_by(outbox.c.id.desc()).limit(limit)
-        return await self._desk.read(lambda connection: self._readable(connection.execute(rows)))
+        rows = _asked(query)
+        if not query.event_id:  # of which there are few, and PostgreSQL would look for them in the order of all ids
+            rows = rows.order_by(outbox.c.id.desc()).limit(limit)
+
+        def work(connection: Connection) -> list[OutboxRow]:
+            found = self._readable(connection.execute(rows))
+            return sorted(found, key=lambda row: row.id, reverse=True)[:limit]
+
+        return await self._desk.read(work)
 
     def _readable(self, found: Iterable[Any]) -> list[OutboxRow]:
         """The rows, but for one that damage has made unreadable: it must not keep the others from being sent."""
