@@ -29,6 +29,10 @@ def plain(text: str, **more: Any) -> dict[str, Any]:
     return {"type": "plain_text", "text": text, **more}
 
 
+def buttons(**one: Any) -> dict[str, Any]:
+    return {"type": "actions", "elements": [{"type": "button", **one}]}
+
+
 SLACK = [
     ({"text": "x"}, "ok"),
     ({"text": ""}, "no_text"),
@@ -68,9 +72,9 @@ SLACK = [
     ({"blocks": [{"type": "context", "elements": [plain("x")] * 10}]}, "ok"),
     ({"blocks": [{"type": "context", "elements": [plain("x")] * 11}]}, "invalid_blocks"),
     ({"blocks": [{"type": "context", "elements": []}]}, "invalid_blocks"),
-    ({"blocks": [{"type": "actions", "elements": [{"type": "button", "text": plain("x" * 75), "url": "u" * 3000}]}]}, "ok"),
-    ({"blocks": [{"type": "actions", "elements": [{"type": "button", "text": plain("x" * 76)}]}]}, "invalid_blocks"),
-    ({"blocks": [{"type": "actions", "elements": [{"type": "button", "text": plain("x"), "url": "u" * 3001}]}]}, "invalid_blocks"),
+    ({"blocks": [buttons(text=plain("x" * 75), url="u" * 3000)]}, "ok"),
+    ({"blocks": [buttons(text=plain("x" * 76))]}, "invalid_blocks"),
+    ({"blocks": [buttons(text=plain("x"), url="u" * 3001)]}, "invalid_blocks"),
     ({"blocks": [{"type": "image", "image_url": "u", "alt_text": "a"}]}, "ok"),
     ({"blocks": [{"type": "image", "image_url": "u"}]}, "invalid_blocks"),
     ({"attachments": [{"color": "#a1b2c3", "blocks": [section()]}]}, "ok"),
@@ -119,6 +123,8 @@ def field(name: str = "n", value: str = "v") -> dict[str, Any]:
     return {"name": name, "value": value, "inline": True}
 
 
+#: With a title of 100 and a description of 4,000, exactly as much as all embeds may hold.
+FULL = [field("n" * 100, "v" * 900), field("n" * 100, "v" * 800)]
 DISCORD = [
     ({"content": "x" * 2000}, 0),
     ({"content": "x" * 2001}, 50035),
@@ -166,8 +172,8 @@ DISCORD = [
     (embed(url="ftp://x"), 50035),
     (embed(thumb={}), 50035),
     ({"embeds": [{"color": 1}]}, 50035),
-    (embed(title="t" * 100, description="d" * 4000, fields=[field("n" * 100, "v" * 900), field("n" * 100, "v" * 800)]), 0),
-    (embed(title="t" * 101, description="d" * 4000, fields=[field("n" * 100, "v" * 900), field("n" * 100, "v" * 800)]), 50035),
+    (embed(title="t" * 100, description="d" * 4000, fields=FULL), 0),
+    (embed(title="t" * 101, description="d" * 4000, fields=FULL), 50035),
 ]  # fmt: skip
 
 
