@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from understudy.core.clock import Clock
@@ -27,7 +27,8 @@ from .lanes import Due, Lane, Lanes
 from .message import Outcome, Retry
 from .ports import Channel, OutboxStore, Recorder, Settlement
 from .queue import Waiting
-from .sending import Sends
+from .records import Records
+from .sending import Sends, first_of
 from .settling import Effect, Step, asked, step
 from .standby import Standby
 
@@ -41,8 +42,6 @@ STORE_AGAIN = 1.0
 LOOK_ROUND = 10.0
 #: Turns that nothing called for are never closer together, s.
 SHORTEST_PAUSE = 0.001
-#: Rows of one transaction, where they need not be in one.
-BATCH = 500
 #: Rows of a channel that is not there wait that long for it: callbacks are registered after the start, s.
 STRAYS_WAIT = 60.0
 
@@ -81,7 +80,8 @@ class Dispatcher:
         self._turning = asyncio.Lock()
         self._flights: dict[asyncio.Task[None], Waiting] = {}
         self._landed: list[tuple[Lane, Waiting, Channel, Outcome, float, float]] = []
-        self._unrecorded: list[tuple[Waiting, Settlement]] = []
+        self._records = Records(store, owner, LEASE)
+        self._doubtful: list[Waiting] = []
         self._decided: list[Decision] = []
         self._store_again = 0.0
         self._draining = False
@@ -115,7 +115,7 @@ class Dispatcher:
     @property
     def in_flight(self) -> int:
         """Sends that run now, and answers that are not recorded yet."""
-        return len(self._flights) + len(self._landed) + len(self._unrecorded)
+        return len(self._flights) + len(self._landed) + len(self._records)
 
     def _enter(self, row: OutboxRow, *, kept: bool = True) -> None:
         now, wall = self._clock.monotonic(), self._clock.time()
@@ -176,8 +176,8 @@ class Dispatcher:
         self._expire(self._clock.monotonic())
         await self._fail_over()
         await self._record()
-        if self._draining or not self._feed.active():
-            return
+        if self._draining or not self._feed.active() or not (self._feed.ready or self.lanes.unkept()):
+            return  # before all is known that waits, something could overtake it
         due = self.lanes.due(self._clock.monotonic())
         if due.digests:
             for lane in due.digests:
@@ -193,7 +193,7 @@ class Dispatcher:
         moments = [now + LOOK_ROUND]
         if self._store_again > now:
             moments.append(self._store_again)  # nothing else can be done before
-        elif self._decided or any(item.kept for item, _ in self._unrecorded):
+        elif self._decided or self._doubtful or self._records.writable:
             moments.append(now)
         else:
             moments.append(self._feed.next_at(now))
@@ -206,12 +206,12 @@ class Dispatcher:
     async def _refill(self) -> None:
         """Take in what others have put into the store."""
         try:
-            for row in await self._feed.look(self._clock.monotonic(), len(self.lanes), self.lanes.has_room()):
+            for row in await self._feed.look(self._clock.monotonic(), self.lanes.room()):
                 self._enter(row)
         except StoreUnavailable as problem:
             self._store_failed(problem)
-        if self._feed.complete and self.lanes.has_room():
-            self.lanes.overflowed = False
+        if self._feed.looked:
+            self.lanes.overflowed = not self._feed.complete
 
     def _store_failed(self, problem: StoreUnavailable) -> None:
         if not self.store_problem:
@@ -285,8 +285,8 @@ class Dispatcher:
             if (item.kept and item.token is None) or channel is None:
                 self.lanes.ended(lane)
                 lane.circuit.unanswered()
-                self.lanes.remove(item, now)  # whoever holds it finishes it, or the feed brings it back
-                self._feed.look_soon(now + LEASE)
+                self._doubtful.append(item)
+                self._wake.set()
                 continue
             task = asyncio.ensure_future(self._fly(lane, item, channel))
             self._flights[task] = item
@@ -348,7 +348,7 @@ class Dispatcher:
                 item.row, item.log = made.row, attempts
                 self.lanes.put_back(item, self._clock.monotonic())
             else:
-                self._unrecorded.append((item, Settlement(made.row, attempts, made.receipt)))
+                self._records.add(item, Settlement(made.row, attempts, made.receipt))
 
     def _learn(self, lane: Lane, item: Waiting, made: Step) -> Step:
         """What the answer says about the channel and its destination; the row with the moment it may go again."""
@@ -390,48 +390,29 @@ class Dispatcher:
     async def _record(self) -> None:
         """Bring into the store what is known of rows; what it does not take now is kept for the next turn."""
         for each in self._decided:
-            self._unrecorded.append((each.item, Settlement(each.row, each.attempts, None, each.added)))
+            self._records.add(each.item, Settlement(each.row, each.attempts, None, each.added))
         self._decided = []
         if self._clock.monotonic() < self._store_again:
             return
         try:
             for row in await self._feed.add():
                 self._enter(row)
-            while ready := await self._ready():
-                await self._settle(ready)
+            while batch := await self._records.batch():
+                self._written(batch, await self._records.write(batch))
+            await self._look_again()
             self.store_problem = ""
         except StoreUnavailable as problem:
             self._store_failed(problem)
 
-    async def _ready(self) -> list[tuple[Waiting, Settlement]]:
-        """The next settlements: one batch, or all of one digest. Rows that were told unkept are claimed first."""
-        batch: list[tuple[Waiting, Settlement]] = []
-        unclaimed = [item for item, _ in self._unrecorded if item.kept and item.token is None and item.unkept_sent]
-        if unclaimed:
-            tokens = await self._store.claim([each.row.id for each in unclaimed], self._owner, LEASE)
-            for item in unclaimed:
-                item.token = tokens.get(item.row.id, item.row.token)
-        for item, settlement in self._unrecorded:
-            if not item.kept:
-                continue
-            told_in = settlement.row.told_in
-            if len(batch) >= BATCH and not (told_in and told_in == batch[-1][1].row.told_in):
-                break
-            token = item.row.token if item.token is None else item.token
-            batch.append((item, replace(settlement, row=replace(settlement.row, token=token))))
-        return batch
-
-    async def _settle(self, batch: Sequence[tuple[Waiting, Settlement]]) -> None:
-        refused = set(await self._store.settle([settlement for _, settlement in batch]))
-        settled = {id(item) for item, _ in batch}
-        self._unrecorded = [each for each in self._unrecorded if id(each[0]) not in settled]
+    def _written(self, batch: Sequence[tuple[Waiting, Settlement]], refused: Collection[str]) -> None:
+        """The store has these; what others have claimed since is theirs."""
         now = self._clock.monotonic()
         for item, settlement in batch:
             row = settlement.row
             if row.id in refused:
                 self.fenced += bool(settlement.attempts)
-                self.lanes.remove(item, now)
-                self._feed.look_soon(now + LEASE)
+                item.token, item.until = None, 0.0
+                self._doubtful.append(item)
                 continue
             item.row = replace(row, owner="", leased_until=0.0)
             item.token, item.until, item.log = None, 0.0, ()
@@ -442,6 +423,23 @@ class Dispatcher:
                 self._told(row)
             for added in settlement.added:
                 self._enter(added)
+
+    async def _look_again(self) -> None:
+        """See how rows stand that another instance holds or has finished; what follows them waits as long."""
+        while self._doubtful:
+            item = self._doubtful[0]
+            row = await self._feed.row(item.row.id)
+            self._doubtful.pop(0)
+            now = self._clock.monotonic()
+            if row is None or row.state is not RowState.PENDING:
+                self.lanes.remove(item, now)
+                if row is not None:
+                    self._told(row)
+                continue
+            held = row.leased_until - self._clock.time() if row.owner not in ("", self._owner) else 0.0
+            item.row = replace(row, ambiguous=row.ambiguous or held > 0)
+            item.due = now + max(STORE_AGAIN, min(held, 2 * self._lease()))
+            self.lanes.put_back(item, now)
 
     # -- the end ----------------------------------------------------------------------------------
 
@@ -455,30 +453,14 @@ class Dispatcher:
         until = self._clock.monotonic() + seconds
         async with self._turning:  # a turn that runs may still begin something
             while self._flights and self._clock.monotonic() < until:
-                await self._wait_for_flights(until - self._clock.monotonic())
+                await first_of(self._flights, until - self._clock.monotonic(), self._clock)
             for task, item in list(self._flights.items()):
                 task.cancel()
                 row = replace(item.row, ambiguous=True, reason="stopped while it was being sent")
-                self._unrecorded.append((item, Settlement(row)))
+                self._records.add(item, Settlement(row))
             for item in self.lanes.items():
                 if item.token is not None and not item.busy:
                     self._decide([Decision(item, item.row)])  # its lease ends with this
             self._landing()
             self._store_again = 0.0
             await self._record()
-
-    async def _wait_for_flights(self, seconds: float) -> None:
-        over = asyncio.get_running_loop().create_future()
-
-        def end(_: object = None) -> None:
-            if not over.done():
-                over.set_result(None)
-
-        flights = tuple(self._flights)
-        timer = self._clock.call_later(seconds, end)
-        for task in flights:
-            task.add_done_callback(end)
-        try:
-            await over
-        finally:
-            timer.cancel()

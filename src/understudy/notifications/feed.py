@@ -30,8 +30,10 @@ class Feed:
         self._was_active = False
         self._next = 0.0
         self._next_all = 0.0
-        #: The last look went through everything.
-        self.complete = False
+        #: Everything was looked through since this instance became the one that delivers.
+        self.ready = False
+        #: The last look went through everything, as far as there was room; and whether that was all.
+        self.looked = self.complete = False
         #: Rows of our own making that the store has not got yet.
         self.to_add: list[OutboxRow] = []
 
@@ -41,14 +43,10 @@ class Feed:
 
     def next_at(self, now: float) -> float:
         """When to look again."""
-        return now + EVERY if not self._was_active else min(self._next, self._next_all)
+        return now + EVERY if not self._was_active else min(self._next, max(now + EVERY / 10, self._next_all))
 
-    def look_soon(self, at: float) -> None:
-        """Go through everything at that moment at the latest."""
-        self._next_all = min(self._next_all, at)
-
-    async def look(self, now: float, known: int, has_room: bool) -> list[OutboxRow]:
-        """Rows that may be new.
+    async def look(self, now: float, room: int) -> list[OutboxRow]:
+        """Rows that may be new, at most about `room` of them, the oldest first.
 
         Raises:
             StoreUnavailable: the store cannot be read now; it is looked at again.
@@ -56,30 +54,41 @@ class Feed:
         active = self._active()
         if active and not self._was_active:
             self._next = self._next_all = 0.0
-        self._was_active = active
-        self.complete = False
-        if not active:
-            return []
-        if now >= self._next_all and has_room:
-            found = await self._everything()
-            self._next_all = now + (ALL_EVERY if known < LONG else ALL_EVERY_LONG)
+        self._was_active, self.looked = active, False
+        self.ready = self.ready and active
+        if active and now >= self._next_all and room > 0:
+            found = await self._everything(room)
+            self._next_all = now + (ALL_EVERY if len(found) < LONG else ALL_EVERY_LONG)
             self._next = now + EVERY
-            self.complete = True
+            self.looked = self.ready = True
             return found
-        if now >= self._next:
+        if active and now >= self._next:
             after = written(max(0, round((self._clock.time() - BACK) * 1000)) << _RANDOM_BITS)
             found = await self._store.pending(PAGE, after)
             self._next = now + EVERY
             return found
         return []
 
-    async def _everything(self) -> list[OutboxRow]:
+    async def _everything(self, room: int) -> list[OutboxRow]:
         found: list[OutboxRow] = []
-        page = await self._store.pending(PAGE)
-        while page:
+        self.complete = False
+        while len(found) < room + LONG:
+            page = await self._store.pending(PAGE, found[-1].id if found else "")
             found += page
-            page = await self._store.pending(PAGE, page[-1].id) if len(page) == PAGE else []
+            if len(page) < PAGE:
+                self.complete = True
+                break
         return found
+
+    async def row(self, row_id: str) -> OutboxRow | None:
+        """One row as it stands, if it is there.
+
+        Raises:
+            StoreUnavailable: the store cannot be read now.
+        """
+        # Ids are in order: the last row before the next possible id is the one, or it is not there.
+        found = await self._store.rows(OutboxQuery(before=f"{row_id}~"), 1)
+        return found[0] if found and found[0].id == row_id else None
 
     async def told(self, event_id: str, channel: str) -> OutboxRow | None:
         """The row of an event on a channel, if there is one.

@@ -140,9 +140,14 @@ class Lanes:
             self._enter(lane, item, now)
         return True
 
-    def has_room(self) -> bool:
-        """Whether what was left in the store may be asked for again."""
-        return len(self) <= self._most // 2
+    def room(self) -> int:
+        """How many rows that were left in the store may be asked for again; a few are not worth it."""
+        left = self._most - len(self)
+        return left if left >= self._most // 2 else 0
+
+    def unkept(self) -> bool:
+        """Whether something waits that the store does not have yet."""
+        return any(not item.kept for item in self.items())
 
     def _enter(self, lane: Lane, item: Waiting, now: float) -> None:
         self._where[item.row.id] = lane

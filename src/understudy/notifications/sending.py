@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
+from typing import Any
 
 from understudy.core.clock import Clock
 
@@ -39,10 +41,10 @@ class Sends:
         return outcome, self._clock.monotonic() - began
 
     async def _answer(self, task: asyncio.Task[Outcome], limit: float) -> Outcome:
-        await self._wait(task, limit + GRACE)
+        await first_of((task,), limit + GRACE, self._clock)
         if not task.done():
             task.cancel()
-            await self._wait(task, LAST_WORD)
+            await first_of((task,), LAST_WORD, self._clock)
             if not task.done():
                 self.abandoned.add(task)
                 task.add_done_callback(self._returned)
@@ -59,24 +61,27 @@ class Sends:
             return Rejected(f"{type(error).__name__}: {error}")  # a fault of its own, which the next try meets, too
         return Retry(f"{type(error).__name__}: {error}", ambiguous=True)
 
-    async def _wait(self, task: asyncio.Task[Outcome], seconds: float) -> None:
-        """Until the task is done, or that long; a cancellation goes through at once."""
-        loop = asyncio.get_running_loop()
-        over: asyncio.Future[None] = loop.create_future()
-
-        def end(_: object = None) -> None:
-            if not over.done():
-                over.set_result(None)
-
-        task.add_done_callback(end)
-        timer = self._clock.call_later(seconds, end)
-        try:
-            await over
-        finally:
-            timer.cancel()
-            task.remove_done_callback(end)
-
     def _returned(self, task: asyncio.Task[Outcome]) -> None:
         self.abandoned.discard(task)
         if not task.cancelled():
             task.exception()  # looked at, so that nobody is told that nobody looked
+
+
+async def first_of(tasks: Iterable[asyncio.Task[Any]], seconds: float, clock: Clock) -> None:
+    """Wait until one of the tasks is done, or that long; a cancellation goes through at once."""
+    over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def end(_: object = None) -> None:
+        if not over.done():
+            over.set_result(None)
+
+    watched = tuple(tasks)
+    for task in watched:
+        task.add_done_callback(end)
+    timer = clock.call_later(seconds, end)
+    try:
+        await over
+    finally:
+        timer.cancel()
+        for task in watched:
+            task.remove_done_callback(end)
