@@ -52,6 +52,10 @@ MANY = [
         {"metric": "failures", "operator": ">=", "threshold": 3},
         {"metric": "quota_remaining_ratio", "operator": "<", "threshold": 0.5},
         {"kind": "expression", "when": "error_rate > 20 and failures > 4"},
+        {"kind": "expression", "when": "not error_rate[1m] > 20 or 3 <= failures and breaker_open == 1"},
+        {"kind": "expression", "when": "quota_remaining_ratio < 50% and requests_per_minute < 10"},
+        {"kind": "expression", "when": "response_time_p95 > 1 and response_time_p95 < 2", "min_samples": 4},
+        {"kind": "expression", "when": "failures > successes or error_rate > 90"},
         {"kind": "no_traffic", "window": 120},
         {"kind": "burn_rate", "severity": "critical", "threshold": 14.4},
     ),
@@ -124,6 +128,35 @@ def test_a_quantile_is_not_computed_where_all_calls_lie_on_one_side():
     numbers.call(5.0, True, 5.0, times=10)
     swept.at(6.0)
     assert "quantile 0.95" in numbers.asked
+
+
+def test_a_rule_is_evaluated_again_only_when_its_own_values_are_passed():
+    numbers = Numbers()
+    conditions = [{"kind": "expression", "when": f"error_rate > {t} and keys_available < 5"} for t in (10, 30)]
+    numbers.gauges["keys_available"] = 3.0
+    swept = Swept(rules({"metric": "error_rate", "threshold": 20}, *conditions), numbers)
+    numbers.call(1.0, True, times=85)
+    numbers.call(1.0, False, times=15)
+    assert swept.at(2.0) == {"r0": Finding.OK, "r1": Finding.BREACH, "r2": Finding.OK}
+    numbers.call(3.0, False, times=15)  # 26 %
+    assert swept.at(4.0) == {"r0": Finding.BREACH}
+    numbers.gauges["keys_available"] = 6.0
+    assert swept.at(5.0) == {"r1": Finding.OK}
+
+
+class Mute(Numbers):
+    """A source that cannot say whether anything moved."""
+
+    def moved(self, subject, labels):
+        raise RuntimeError("no")
+
+
+def test_a_source_that_cannot_say_whether_anything_moved_is_asked_for_everything():
+    numbers = Mute()
+    swept = Swept(rules({"metric": "error_rate", "threshold": 20}), numbers)
+    swept.at(1000.0)
+    numbers.call(1001.0, False, times=20)
+    assert swept.at(1002.0) == {"r0": Finding.BREACH}
 
 
 def test_an_idle_subject_is_not_sampled_again_until_something_moves():

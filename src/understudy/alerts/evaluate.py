@@ -69,12 +69,13 @@ Judge = Callable[[Look, Signal | None], Verdict]
 class Compiled:
     """A rule made ready. What is wrong with it is an error verdict each time, never an exception."""
 
-    __slots__ = ("_judge", "ladder", "matchers", "metric", "rule")
+    __slots__ = ("_judge", "condition", "ladder", "matchers", "metric", "rule")
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.metric: Metric | None = METRICS.get(rule.metric)
         self.ladder: Ladder | None = None
+        self.condition: Expression | None = None
         self.matchers: tuple[Matcher, ...] = ()
         try:
             self.matchers = parse_list(rule.match)
@@ -98,7 +99,8 @@ class Compiled:
     def _compile(self) -> Judge:
         rule = self.rule
         if rule.kind == "expression":
-            return _expression(rule, parse(rule.when))
+            self.condition = parse(rule.when)
+            return _expression(rule, self.condition)
         if rule.kind == "burn_rate":
             return lambda look, signal: slo.judge(rule, look.sample)
         if rule.kind == "no_traffic":

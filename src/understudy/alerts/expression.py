@@ -33,7 +33,22 @@ from understudy.core.errors import OptionError
 from .ladder import COMPARE
 from .metrics import METRICS, Metric
 from .model import Operator
-from .terms import Number, Part, Scope, Truth, add, as_ratio, compared, joined, multiply, negated, product_of, sum_of
+from .terms import (
+    Number,
+    Part,
+    Scope,
+    Threshold,
+    Truth,
+    add,
+    as_ratio,
+    compared,
+    joined,
+    multiply,
+    negated,
+    product_of,
+    sum_of,
+    threshold_in,
+)
 
 #: Longest text, in characters, and deepest nesting of parentheses and signs.
 LONGEST: Final = 4000
@@ -76,6 +91,8 @@ class Expression:
     text: str
     #: What it reads: metrics with their windows, in the order of reading.
     reads: tuple[tuple[Metric, float | None], ...]
+    #: Its comparisons of one metric with a number, where it has no others: then it depends on nothing else.
+    thresholds: tuple[Threshold, ...] | None
     _run: Callable[[Scope], bool | None]
 
     def evaluate(self, scope: Scope) -> bool | None:
@@ -108,6 +125,9 @@ class _Parser:
         self._index = 0
         self._depth = 0
         self._reads: dict[tuple[Metric, float | None], None] = {}
+        self._thresholds: list[Threshold] = []
+        #: Whether it compares anything else.
+        self._others = False
 
     def parse(self) -> Expression:
         part = self._any()
@@ -116,7 +136,8 @@ class _Parser:
             near = difflib.get_close_matches(token.text[:10].lower(), ("and", "or"), n=1, cutoff=0.6)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise self._error(token.at, f"'and', 'or' or the end of the condition{hint}")
-        return Expression(self._text, tuple(self._reads), self._truth(part).run)
+        run = self._truth(part).run
+        return Expression(self._text, tuple(self._reads), None if self._others else tuple(self._thresholds), run)
 
     # -- words ------------------------------------------------------------------------------------
 
@@ -194,6 +215,10 @@ class _Parser:
             raise self._error(self._next.at, "'and' between two comparisons")
         a, b = self._number(left), self._number(right)
         a, b = self._fitting(a, b, right.at)
+        if (found := threshold_in(a, cast("Operator", token.text), b)) is not None:
+            self._thresholds.append(found)
+        else:
+            self._others = True
         return Truth(left.at, compared(a, cast("Operator", token.text), b))
 
     def _sum(self) -> Part:

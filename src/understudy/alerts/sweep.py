@@ -1,7 +1,8 @@
 """All rules of a subject at once, answering only what changed: 1,000 APIs with 50 rules each, every second.
 
 - The rules about one metric over one window form a group with the sorted values at which any verdict of theirs
-  may change. While the metric stays between two of them, none of them is evaluated again.
+  may change. While the metric stays between two of them, none of them is evaluated again. A condition that only
+  compares metrics with numbers belongs to the group of each.
 - A subject's sample of a window is asked for once, whatever the number of groups that read it.
 - A quantile is not computed where the fastest and the slowest call show already where it lies.
 - A subject in whose windows there was no call, and of which nothing moved since (`MetricSource.moved`), is not
@@ -15,7 +16,7 @@ time. A verdict that is an error is answered each time, so that errors in a row 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from .evaluate import Compiled, Evaluator, Look
@@ -31,16 +32,37 @@ _NOTHING: Final = -2
 
 
 class Group:
-    """The rules about one metric over one window, for one list of rules."""
+    """The rules that depend on one metric over one window, for one list of rules."""
 
-    __slots__ = ("bounds", "metric", "plenty", "rules", "window")
+    __slots__ = ("_at", "_reaches", "bounds", "metric", "plenty", "rules", "window")
 
-    def __init__(self, metric: Metric, window: float, rules: tuple[Compiled, ...]) -> None:
-        self.metric, self.window, self.rules = metric, window, rules
+    def __init__(self, metric: Metric, window: float) -> None:
+        self.metric, self.window = metric, window
+        self.rules: dict[str, Compiled] = {}
+        #: The values at which a verdict may change, in order, and the rules whose verdicts may at each.
+        self.bounds: list[float] = []
+        self._at: dict[float, dict[str, Compiled]] = {}
         #: From so many calls on, no rule of the group judges with care.
-        self.plenty = max(each.rule.min_samples for each in rules)
-        found = {bound for each in rules if each.ladder is not None for bound in each.ladder.bounds()}
-        self.bounds = sorted(found)
+        self.plenty = 0
+        self._reaches: set[int] = set()
+
+    def add(self, each: Compiled, bounds: Iterable[float]) -> None:
+        """A rule of the group, with the values at which its verdict may change."""
+        self.rules[each.rule.name] = each
+        for bound in bounds:
+            self._at.setdefault(bound, {})[each.rule.name] = each
+        self.bounds = sorted(self._at)
+        self.plenty = max(self.plenty, each.rule.min_samples)
+        self._reaches.add(each.rule.min_samples)
+
+    def between(self, old: Any, new: Any) -> dict[str, Compiled]:
+        """The rules whose verdicts may differ from one key to another: those with a bound on the way."""
+        if not (isinstance(old, int) and isinstance(new, int) and old >= 0 and new >= 0):
+            return self.rules
+        found: dict[str, Compiled] = {}
+        for bound in self.bounds[min(old, new) // 2 : (max(old, new) + 1) // 2]:
+            found |= self._at[bound]
+        return found
 
     def key(self, look: Look) -> Any:
         """What the verdicts of the group depend on: as long as it stays equal, none of them changes."""
@@ -53,7 +75,10 @@ class Group:
             return _NOTHING
         if metric.kind in ("rate", "count"):
             value = metric.read(sample)
-            return _NOTHING if value is None else (self._place(value), sample.covered < sample.window)
+            if value is None:
+                return _NOTHING
+            # As long as the window has not been seen as a whole, too little is not known to be too little.
+            return self._place(value) if sample.covered >= sample.window else (self._place(value), "young")
         known = judged(metric, sample)
         if known == 0 and not unsound(sample):
             return _IDLE
@@ -79,7 +104,7 @@ class Group:
 
     def _few(self, look: Look, sample: Sample) -> Any:
         """Few calls: their own numbers, and those of the last calls that each rule reaches back to."""
-        reached = tuple(_numbers(look.last_calls(count)) for count in {each.rule.min_samples for each in self.rules})
+        reached = tuple(_numbers(look.last_calls(count)) for count in self._reaches)
         return _numbers(sample), reached
 
 
@@ -95,17 +120,26 @@ class Plan:
     __slots__ = ("gauges", "others", "windows")
 
     def __init__(self, rules: Iterable[Compiled]) -> None:
-        grouped: dict[tuple[Metric, float], list[Compiled]] = {}
         self.others: list[Compiled] = []
+        groups: dict[tuple[Metric, float], Group] = {}
         for each in rules:
-            if each.rule.kind == "threshold" and each.metric is not None and each.ladder is not None:
-                window = each.rule.window if each.metric.sampled else 0.0
-                grouped.setdefault((each.metric, window), []).append(each)
-            else:
+            parts = list(_parts(each))
+            for metric, window, bounds in parts:
+                where = (metric, window if metric.sampled else 0.0)
+                groups.setdefault(where, Group(*where)).add(each, bounds)
+            if not parts:
                 self.others.append(each)
-        groups = [Group(metric, window, tuple(found)) for (metric, window), found in grouped.items()]
-        self.windows = [group for group in groups if group.metric.sampled]
-        self.gauges = [group for group in groups if not group.metric.sampled]
+        self.windows = [group for group in groups.values() if group.metric.sampled]
+        self.gauges = [group for group in groups.values() if not group.metric.sampled]
+
+
+def _parts(each: Compiled) -> Iterator[tuple[Metric, float, tuple[float, ...]]]:
+    """What a rule depends on: metric, window and the values that matter; nothing where that is not all."""
+    if each.rule.kind == "threshold" and each.metric is not None and each.ladder is not None:
+        yield each.metric, each.rule.window, each.ladder.bounds()
+    elif each.condition is not None:
+        for metric, window, _, value in each.condition.thresholds or ():
+            yield metric, window or each.rule.window, (value,)
 
 
 class Memory:
@@ -117,7 +151,7 @@ class Memory:
         self._plan: Plan | None = None
         self._keys: dict[Group, Any] = {}
         self._told: dict[str, tuple[Finding, int, int]] = {}
-        self._moved = -1
+        self._moved: int | None = None
         self._idle = False
 
     def sweep(self, plan: Plan, look: Look) -> list[tuple[Rule, Verdict]]:
@@ -127,28 +161,37 @@ class Memory:
             self._keys.clear()
             self._told.clear()
         changed: list[tuple[Rule, Verdict]] = []
-        moved = look.source.moved(look.subject, look.labels)
-        if not (self._idle and moved == self._moved):
+        due: dict[str, Compiled] = {}
+        moved = self._look_at(look)
+        if moved is None or not self._idle or moved != self._moved:
             for group in plan.windows:
-                self._group(group, look, changed)
+                due |= self._due(group, look)
             self._idle, self._moved = look.idle(), moved
         for group in plan.gauges:
-            self._group(group, look, changed)
-        for each in plan.others:
+            due |= self._due(group, look)
+        for each in (*due.values(), *plan.others):
             self._tell(each, look, changed)
         return changed
 
-    def _group(self, group: Group, look: Look, changed: list[tuple[Rule, Verdict]]) -> None:
+    @staticmethod
+    def _look_at(look: Look) -> int | None:
+        try:
+            return look.source.moved(look.subject, look.labels)
+        except Exception:  # noqa: BLE001 - what it cannot say may have moved; what fails is told by the verdicts
+            return None
+
+    def _due(self, group: Group, look: Look) -> dict[str, Compiled]:
+        """The rules of the group that must be evaluated again."""
         try:
             key = group.key(look)
         except Exception:  # noqa: BLE001 - the source failed: each rule's own verdict says how
             key = None
         # Without a key there is an error, which is told again and again.
-        if key is not None and self._keys.get(group) == key:
-            return
+        old = self._keys.get(group)
+        if key is not None and key == old:
+            return {}
         self._keys[group] = key
-        for each in group.rules:
-            self._tell(each, look, changed)
+        return group.between(old, key)
 
     def _tell(self, each: Compiled, look: Look, changed: list[tuple[Rule, Verdict]]) -> None:
         verdict = each.judge(look)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from .ladder import COMPARE
 from .metrics import Metric
@@ -44,6 +44,15 @@ class Truth:
 
 
 Part = Number | Truth
+
+
+class Threshold(NamedTuple):
+    """A metric, its window (None: the rule's own), and what it is compared with."""
+
+    metric: Metric
+    window: float | None
+    operator: Operator
+    value: float
 
 
 def as_ratio(side: Number, other: str) -> Number | None:
@@ -100,12 +109,21 @@ def multiply(parts: tuple[tuple[bool, Callable[[Scope], float | None]], ...]) ->
     return run
 
 
-def compared(a: Number, operator: Operator, b: Number) -> Callable[[Scope], bool | None]:
-    """A metric against a constant is judged as a rule's threshold is; everything else by its plain values."""
+def threshold_in(a: Number, operator: Operator, b: Number) -> Threshold | None:
+    """The comparison of one metric with a number, whichever side it stands on; None for any other."""
     if a.metric is not None and b.constant is not None:
-        return _against(a.metric, operator, b.constant)
+        return Threshold(*a.metric, operator, b.constant)
     if b.metric is not None and a.constant is not None:
-        return _against(b.metric, _MIRRORED[operator], a.constant)
+        return Threshold(*b.metric, _MIRRORED[operator], a.constant)
+    return None
+
+
+def compared(a: Number, operator: Operator, b: Number) -> Callable[[Scope], bool | None]:
+    """A metric against a number is judged as a rule's threshold is; everything else by its plain values."""
+    found = threshold_in(a, operator, b)
+    if found is not None:
+        metric, window, sign, threshold = found
+        return lambda scope: scope.holds(metric, window, sign, threshold)
     compare, left, right = COMPARE[operator], a.run, b.run
 
     def run(scope: Scope) -> bool | None:
@@ -113,11 +131,6 @@ def compared(a: Number, operator: Operator, b: Number) -> Callable[[Scope], bool
         return None if x is None or y is None else compare(x, y)
 
     return run
-
-
-def _against(read: tuple[Metric, float | None], operator: Operator, threshold: float) -> Callable[[Scope], bool | None]:
-    metric, window = read
-    return lambda scope: scope.holds(metric, window, operator, threshold)
 
 
 def negated(inner: Callable[[Scope], bool | None]) -> Callable[[Scope], bool | None]:
