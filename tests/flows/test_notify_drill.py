@@ -89,3 +89,13 @@ def test_what_cannot_be_drilled_is_told_in_one_line(capsys, tmp_path, slack):
     code, _, err = drill(capsys, "--config", configured(tmp_path, slack), "--channel", "nobody\x1b[2J")
     assert (code, err.count("\n")) == (2, 1)
     assert "\x1b" not in err
+
+
+def test_a_preview_shows_an_alert_and_holds_the_worst_ones_to_every_limit(capsys):
+    with ThreadPoolExecutor(1) as thread:
+        code = thread.submit(run, ["notify", "preview", "slack", "webhook", "--json"]).result()
+    told = json.loads(capsys.readouterr().out)
+    assert code == 0, told["channels"]
+    assert "odds_prime" in told["card"]["title"]
+    assert [each["kind"] for each in told["channels"]] == ["slack", "webhook"]
+    assert all(each["sent"] == each["accepted"] > 50 for each in told["channels"])

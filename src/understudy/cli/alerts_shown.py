@@ -64,7 +64,7 @@ def active_table(screen: Screen, view: AlertsView) -> None:
         )
         for each in view.alerts
     ]
-    table = screen.table(*columns)
+    table = screen.table(*columns, whole=(6,))
     for row in rows:
         table.add_row(*row)
     screen.console.print(table)
@@ -94,7 +94,9 @@ def show_episodes(screen: Screen, content: Any, *, as_json: bool) -> int:
     if not episodes:
         screen.line(_("No episode in that span."))
         return OK
-    table = screen.table(_("Worst"), _("Rule"), _("About"), _("Began"), _("Lasted"), _("Ended by"), _("Episode"))
+    table = screen.table(
+        _("Worst"), _("Rule"), _("About"), _("Began"), _("Lasted"), _("Ended by"), _("Episode"), whole=(6,)
+    )
     for each in episodes:
         ended = "–" if each["resolved_at"] is None else safe(each["reason"] or _("itself"), 60)
         table.add_row(
@@ -125,7 +127,9 @@ def show_episode(screen: Screen, content: Any, *, as_json: bool) -> int:
     screen.line(head)
     ended = _("still fires") if row["resolved_at"] is None else _("lasted {time}", time=screen.lasting(row["lasted"]))
     screen.line(f"{screen.moment(row['started_at'])}  {ended}  {safe(row['reason'])}".rstrip(), "quiet")
-    table = screen.table(_("When"), _("What"), _("Severity"), _("Who"), _("Not told because of"), _("Event"))
+    table = screen.table(
+        _("When"), _("What"), _("Severity"), _("Who"), _("Not told because of"), _("Event"), whole=(5,)
+    )
     for each in content["events"]:
         table.add_row(
             screen.moment(each["at"]),
@@ -146,7 +150,9 @@ def deliveries(screen: Screen, rows: Any) -> None:
     if not rows:
         screen.line(_("Nothing was sent for it."), "quiet")
         return
-    table = screen.table(_("Channel"), _("What"), _("State"), _("Attempts"), _("Reason"), _("Row"), numbers=(3,))
+    table = screen.table(
+        _("Channel"), _("What"), _("State"), _("Attempts"), _("Reason"), _("Row"), numbers=(3,), whole=(5,)
+    )
     for each in rows:
         table.add_row(
             Text(safe(each.get("channel", "")), "name"),

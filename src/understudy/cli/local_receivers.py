@@ -53,7 +53,7 @@ async def local_receivers(*kinds: str, language: str = "en") -> AsyncIterator[di
     """Receivers of these kinds, or of every kind, by name; they end with the block."""
     async with AsyncExitStack() as stack:
         found: dict[str, Local] = {}
-        for kind in kinds or ("email", *_MADE):
+        for kind in kinds or KINDS:
             common: dict[str, Any] = {"allow_private": True, "language": language}
             if kind == "email":
                 mail = await stack.enter_async_context(SmtpReceiver())
@@ -105,3 +105,6 @@ _MADE: Mapping[str, _Made] = {
         lambda at, common: WebhookOptions(url=Secret(at.url), secrets=(Secret(_SIGNING),), **common),
     ),
 }
+
+#: Every kind that there is a receiver for.
+KINDS = ("email", *_MADE)

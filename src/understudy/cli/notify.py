@@ -35,7 +35,7 @@ def notify_commands(_: Texts, kind: type[TyperCommand], group: type[TyperGroup])
         context_settings=HELP,
         help=_("How people are told: channels, deliveries, tests and drills."),
     )
-    for add in (_stats, _log, _dead, _replay, _discard, _test, _send, _drill):
+    for add in (_stats, _log, _dead, _replay, _discard, _test, _send, _preview, _drill):
         add(app, _, kind)
     return app
 
@@ -161,6 +161,26 @@ def _send(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
             body["channels"] = channel
         answered = ServiceClient(service_url(url, config), _, PATIENCE).send("POST", "/api/notifications/send", body)
         raise typer.Exit(show_sent(Screen(_), answered, as_json=as_json))
+
+
+def _preview(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(_, "understudy notify preview", "understudy notify preview slack telegram --lang pt")
+
+    @app.command(
+        "preview",
+        help=_("Show an alert, and check the worst ones against every published limit; sends nothing."),
+        epilog=shown,
+        cls=kind,
+    )
+    def command(
+        kinds: list[str] = typer.Argument(
+            None, help="email, slack, discord, telegram, pagerduty, opsgenie, webhook", show_default=False
+        ),
+        as_json: bool = json_option(_),
+    ) -> None:
+        from .preview import preview
+
+        raise typer.Exit(preview(Screen(_), list(kinds or ()), as_json=as_json))
 
 
 def _drill(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:

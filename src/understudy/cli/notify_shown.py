@@ -115,7 +115,9 @@ def show_dead(screen: Screen, content: Any, *, as_json: bool) -> int:
     elif not rows:
         screen.line(_("No dead letters."), "good")
     else:
-        table = screen.table(_("When"), _("Channel"), _("What"), _("Severity"), _("Title"), _("Reason"), _("Row"))
+        table = screen.table(
+            _("When"), _("Channel"), _("What"), _("Severity"), _("Title"), _("Reason"), _("Row"), whole=(6,)
+        )
         for each in rows:
             table.add_row(
                 screen.moment(each["created_at"]),

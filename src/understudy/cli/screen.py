@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import IO, Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
@@ -61,11 +61,14 @@ class Screen:
         """One line."""
         self.console.print(text, style=style or None, soft_wrap=True)
 
-    def table(self, *columns: str, numbers: tuple[int, ...] = (), title: str = "") -> Table:
-        """An empty table; `numbers` are the columns that are set to the right."""
+    def table(
+        self, *columns: str, numbers: tuple[int, ...] = (), title: str = "", whole: tuple[int, ...] = ()
+    ) -> Table:
+        """An empty table; `numbers` are the columns that are set to the right, `whole` those that never fold: ids."""
         table = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", title_style="name", pad_edge=False)
         for place, column in enumerate(columns):
-            table.add_column(column, justify="right" if place in numbers else "left", overflow="fold")
+            justify: JustifyMethod = "right" if place in numbers else "left"
+            table.add_column(column, justify=justify, overflow="fold", no_wrap=place in whole)
         return table
 
     def fitting(

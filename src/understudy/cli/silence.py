@@ -92,7 +92,9 @@ def _list(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
         if not found["silences"]:
             screen.line(_("There is no silence."))
             return
-        table = screen.table(_("Silence"), _("Alerts"), _("From"), _("Until"), _("Who"), _("Why"), _("Holds now"))
+        table = screen.table(
+            _("Silence"), _("Alerts"), _("From"), _("Until"), _("Who"), _("Why"), _("Holds now"), whole=(0,)
+        )
         for each in found["silences"]:
             until = safe(each["rrule"]) if each.get("rrule") else screen.moment(each.get("ends_at"))
             table.add_row(
