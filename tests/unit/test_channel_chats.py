@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from channel_kit import AT, channel, message, notice
+from channel_kit import AT, channel, message, notice, overdue
 from understudy.channels import discord, slack, telegram
 from understudy.channels._http import Answer
 from understudy.channels.discord import DiscordOptions
@@ -19,7 +19,7 @@ from understudy.core.notices import NoticeKind, Severity
 from understudy.core.secrets import Secret
 from understudy.notifications.message import Degrade, Delivered, PerRecipient, Receipt, Rejected, Retry
 from understudy.testing import FakeClock
-from understudy.testing.receivers import DiscordReceiver, SlackReceiver, TelegramReceiver
+from understudy.testing.receivers import HANG, DiscordReceiver, SlackReceiver, TelegramReceiver
 from understudy.testing.receivers.base import as_json, status
 from understudy.testing.receivers.discord import rate_limited
 from understudy.testing.receivers.telegram import REVOKED
@@ -209,11 +209,12 @@ async def test_discord_answers_with_the_id_by_which_a_quiet_change_edits_the_mes
         assert fired.receipt.provider_id in at.messages
         acked = message(notice(NoticeKind.ACKED, actor="ana"), living=fired.receipt)
         assert isinstance(await made.send(acked), Delivered)
+        assert "👀 Acknowledged: Success rate low · odds" in at.accepted[0].shown
         resolved = message(notice(NoticeKind.RESOLVED, ended_at=AT), living=fired.receipt)
         assert isinstance(await made.send(resolved), Delivered)
+        assert "✅ Resolved" in at.accepted[0].shown  # nobody who scrolls back takes it for present
     first, second = at.accepted
-    assert (first.edits, first.document["username"]) == (1, "Understudy")
-    assert "👀 Acknowledged: Success rate low · odds" in first.shown
+    assert (first.edits, first.document["username"]) == (2, "Understudy")
     assert "✅ Resolved" in second.shown  # an end is news, and must be noticed
     assert all(each.document["allowed_mentions"] == {"parse": []} for each in at.accepted)
 
@@ -249,6 +250,27 @@ async def test_discord_tells_when_its_bucket_is_empty_before_it_overflows():
         assert (await made.send(message())).pause == 1.75
         at.then(rate_limited(0.5, scope="global"))
         assert (await made.send(message())).after == 1.0  # the header's whole second is later than the body's half
+
+
+@pytest.mark.parametrize("fault", [HANG, status(500), status(400), status(404, b'{"code": 10008}')])
+async def test_an_end_is_told_whatever_becomes_of_the_message_before(fault):
+    clock = FakeClock(epoch=AT)
+    async with DiscordReceiver(clock=clock) as at, channel(discord_options(at), clock=clock) as made:
+        fired = await made.send(message())
+        at.then(fault)
+        sending = made.send(message(notice(NoticeKind.RESOLVED, ended_at=AT), living=fired.receipt))
+        outcome = await overdue(clock, sending, 2.1, lambda: len(at.requests) >= 2)
+    assert isinstance(outcome, Delivered)
+    assert "✅ Resolved" in at.accepted[1].shown
+
+
+async def test_an_end_waits_when_the_change_of_the_message_before_meets_a_limit():
+    async with DiscordReceiver() as at, channel(discord_options(at)) as made:
+        fired = await made.send(message())
+        at.then(rate_limited(4.0))
+        outcome = await made.send(message(notice(NoticeKind.RESOLVED, ended_at=AT), living=fired.receipt))
+    assert (told(outcome), outcome.after) == ("retry", 5.0)
+    assert len(at.requests) == 2
 
 
 def test_six_thousand_characters_are_for_all_of_an_embed():
@@ -287,8 +309,8 @@ async def test_telegram_edits_quietly_answers_below_and_rings_for_what_is_new():
     first, second, third = at.accepted
     assert fired.receipt == Receipt("1", {"42": "1"})
     assert isinstance(again, Delivered)  # "message is not modified" is what was wanted
-    assert (first.edits, first.silent) == (1, False)
-    assert first.shown.startswith("👀 Acknowledged: Success rate low · odds")
+    assert (first.edits, first.silent) == (2, False)
+    assert first.shown.startswith("✅ Resolved: Success rate low · odds")
     assert (second.reply_to, second.silent) == (1, False)
     assert third.silent
 

@@ -66,9 +66,12 @@ class Wire:
     def __init__(self, http: HttpClient, clock: Clock, timeout: float) -> None:
         self._http, self._clock, self._timeout = http, clock, timeout
 
-    def deadline(self) -> float:
-        """When a send that begins now has to be over, on the monotonic clock: for one that takes several requests."""
-        return self._clock.monotonic() + self._timeout
+    def deadline(self, most: float = math.inf) -> float:
+        """When a send that begins now has to be over, on the monotonic clock: for one that takes several requests.
+
+        `most` is the longest that it may take, s, where that is less than the time-out.
+        """
+        return self._clock.monotonic() + min(self._timeout, most)
 
     async def send(
         self,

@@ -25,7 +25,7 @@ from understudy.notifications.render import legible, plain_parts
 from understudy.resilience.retry_after import header, number
 
 from ._http import Answer, Wire, closed, refused, seconds, shown, unanswered, unexpected
-from .marks import QUIET, colour, mark
+from .marks import ENDS, FOR_EDIT, QUIET, colour, mark
 from .options import ChannelDeps, ChannelOptions, refuse_address
 
 #: …/resources/webhook#execute-webhook: characters of `content`.
@@ -90,9 +90,11 @@ class DiscordChannel:
     async def send(self, message: Message) -> Outcome:
         """Send or edit it; see `Channel.send`."""
         until = self._wire.deadline()
-        if message.living is not None and message.living.provider_id.isdigit() and message.card.kind in QUIET:
-            edited = await self._edit(message, message.living.provider_id, until)
-            if edited is not None:
+        living = message.living.provider_id if message.living is not None else ""
+        if living.isdigit() and message.card.kind in QUIET | ENDS:
+            quiet = message.card.kind in QUIET
+            edited = await self._edit(message, living, until if quiet else self._wire.deadline(FOR_EDIT))
+            if edited is not None and (quiet or _limited(edited)):
                 return edited
         document = payload(message)
         if self._username:
@@ -141,6 +143,11 @@ def outcome(answer: Answer, message: Message) -> Outcome:
     if answer.status < 300:
         return unexpected(answer, "a message")
     return refused(answer, message, f"Discord refused the message ({_reason(answer, said)})")
+
+
+def _limited(outcome: Outcome) -> bool:
+    """Whether nothing more may be sent now."""
+    return isinstance(outcome, Retry) and outcome.status == 429
 
 
 def _reason(answer: Answer, said: dict[str, Any]) -> str:

@@ -21,6 +21,10 @@ _KINDS: Final = {
 }
 #: What nobody has to be disturbed for: where a message can be edited, these change the last one in place.
 QUIET: Final = frozenset((NoticeKind.ACKED, NoticeKind.SNOOZED, NoticeKind.DOWNGRADED))
+#: What is news and changes the last message besides, so that nobody who scrolls back takes it for present.
+ENDS: Final = frozenset((NoticeKind.RESOLVED,))
+#: The longest that the news waits for that change, s: the message before matters less than this one.
+FOR_EDIT: Final = 2.0
 
 
 def mark(card: Card) -> str:

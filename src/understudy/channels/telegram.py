@@ -35,7 +35,7 @@ from understudy.notifications.ports import Rate, Traits
 from understudy.notifications.render import legible, plain_parts
 
 from ._http import Answer, Wire, closed, refused, seconds, shown, unanswered, unexpected
-from .marks import QUIET, mark
+from .marks import ENDS, FOR_EDIT, QUIET, mark
 from .options import ChannelDeps, ChannelOptions, refuse_address
 
 #: core.telegram.org/bots/api#sendmessage: characters of the text after its entities have been parsed.
@@ -135,15 +135,11 @@ class TelegramChannel:
     async def _one(self, name: str, message: Message, until: float) -> Delivered | Retry | Rejected | Degrade:
         """To one chat: an edit where there is something to edit, else a message; once more where that helps."""
         living = _living(message, name)
-        if living is not None and message.card.kind in QUIET:
-            document = {"chat_id": self._chats[name].id, "message_id": living, **text_of(message)}
-            answer = await self._wire.json("POST", self._base + "editMessageText", document, until=until)
-            if not isinstance(answer, Answer):
-                return answer
-            if "message is not modified" in _description(answer):
-                return Delivered(_receipt(name, living), answer.status, answer.response, answer.sent_bytes)
-            if not any(words in _description(answer) for words in _NOT_EDITABLE):
-                return outcome(answer, message, name)
+        if living is not None and message.card.kind in QUIET | ENDS:
+            quiet = message.card.kind in QUIET
+            edited = await self._edit(name, message, living, until if quiet else self._wire.deadline(FOR_EDIT))
+            if edited is not None and (quiet or (isinstance(edited, Retry) and edited.status == 429)):
+                return edited
         tries = 3  # the group's new id, and that the topic is gone, can each be learnt once
         while True:
             document = self._document(name, message, living)
@@ -153,6 +149,20 @@ class TelegramChannel:
             tries -= 1
             if not tries or not self._learnt(name, answer):
                 return outcome(answer, message, name)
+
+    async def _edit(
+        self, name: str, message: Message, living: int, until: float
+    ) -> Delivered | Retry | Rejected | Degrade | None:
+        """How changing an earlier message went; None when it cannot be changed, so that a new one is wanted."""
+        document = {"chat_id": self._chats[name].id, "message_id": living, **text_of(message)}
+        answer = await self._wire.json("POST", self._base + "editMessageText", document, until=until)
+        if not isinstance(answer, Answer):
+            return answer
+        if "message is not modified" in _description(answer):
+            return Delivered(_receipt(name, living), answer.status, answer.response, answer.sent_bytes)
+        if any(words in _description(answer) for words in _NOT_EDITABLE):
+            return None
+        return outcome(answer, message, name)
 
     def _document(self, name: str, message: Message, living: int | None) -> dict[str, Any]:
         chat, card = self._chats[name], message.card
