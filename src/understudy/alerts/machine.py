@@ -121,7 +121,8 @@ def shift(state: AlertState, seconds: float) -> None:
             setattr(state, name, getattr(state, name) + seconds)
     if state.ack is not None and not state.ack.snooze:
         state.ack = replace(state.ack, at=state.ack.at + seconds, until=state.ack.until + seconds)
-    state.due_at = -inf
+    # It is looked at, and kept, by the next evaluation.
+    state.due_at = state.saved_at = -inf
 
 
 _TIMES = (

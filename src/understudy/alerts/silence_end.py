@@ -31,7 +31,8 @@ def _tell(result: Result, silence: Silence, kept: list[AlertState], now: float) 
     name = event_id("silence", silence.id, "silence_ends", int(silence.ends_at or 0))
     notice = Notice(
         name, NoticeKind.MESSAGE, Severity.INFO, now, "silence_ends",
-        content=silence.reason, ended_at=silence.ends_at, reason="silence_ends", actor=silence.author,
+        content=silence.reason, rule="silence_ends", ended_at=silence.ends_at, reason="silence_ends",
+        actor=silence.author,
         members=tuple((state.severity.value, state.rule) for state in kept[:_LISTED]),
         counts={severity.value: count for severity in Severity if (count := sum(s.severity is severity for s in kept))},
         facts={"silence": silence.id, "matchers": ", ".join(map(str, silence.matchers))},

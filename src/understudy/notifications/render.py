@@ -16,7 +16,18 @@ from understudy.core.notices import Notice, NoticeKind, Severity
 from understudy.core.text import Texts, texts
 
 from .message import Card, CardAction, CardField
-from .wording import compared, covered, duration, fact_word, metric_word, moment, quantity, rule_word, severity_word
+from .wording import (
+    compared,
+    covered,
+    duration,
+    fact_word,
+    metric_word,
+    moment,
+    quantity,
+    reason_word,
+    rule_word,
+    severity_word,
+)
 
 ActionKind = Literal["acknowledge", "silence", "open", "runbook"]
 #: Kinds after which nothing is left to acknowledge or to silence.
@@ -198,7 +209,7 @@ class _Writer:
         if visible(notice.actor):
             yield CardField(_("By"), line(notice.actor))
         if visible(notice.reason):
-            yield CardField(_("Reason"), line(notice.reason), short=False)
+            yield CardField(_("Reason"), line(reason_word(_, notice.reason)), short=False)
         for name, value in notice.facts.items():
             if visible(value):
                 yield CardField(fact_word(_, line(name)) or "–", clean(value).strip("\n"), short=len(value) <= 40)

@@ -83,13 +83,51 @@ def rule_word(_: Texts, name: str) -> str:
         "dead_letters": _("Deliveries given up"),
         "critical_undelivered": _("Critical alert undelivered"),
         "evaluation_late": _("Rules evaluated late"),
+        "silence_ends": _("A silence ends soon"),
     }
     return known.get(name, name)
 
 
 def fact_word(_: Texts, name: str) -> str:
     """What a fact is called that stands beside an alert; one that is not known keeps its own name."""
-    return {"condition": _("Condition"), "values": _("Values")}.get(name, name)
+    known = {
+        "condition": _("Condition"),
+        "values": _("Values"),
+        "apis": _("APIs"),
+        "step": _("Step"),
+        "silence": _("Silence"),
+        "matchers": _("Matchers"),
+    }
+    return known.get(name, name)
+
+
+def reason_word(_: Texts, reason: str) -> str:
+    """Why something ended, or is told only now, where that is ours to say; people's own words stay as they are."""
+    known = {
+        "by_hand": _("It was resolved by hand."),
+        "no_data": _("Nothing is known about it any more."),
+        "rule_changed": _("The rule asks something else by now."),
+        "rule_deleted": _("The rule was deleted."),
+        "rule_disabled": _("The rule was disabled."),
+        "subject_gone": _("What it is about is not there any more."),
+        "timeout": _("The acknowledgement has lasted its time."),
+        "late": _("This is told late: nothing ran when it was due."),
+        "repeated": _("This is told again, for nobody has answered."),
+        "firing": _("It fires."),
+        "resolved": _("It is resolved."),
+        "acknowledged": _("This is told now because the acknowledgement has ended."),
+        "snoozed": _("This is told now because the snooze has ended."),
+        "flapping": _("This is told now because it does not come and go any more."),
+        "cooldown": _("This is told now because the cooldown is over."),
+        "silence": _("This is told now because a silence has ended."),
+        "maintenance": _("This is told now because a maintenance window has ended."),
+        "inhibition": _("This is told now because what it followed from has ended."),
+        "mute": _("This is told now because muted hours are over."),
+        "silence_ends": _("What it keeps quiet is told when it has ended."),
+    }
+    kind, colon, name = reason.partition(":")
+    kept = colon and name and " " not in reason and kind in ("silence", "maintenance", "inhibition", "mute")
+    return known.get(kind if kept else reason, reason)
 
 
 def covered(_: Texts, standbys: float) -> str:
