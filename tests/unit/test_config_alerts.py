@@ -11,6 +11,7 @@ from understudy.alerts.model import Level, Rule
 from understudy.config import load
 from understudy.config.explain import rows
 from understudy.config.schema import schema
+from understudy.config.templates import toml_template
 from understudy.core.errors import ConfigError
 from understudy.core.notices import Severity
 
@@ -194,6 +195,23 @@ two = {source = ["team=b"], target = ["team=a"]}
 """
     (fault,) = faults(tmp_path, text)
     assert fault.startswith("understudy.toml:1: alerts.inhibitions: expected inhibitions that cannot go around")
+
+
+def test_what_the_template_shows_can_be_used_as_it_stands(tmp_path):
+    template = toml_template()
+    shown = template[template.index("#   [alerts.rules.error_rate]") : template.index("# One table for each way")]
+    channels = """[channels.slack]
+kind = "slack"
+url = "https://hooks.slack.com/services/T0/B0/words"
+[channels.pagerduty]
+kind = "pagerduty"
+routing_key = "0123456789abcdef0123456789abcdef"
+"""
+    alerts = loaded(tmp_path, "\n".join(line[4:] for line in shown.splitlines()) + "\n" + channels).settings.alerts
+    assert (alerts.rules["slow"].for_, alerts.rules["error_rate"].enabled) == (60, False)
+    assert list(alerts.escalations) == ["night"]
+    assert list(alerts.silences) == ["maintenance"]
+    assert list(alerts.mute_timings) == ["nights"]
 
 
 def test_the_schema_knows_rules_as_files_write_them():

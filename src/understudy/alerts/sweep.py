@@ -162,7 +162,7 @@ class Memory:
             self._told.clear()
         changed: list[tuple[Rule, Verdict]] = []
         due: dict[str, Compiled] = {}
-        moved = self._look_at(look)
+        moved = self._movement(look)
         if moved is None or not self._idle or moved != self._moved:
             for group in plan.windows:
                 due |= self._due(group, look)
@@ -174,7 +174,7 @@ class Memory:
         return changed
 
     @staticmethod
-    def _look_at(look: Look) -> int | None:
+    def _movement(look: Look) -> int | None:
         try:
             return look.source.moved(look.subject, look.labels)
         except Exception:  # noqa: BLE001 - what it cannot say may have moved; what fails is told by the verdicts

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from enum import Enum
-from typing import Any
+from typing import Any, get_args, get_origin
 
+from understudy.alerts.options import AlertOptions
 from understudy.channels import KINDS, ChannelOptions
 from understudy.core.options import FieldSpec, describe
 from understudy.core.secrets import Secret
@@ -33,9 +34,50 @@ def toml_template() -> str:
     lines += ["# Own rules about what answers mean, before those of the preset; the first that matches decides."]
     lines += ["# [[apis.NAME.outcomes]]", *_keys(OutcomeRule("caller")), ""]
     lines += ["# [routes.NAME]", *_keys(RouteOptions()), ""]
+    lines += [*_alerts(), ""]
     lines += [*_channels(), ""]
     lines += ["# The same tree for one environment, over what stands above.", "# [environments.production]", ""]
     return "\n".join(lines)
+
+
+#: What a rule and its surroundings look like; further in, as none of them is meant to stay as it is.
+_RULES = """\
+# The default rules are in force without being written down; a table of one's name changes what it says of that one.
+#   [alerts.rules.error_rate]
+#   enabled = false
+#
+#   [alerts.rules.slow]
+#   metric = "response_time_p95"
+#   operator = ">"
+#   levels = [{ severity = "warning", threshold = 1.5 }, { severity = "critical", threshold = 4 }]
+#   for = 60
+#   match = ['api=~"odds.*"']
+#
+#   [alerts.rules.busy_and_failing]
+#   kind = "expression"
+#   when = "success_rate < 80 and requests_per_minute >= 10"
+#   severity = "critical"
+#   escalation = "night"
+#
+#   [alerts.escalations.night]
+#   steps = [{ after = 300, targets = ["slack"] }, { after = 900, targets = ["pagerduty"] }]
+#
+#   [alerts.silences.maintenance]
+#   match = ["api=odds"]
+#   rrule = "FREQ=WEEKLY;BYDAY=SU;BYHOUR=3;BYMINUTE=0"
+#   duration = 3600
+#   time_zone = "America/Sao_Paulo"
+#   reason = "the provider's weekly maintenance"
+#
+#   [alerts.mute_timings.nights]
+#   match = ["severity=info"]
+#   times = ["22:00-07:00"]"""
+
+
+def _alerts() -> list[str]:
+    alerts = AlertOptions()
+    lines = ["# Alerts; see the reference for everything that a rule may say.", "[alerts]", *_keys(alerts), ""]
+    return [*lines, "[alerts.engine]", *_keys(alerts.engine), "", *_RULES.splitlines()]
 
 
 def _channels() -> list[str]:
@@ -64,7 +106,8 @@ def _keys(options: Any) -> list[str]:
     lines = []
     for spec in _specs(options):
         value = getattr(options, spec.name)
-        if dataclasses.is_dataclass(value) or spec.name == "outcomes":
+        named = get_origin(spec.type) is dict and dataclasses.is_dataclass(get_args(spec.type)[1])
+        if dataclasses.is_dataclass(value) or named or spec.name == "outcomes":
             continue  # tables of their own
         text = spec.doc.text if spec.doc else ""
         unit = f" [{spec.doc.unit}]" if spec.doc and spec.doc.unit else ""
