@@ -6,13 +6,14 @@ dispatcher, with its waits and its dead letters, are in the tests of the pipelin
 
 from __future__ import annotations
 
+import json
 from email.utils import formatdate
 
 import pytest
 
 from certificates import Authority
 from channel_kit import AT, channel, message, overdue
-from flows.channel_cases import ANA, BEA, CAI, CASES, mail_options
+from flows.channel_cases import ANA, BEA, CAI, CASES, json_fault, mail_options
 from understudy.channels.webhook import PAUSE
 from understudy.core.secrets import Secret
 from understudy.notifications.message import Delivered, PerRecipient, Rejected, Retry
@@ -205,10 +206,12 @@ async def test_no_outcome_holds_a_secret_that_the_service_throws_back(case, cloc
         options = case.options(at)
         secrets = [each.reveal() for each in _secrets(options)]
         said = " ".join(["bad request with", *secrets, "and"])
+        errors = json.dumps({"errors": [said], "message": said, "description": said, "ok": False, "error_code": 400})
+        by_field = json.dumps({"errors": {"alias": said}, "message": said})
         for fault in (status(500, said), status(400, said), status(429, said), case.revoked, DROP_BEFORE):
-            at.then(fault)
+            at.then(fault, json_fault(400, errors), json_fault(422, by_field))
         async with channel(options, clock=clock) as made:
-            found = [await made.send(message(plain=True)) for _ in range(5)]
+            found = [await made.send(message(plain=True)) for _ in range(15)]
     assert secrets
     for secret in secrets:
         assert secret not in repr(found)

@@ -1,4 +1,7 @@
-"""What pagers have in common: an alert is opened, acknowledged or closed there, by a key of ours."""
+"""What pagers have in common: an alert is opened, acknowledged or closed there, by a key of ours.
+
+Neither service says what a character is to it. Lengths are counted in UTF-16 units, which are never fewer.
+"""
 
 from __future__ import annotations
 

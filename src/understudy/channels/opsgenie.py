@@ -25,7 +25,7 @@ from understudy.core.secrets import Secret
 from understudy.notifications.message import Delivered, Message, Outcome, Receipt, Retry
 from understudy.notifications.ports import Rate, Traits
 
-from ._http import Answer, Overdue, Wire, closed, refused, seconds, unanswered, unexpected, within
+from ._http import Answer, Overdue, Wire, closed, refused, seconds, shown, unanswered, unexpected, within
 from ._pager import Action, PagerOptions, action_of, description_of, details_of, fitted, source_of, summary_of
 from .options import ChannelDeps, refuse_address
 
@@ -185,7 +185,7 @@ def faulty(answer: Answer, message: Message) -> Outcome | None:
     said = answer.json()
     errors = said.get("errors")
     details = "; ".join(f"{name}: {text}" for name, text in errors.items()) if isinstance(errors, Mapping) else ""
-    reason = cut(line(f"status {answer.status}: {details or said.get('message') or 'refused'}"), 300)
+    reason = shown(f"status {answer.status}: {details or said.get('message') or 'refused'}")
     if answer.status in (401, 402, 403, 404, 410):
         hint = " (a key works in its own region only)" if answer.status in (401, 403) else ""
         return closed(answer, reason + hint)
@@ -206,7 +206,7 @@ def settled(said: Mapping[str, Any], request: str, found: Answer, accepted: Answ
     if said["isSuccess"] is True or any(text in status.lower() for text in _NOTHING_TO_DO):
         data = {"alert": str(said.get("alertId") or "")[:200]}
         return Delivered(Receipt(request[:200], data), accepted.status, found.response, accepted.sent_bytes)
-    return refused(found, message, cut(f"accepted, but not done: {status or 'no reason given'}", 300))
+    return refused(found, message, shown(f"accepted, but not done: {status or 'no reason given'}"))
 
 
 def alert(message: Message, options: OpsgenieOptions) -> dict[str, Any]:

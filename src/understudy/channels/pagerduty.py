@@ -21,7 +21,7 @@ from understudy.core.secrets import Secret
 from understudy.notifications.message import Delivered, Message, Outcome, Receipt
 from understudy.notifications.ports import Rate, Traits
 
-from ._http import Answer, Wire, closed, refused, unanswered, unexpected
+from ._http import Answer, Wire, closed, refused, shown, unanswered, unexpected
 from ._pager import Action, PagerOptions, action_of, description_of, details_of, fitted, source_of, summary_of
 from .options import ChannelDeps, refuse_address
 
@@ -118,8 +118,8 @@ def understood(answer: Answer, message: Message) -> Outcome:
     if answer.status == 400 and _KEY_FAULT.search(answer.text):
         return closed(answer, "the routing key is not valid")
     errors = said.get("errors")
-    reasons = "; ".join(line(str(each)) for each in errors[:3]) if isinstance(errors, list) else ""
-    return refused(answer, message, cut(f"status {answer.status}: {reasons or 'the event is not accepted'}", 300))
+    reasons = "; ".join(str(each) for each in errors[:3]) if isinstance(errors, list) else ""
+    return refused(answer, message, shown(f"status {answer.status}: {reasons or 'the event is not accepted'}"))
 
 
 def event(message: Message, routing_key: Secret) -> dict[str, Any]:

@@ -12,7 +12,7 @@ def unknown(document: Mapping[str, Any], allowed: frozenset[str], where: str = "
 
 
 def text(document: Mapping[str, Any], name: str, most: int, where: str = "", *, required: bool = False) -> list[str]:
-    """What is wrong with a text: missing, of another type, blank, too long (in code points), not encodable."""
+    """What is wrong with a text: missing, of another type, blank, too long (in UTF-16 units), not encodable."""
     if name not in document:
         return [f"{where}{name}: required"] if required else []
     value = document[name]
@@ -22,7 +22,8 @@ def text(document: Mapping[str, Any], name: str, most: int, where: str = "", *, 
         return [f"{where}{name}: blank"]
     if any("\ud800" <= sign <= "\udfff" for sign in value):
         return [f"{where}{name}: half of a surrogate pair"]
-    return [f"{where}{name}: {len(value)} characters, at most {most}"] if len(value) > most else []
+    length = len(value.encode("utf-16-le")) // 2
+    return [f"{where}{name}: {length} characters, at most {most}"] if length > most else []
 
 
 def url(
