@@ -53,9 +53,10 @@ async def test_mail_goes_encrypted_and_under_our_name(authority, implicit, metho
         if implicit:
             opts = options(server, authority, security="tls", username="ana", password=Secret(WORD))
         outcome = await sent(opts)
+    [mail] = server.mails
     assert isinstance(outcome, Delivered)
     assert outcome.status == 250
-    [mail] = server.mails
+    assert f"<{outcome.receipt.provider_id}>" == mail.message["Message-ID"]
     assert (mail.encrypted, mail.user) == (True, "ana")
     assert (mail.sender, mail.recipients) == ("alerts@example.com", (ANA,))
     assert not server.faults

@@ -53,7 +53,7 @@ def compose(message: Message, sender: Address, recipients: Sequence[Address], li
         ("To", ",\r\n ".join(map(_mailbox, recipients))),
         ("Subject", _encoded(subject(message), "Subject")),
         ("Date", formatdate(message.at)),
-        ("Message-ID", f"<{key}@{sender.domain}>"),
+        ("Message-ID", f"<{message_id(message, sender, recipients)}>"),
         *_thread(message, sender),
         ("MIME-Version", "1.0"),
         # RFC 3834: nobody's holiday shall answer it.
@@ -70,6 +70,11 @@ def compose(message: Message, sender: Address, recipients: Sequence[Address], li
     parts = (text, _part("text/html", html(card)))
     body = b"".join(b"--%b\r\n%b\r\n" % (boundary.encode(), part) for part in parts)
     return _joined(headers) + b"\r\n" + body + b"--%b--\r\n" % boundary.encode()
+
+
+def message_id(message: Message, sender: Address, recipients: Sequence[Address]) -> str:
+    """What the mail is known by in mailboxes and in the logs of servers: the same for every attempt."""
+    return f"{_key(message.notice.event_id, recipients)}@{sender.domain}"
 
 
 def subject(message: Message) -> str:

@@ -51,12 +51,15 @@ class Server:
     timeout: float = 10.0
 
 
-async def deliver(server: Server, clock: Clock, sender: str, recipients: Sequence[str], mail: bytes) -> Outcome:
+async def deliver(
+    server: Server, clock: Clock, sender: str, recipients: Sequence[str], mail: bytes, receipt: Receipt
+) -> Outcome:
     """Hand `mail` to the server for `recipients`, within the server's time-out.
 
-    Accepted recipients are `Delivered` and must not be sent it again, whatever became of the others.
+    Accepted recipients are `Delivered` with the receipt, and must not be sent it again, whatever became of the
+    others.
     """
-    transaction = _Transaction(server, sender, recipients, mail)
+    transaction = _Transaction(server, sender, recipients, mail, receipt)
     try:
         await within(server.timeout, transaction.run(), clock)
     except Overdue as error:
@@ -106,8 +109,9 @@ class _Ended(Exception):
 class _Transaction:
     """One try: `settled` are the recipients whose outcome is known, `rest` is that of all others."""
 
-    def __init__(self, server: Server, sender: str, recipients: Sequence[str], mail: bytes) -> None:
-        self._server, self._sender, self._recipients, self._mail = server, sender, tuple(recipients), mail
+    def __init__(self, server: Server, sender: str, recipients: Sequence[str], mail: bytes, receipt: Receipt) -> None:
+        self._server, self._sender, self._recipients = server, sender, tuple(recipients)
+        self._mail, self._receipt = mail, receipt
         self._smtp: aiosmtplib.SMTP | None = None
         self.settled: dict[str, Delivered | Retry | Rejected] = {}
         self.rest: Delivered | Retry | Rejected = Retry("nothing was tried")
@@ -214,7 +218,7 @@ class _Transaction:
         answer = await protocol.read_response()
         if not 200 <= answer.code < 300:
             return meaning("content", answer.code, answer.message)
-        return Delivered(Receipt(), answer.code, shown(answer.message), len(self._mail))
+        return Delivered(self._receipt, answer.code, shown(answer.message), len(self._mail))
 
     def _lost(self, error: Exception) -> Retry | Rejected:
         """The outcome of a connection that did not come about or broke."""

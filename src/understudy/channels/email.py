@@ -19,11 +19,11 @@ from understudy.core.proxy import Proxy
 from understudy.core.redaction import REDACTOR
 from understudy.core.secrets import Secret
 from understudy.core.trust import trust
-from understudy.notifications.message import Message, Outcome, Rejected
+from understudy.notifications.message import Message, Outcome, Receipt, Rejected
 from understudy.notifications.ports import Rate, Traits
 
 from ._address import Address
-from ._mail import compose
+from ._mail import compose, message_id
 from ._recipients import each_of
 from ._smtp import Server, deliver
 from .options import ChannelDeps, ChannelOptions, is_private
@@ -116,7 +116,8 @@ class EmailChannel:
         if not wanted:
             # The others have it: sent to all, it would be a repeat for them.
             return Rejected("who was still to be reached is no recipient of this channel any more")
-        outcome = await deliver(self._server, self._clock, self._sender.mailbox, wanted, mail)
+        receipt = Receipt(message_id(message, self._sender, self._recipients))
+        outcome = await deliver(self._server, self._clock, self._sender.mailbox, wanted, mail, receipt)
         return outcome if len(wanted) == len(known) else each_of(wanted, outcome)
 
     async def close(self) -> None:
