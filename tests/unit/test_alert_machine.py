@@ -300,6 +300,23 @@ class TestClock:
         assert lab.ok(seconds=59) == []
         assert lab.ok() == ["resolved:warning"]
 
+    def test_15_that_the_clock_was_set_survives_a_restart(self):
+        lab = Lab(replace(PLAIN, reminder=60.0))
+        lab.breach(seconds=30)
+        self.step(lab, -7200.0)
+        lab.breach()
+        lab.restart()
+        assert lab.breach(seconds=29) == []
+        assert lab.breach() == ["reminder:warning"]
+
+    def test_15_a_snooze_ends_when_somebody_said(self):
+        lab = Lab()
+        lab.breach()
+        lab.snooze(7200)
+        self.step(lab, 3600.0)
+        assert lab.wait(3599.0) == []
+        assert lab.wait(1.0) == ["reminder:warning"]
+
     def test_15_missed_evaluations_count_for_nothing(self):
         lab = Lab(SLOW)
         lab.breach(seconds=6)
@@ -537,6 +554,7 @@ class TestAnswers:
         lab = Lab()
         lab.breach()
         assert lab.snooze(600) == ["snoozed:warning"]
+        assert lab.tellings[-1].notice.ended_at == lab.now + 600
         assert lab.snooze(600) == []
         assert lab.breach(seconds=599) == []
         assert lab.breach() == ["reminder:warning"]

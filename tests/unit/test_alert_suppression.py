@@ -129,6 +129,7 @@ class TestSilences:
         assert lab.breach(seconds=599) == []
         assert lab.breach() == ["reminder:warning"]
         assert lab.timeline == ["fired", "reminder (silence:s1)", "reminder"]
+        assert lab.tellings[-1].notice.nth == 1
 
     def test_people_are_reminded_of_its_end_while_it_keeps_something_quiet(self):
         lab = Lab()

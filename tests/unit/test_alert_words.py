@@ -15,7 +15,7 @@ from understudy.core.notices import NoticeKind, Severity
 from understudy.core.text import texts
 from understudy.notifications.message import Card
 from understudy.notifications.render import card
-from understudy.notifications.wording import metric_word, rule_word
+from understudy.notifications.wording import metric_word, reason_word, rule_word
 
 
 def told(rule: Rule, language: str = "en", kind: NoticeKind = NoticeKind.FIRED, **state) -> Card:
@@ -77,3 +77,20 @@ def test_a_condition_is_told_with_what_it_read():
         "failures 9, success_rate 50",
     )
     assert "Condição" in {each.name for each in told(rule_from(doc), "pt-BR", reason="failures 9").fields}
+
+
+@pytest.mark.parametrize(
+    ("reason", "english", "portuguese"),
+    [
+        ("rule_deleted", "The rule was deleted.", "A regra foi excluída."),
+        ("silence:01JDX", "This is told now because a silence has ended.",
+         "Avisado agora porque um silêncio terminou."),
+        ("mute:night", "This is told now because muted hours are over.",
+         "Avisado agora porque as horas silenciadas terminaram."),
+        ("on it", "on it", "on it"),
+        ("silence: we know", "silence: we know", "silence: we know"),
+    ],
+)  # fmt: skip
+def test_why_it_ended_or_is_told_only_now_is_said_in_words(reason, english, portuguese):
+    assert reason_word(texts("en"), reason) == english
+    assert reason_word(texts("pt-BR"), reason) == portuguese

@@ -29,11 +29,13 @@ def notice(
         # Whoever was told at the worst of it is told of the end.
         severity = max(state.owed or state.told_peak, state.told_peak, key=lambda found: found.rank)
     about = rule.rule
+    # Reminders that were kept back are not counted: nobody knows of them.
+    which = max(1, state.reminders) if kind is NoticeKind.REMINDER else nth + 1
     until = state.ack.until if kind is NoticeKind.SNOOZED and state.ack is not None else None
     return Notice(
         event_id(state.fingerprint, state.episode, kind, nth), kind, severity, now, about.name,
         content=about.description, rule=about.name, fingerprint=state.fingerprint, episode=state.episode,
-        number=state.number, nth=nth + 1, labels=dict(state.labels), metric=measured(about), operator=about.operator,
+        number=state.number, nth=which, labels=dict(state.labels), metric=measured(about), operator=about.operator,
         value=state.value, threshold=rule.threshold(max(0, state.level)), window=_window(about),
         started_at=state.started_at, ended_at=state.resolved_at if ended else until, previous=previous, reason=reason,
         actor=actor,
