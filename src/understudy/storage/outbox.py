@@ -12,7 +12,7 @@ import logging
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, literal_column, or_, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, or_, select, tuple_, update
 
 from understudy.core.clock import Clock
 from understudy.core.outbox import OutboxRow
@@ -24,13 +24,11 @@ from .control import Desk
 from .dialect import insert_many, is_sqlite, pieces
 from .leases import now_ms
 from .outbox_counts import counted
+from .outbox_questions import DEAD, PENDING, asked, whole
 from .outbox_rows import attempt_columns, attempt_of, changeable_columns, columns_of, packed_notices, row_of
 from .packing import clean, document, ms
 from .tables import alert_episode, delivery, outbox, outbox_notice, receipt
 
-#: In the words of the indexes over the rows that are not finished.
-_PENDING: ColumnElement[bool] = literal_column("state = 'pending'")
-_DEAD: ColumnElement[bool] = literal_column("state = 'dead'")
 _log = logging.getLogger("understudy.storage")
 
 _LONGEST_MS = round(LONGEST_LEASE * 1000)
@@ -65,7 +63,7 @@ class SqlOutbox:
             over = or_(column.leased_ms <= now, column.leased_ms > now + _LONGEST_MS)
             free = or_(column.owner.in_(("", owner)), over)
             # In order, so that nobody waits in a circle; what another is claiming at this moment is left to it.
-            mine = select(column.id).where(_PENDING, free).order_by(column.id).with_for_update(skip_locked=True)
+            mine = select(column.id).where(PENDING, free).order_by(column.id).with_for_update(skip_locked=True)
             leased = {"owner": owner, "token": column.token + 1, "leased_ms": now + round(seconds * 1000)}
             tokens: dict[str, int] = {}
             for some in pieces(chosen):
@@ -102,7 +100,7 @@ class SqlOutbox:
 
     async def pending(self, limit: int, after: str = "") -> list[OutboxRow]:
         """As `notifications.ports.OutboxStore.pending`."""
-        rows = _whole().where(_PENDING).order_by(outbox.c.id)
+        rows = whole().where(PENDING).order_by(outbox.c.id)
 
         def work(connection: Connection) -> list[OutboxRow]:
             found: list[OutboxRow] = []
@@ -119,7 +117,7 @@ class SqlOutbox:
 
     async def rows(self, query: OutboxQuery, limit: int) -> list[OutboxRow]:
         """As `notifications.ports.OutboxStore.rows`."""
-        rows = _asked(query)
+        rows = asked(query)
         if not query.event_id:  # of which there are few, and PostgreSQL would look for them in the order of all ids
             rows = rows.order_by(outbox.c.id.desc()).limit(limit)
 
@@ -204,7 +202,7 @@ def _there(connection: Connection, ids: Sequence[str]) -> set[str]:
 
 def free_all(connection: Connection) -> None:
     """End every lease; whose it was stays, so that it can be seen that the row may have been sent."""
-    connection.execute(update(outbox).where(_PENDING, outbox.c.leased_ms > 0).values(leased_ms=0))
+    connection.execute(update(outbox).where(PENDING, outbox.c.leased_ms > 0).values(leased_ms=0))
 
 
 def forget_rows(connection: Connection, cut: int, limit: int) -> int:
@@ -220,7 +218,7 @@ def forget_rows(connection: Connection, cut: int, limit: int) -> int:
         connection.execute(delete(delivery).where(delivery.c.row_id.in_(gone)))
         connection.execute(delete(outbox_notice).where(outbox_notice.c.id.in_(gone)))
         connection.execute(delete(outbox).where(column.id.in_(gone)))
-    unfinished = select(column.id).where(column.id == delivery.c.row_id, or_(_PENDING, _DEAD)).exists()
+    unfinished = select(column.id).where(column.id == delivery.c.row_id, or_(PENDING, DEAD)).exists()
     stray = select(delivery.c.id).where(delivery.c.at_ms < cut, ~unfinished).order_by(delivery.c.at_ms, delivery.c.id)
     connection.execute(
         delete(delivery).where(delivery.c.id.in_(list(connection.execute(stray.limit(limit)).scalars())))
@@ -273,34 +271,3 @@ def _keep_receipts(connection: Connection, accepted: Sequence[Settlement], now: 
     ]  # fmt: skip
     if kept:
         insert_many(connection, receipt, kept, replacing=True)
-
-
-def _whole() -> Select[Any]:
-    """Rows with their notices; one whose notice was lost with a damaged page is there, too."""
-    joined = outbox.outerjoin(outbox_notice, outbox_notice.c.id == outbox.c.id)
-    return select(outbox, outbox_notice.c.notice).select_from(joined)
-
-
-def _asked(query: OutboxQuery) -> Select[Any]:
-    column = outbox.c
-    rows = _whole()
-    if len(query.states) == 1 and query.states[0] in _BY_INDEX:
-        rows = rows.where(_BY_INDEX[query.states[0]])
-    elif query.states:
-        rows = rows.where(column.state.in_([str(each) for each in query.states]))
-    if query.channels:
-        rows = rows.where(column.channel.in_([clean(each) for each in query.channels]))
-    if query.event_id:
-        rows = rows.where(column.event_id == clean(query.event_id))
-    if query.episode:
-        rows = rows.where(literal_column("episode <> ''"), column.episode == clean(query.episode))
-    if query.start is not None:
-        rows = rows.where(column.created_ms >= ms(query.start))
-    if query.end is not None:
-        rows = rows.where(column.created_ms < ms(query.end))
-    if query.before:
-        rows = rows.where(column.id < clean(query.before))
-    return rows
-
-
-_BY_INDEX = {"pending": _PENDING, "dead": _DEAD}
