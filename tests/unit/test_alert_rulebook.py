@@ -8,7 +8,7 @@ import pytest
 
 from understudy.alerts.model import Level, Rule
 from understudy.alerts.rulebook import KIND, RuleBook
-from understudy.alerts.rules import RuleError, rule_to_doc
+from understudy.alerts.rules import RuleError, rule_from, rule_to_doc
 from understudy.core.errors import StoreUnavailable, UnknownName, VersionConflict
 from understudy.core.notices import Severity
 from understudy.storage.memory import MemoryDocuments
@@ -80,7 +80,8 @@ async def test_versions_grow_and_none_is_overwritten():
     assert [(each.version, each.actor, each.comment, each.doc is None) for each in found] == [
         (4, "ben", "", True), (3, "ana", "to 3", False), (2, "ana", "to 2", False), (1, "ana", "to 1", False),
     ]  # fmt: skip
-    assert (await desk.book.put(slow(5), actor="ana")).version == 5
+    assert (await desk.book.put(rule_from(found[2].doc), actor="ana")).version == 5
+    assert desk.in_force() == ("api", 2)
 
 
 def test_a_rule_of_a_file_gets_a_new_number_when_it_is_edited_there():

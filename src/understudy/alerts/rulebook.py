@@ -66,7 +66,7 @@ class RuleBook:
         return self._found(name)[0]
 
     async def versions(self, name: str) -> list[Document]:
-        """Every version that was put by hand or by code, the newest first.
+        """Every version that was put by hand or by code, the newest first; each `doc` can be put again as it is.
 
         Raises:
             UnknownName: there is no rule of that name and never was.
@@ -75,7 +75,7 @@ class RuleBook:
         found = await self._store.versions(KIND, name)
         if not found:
             self._found(name)
-        return found
+        return [dataclasses.replace(each, doc=_rule_doc(each)) for each in found]
 
     # -- changing ---------------------------------------------------------------------------------
 
@@ -206,9 +206,15 @@ def _document(rule: Rule, origin: str) -> dict[str, Any]:
     return {**rule_to_doc(rule), "origin": origin}
 
 
+def _rule_doc(document: Document) -> dict[str, Any] | None:
+    """The rule in a document, without what is noted beside it."""
+    if document.doc is None:
+        return None
+    return {name: value for name, value in document.doc.items() if name != "origin"}
+
+
 def _read(document: Document) -> tuple[str, Rule]:
     """The origin and the rule of a document, which a later version of the program may have written."""
-    doc = dict(document.doc or {})
-    origin = str(doc.pop("origin", "api"))
-    rule = rule_from({**doc, "name": document.name}, origin)
+    origin = str((document.doc or {}).get("origin", "api"))
+    rule = rule_from({**(_rule_doc(document) or {}), "name": document.name}, origin)
     return origin, dataclasses.replace(rule, version=document.version)
