@@ -56,7 +56,7 @@ async def test_a_preview_is_the_same_each_time_and_shows_what_people_would_read(
 async def test_long_texts_come_close_to_the_limits_that_they_are_cut_to():
     found = await previews("mine", OPTIONS[1], FakeClock(epoch=AT))
     long = next(each for each in found if each.case == "long" and not each.plain)
-    total = next(measure for measure in long.measures if measure.what == "embed in all")
+    total = next(measure for measure in long.measures if measure.what == "embeds")
     assert 5_900 < total.found <= total.limit == 6_000
 
 

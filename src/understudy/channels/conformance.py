@@ -37,7 +37,7 @@ _LINKS = {kind: f"https://understudy.example/{kind}/01J" for kind in ("acknowled
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One part of a message against its limit. `unit`: characters, bytes or parts."""
+    """One part of a message, as the service calls it, against its limit. `unit`: characters, bytes or parts."""
 
     what: str
     found: int
@@ -151,10 +151,10 @@ def _slack(body: bytes) -> Iterator[Measure]:
         for block in blocks:
             limit = {"header": slack.MAX_HEADER, "section": slack.MAX_TEXT}.get(block["type"], slack.MAX_TEXT)
             texts = [block["text"]] if "text" in block else block.get("elements", [])
-            yield from (Measure(f"text of a {block['type']}", utf16(each["text"]), limit) for each in texts)
+            yield from (Measure(f"{block['type']}.text", utf16(each["text"]), limit) for each in texts)
             if "fields" in block:
-                yield Measure("fields of a section", len(block["fields"]), slack.MAX_FIELDS, "parts")
-                yield _largest("field", (each["text"] for each in block["fields"]), slack.MAX_FIELD)
+                yield Measure("section.fields", len(block["fields"]), slack.MAX_FIELDS, "parts")
+                yield _largest("section.fields.text", (each["text"] for each in block["fields"]), slack.MAX_FIELD)
 
 
 def _discord(body: bytes) -> Iterator[Measure]:
@@ -163,14 +163,14 @@ def _discord(body: bytes) -> Iterator[Measure]:
     for embed in document.get("embeds", []):
         fields = embed.get("fields", [])
         parts = [embed["title"], embed.get("description", ""), embed["footer"]["text"]]
-        yield Measure("title", utf16(parts[0]), discord.MAX_TITLE)
-        yield Measure("description", utf16(parts[1]), discord.MAX_DESCRIPTION)
-        yield Measure("footer", utf16(parts[2]), discord.MAX_FOOTER)
-        yield Measure("fields", len(fields), discord.MAX_FIELDS, "parts")
-        yield _largest("name of a field", (each["name"] for each in fields), discord.MAX_FIELD_NAME)
-        yield _largest("value of a field", (each["value"] for each in fields), discord.MAX_FIELD_VALUE)
+        yield Measure("embed.title", utf16(parts[0]), discord.MAX_TITLE)
+        yield Measure("embed.description", utf16(parts[1]), discord.MAX_DESCRIPTION)
+        yield Measure("embed.footer.text", utf16(parts[2]), discord.MAX_FOOTER)
+        yield Measure("embed.fields", len(fields), discord.MAX_FIELDS, "parts")
+        yield _largest("embed.fields.name", (each["name"] for each in fields), discord.MAX_FIELD_NAME)
+        yield _largest("embed.fields.value", (each["value"] for each in fields), discord.MAX_FIELD_VALUE)
         total = sum(utf16(text) for text in (*parts, *(each[key] for each in fields for key in ("name", "value"))))
-        yield Measure("embed in all", total, discord.MAX_EMBEDS_TOTAL)
+        yield Measure("embeds", total, discord.MAX_EMBEDS_TOTAL)
 
 
 def _telegram(body: bytes) -> Iterator[Measure]:
@@ -178,7 +178,7 @@ def _telegram(body: bytes) -> Iterator[Measure]:
     text = document["text"]
     read = html.unescape(re.sub(r"<[^>]*>", "", text)) if document.get("parse_mode") == "HTML" else text
     yield Measure("text", len(read.strip()), telegram.MAX_TEXT)
-    yield Measure("text with its markup", len(text.encode()), telegram.MAX_RAW, "bytes")
+    yield Measure("text (UTF-8)", len(text.encode()), telegram.MAX_RAW, "bytes")
 
 
 def _pagerduty(body: bytes) -> Iterator[Measure]:
@@ -209,7 +209,7 @@ def _webhook(body: bytes) -> Iterator[Measure]:
 
 
 def _email(body: bytes) -> Iterator[Measure]:
-    yield Measure("longest line", max(len(line) for line in body.split(b"\r\n")), MAX_LINE)
+    yield Measure("line", max(len(line) for line in body.split(b"\r\n")), MAX_LINE)
 
 
 def _largest(what: str, texts: Iterable[str], limit: int) -> Measure:

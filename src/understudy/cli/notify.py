@@ -164,7 +164,12 @@ def _send(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
 
 
 def _preview(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
-    shown = examples(_, "understudy notify preview", "understudy notify preview slack telegram --lang pt")
+    shown = examples(
+        _,
+        "understudy notify preview",
+        "understudy notify preview slack telegram --lang pt",
+        "understudy notify preview --channel ops_slack",
+    )
 
     @app.command(
         "preview",
@@ -176,8 +181,19 @@ def _preview(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
         kinds: list[str] = typer.Argument(
             None, help="email, slack, discord, telegram, pagerduty, opsgenie, webhook", show_default=False
         ),
+        channel: list[str] = typer.Option([], "--channel", help=_("As this configured channel would send it.")),
+        config: Path | None = config_option(_),
+        override: list[str] = override_option(_),
+        environment: str | None = environment_option(_),
         as_json: bool = json_option(_),
     ) -> None:
+        if channel:
+            from understudy.config import load
+
+            from .preview_channel import preview_channels
+
+            settings = load(config, overrides=override, environment=environment).settings
+            raise typer.Exit(preview_channels(Screen(_), settings, channel, as_json=as_json))
         from .preview import preview
 
         raise typer.Exit(preview(Screen(_), list(kinds or ()), as_json=as_json))
