@@ -35,6 +35,8 @@ def preview(capsys, tmp_path, monkeypatch):
         assert "word-of-no-worth" not in said.out + said.err
         return code, said.out, said.err
 
+    return call
+
 
 def test_it_shows_the_message_in_the_channels_language_and_how_near_each_limit_is(preview):
     code, out, _ = preview("--channel", "ops")
