@@ -128,7 +128,10 @@ class OutboxMachine(RuleBasedStateMachine):
         assert {each.id for each in waiting} == {each.id for each in rows if each.state is RowState.PENDING}
         counts = self.both("counts", 0.0, NOON * 2)
         assert sum(sum(each.states.values()) for each in counts.values()) == len(rows)
-        self.both("attempts", 1000)
+        logs = [self._runner.run(each.attempts(1000)) for each in (self.store.outbox, self.model)]
+        assert logs[0] == sorted(logs[0], key=lambda each: (each[1].at, each[0]), reverse=True)
+        # Their numbers may have gaps.
+        assert [attempt for _, attempt in logs[0]] == [attempt for _, attempt in logs[1]]
 
 
 @pytest.fixture(scope="module")
