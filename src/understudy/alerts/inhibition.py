@@ -155,7 +155,9 @@ class Sources:
         """
         for number, each in enumerate(self._inhibitors):
             by_key = self._by_key[number]
-            if not by_key or not (sources := by_key.get(each.key(labels))) or not matches(each.target, labels):
+            if not by_key or not (sources := by_key.get(each.key(labels))):
+                continue
+            if (len(sources) == 1 and fingerprint in sources) or not matches(each.target, labels):
                 continue
             for source, (ends, known) in sources.items():
                 if ends <= now or source == fingerprint or source in besides:

@@ -156,7 +156,7 @@ class AlertState:
         found: dict[str, Any] = {}
         for name, initial in _INITIAL.items():
             value = getattr(self, name)
-            if value != initial:
+            if value is not initial and value != initial:
                 found[name] = _plain(value)
         return found
 
