@@ -233,6 +233,9 @@ class Outlet(Planner, Protocol):
     def accept(self, rows: Sequence[OutboxRow], *, kept: bool = True) -> None:
         """Deliver rows at once. `kept`: the store has them; else it will be told of them later."""
 
+    def leased(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
+        """Rows that are to be kept and accepted next; those that go out at once may be leased by being kept."""
+
     def add_callback(self, function: Callable[[Notice], Any], name: str | None = None) -> str:
         """Call a function, plain or async, with the notice of every alert; answers the channel's name."""
 

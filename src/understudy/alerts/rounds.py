@@ -170,7 +170,7 @@ class Rounds:
 
     async def _take(self, result: Result) -> None:
         found = result.change()
-        rows = rows_of(result.tellings, self._outlet) if result.tellings else []
+        rows = self._outlet.leased(rows_of(result.tellings, self._outlet)) if result.tellings else []
         change = Change(
             found.at, found.states, found.episodes, found.events, tuple(rows), tuple(self._taken)
         )  # fmt: skip

@@ -17,6 +17,7 @@ from understudy.core.clock import Clock
 from understudy.core.errors import StoreUnavailable
 from understudy.core.ids import Ulids
 from understudy.core.outbox import OutboxRow, RowState
+from understudy.core.turn import Slices
 
 from . import digest
 from .compose import Composer
@@ -108,6 +109,22 @@ class Dispatcher:
                 self._enter(row, kept=kept)
         self._wake.set()
 
+    def leased(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
+        """Rows that are to be kept and accepted next, leased to this instance from the beginning where they go at once.
+
+        So their commit is their claim, and the message leaves a whole commit earlier.
+        """
+        if not self._feed.active() or self._draining:
+            return list(rows)
+        wall = self._clock.time()
+        until = wall + self._lease()
+        return [
+            replace(row, owner=self._owner, token=1, leased_until=until)
+            if row.state is RowState.PENDING and row.not_before_at <= wall and not row.owner
+            else row
+            for row in rows
+        ]
+
     def wake(self) -> None:
         """Something has changed that may let messages go."""
         self._wake.set()
@@ -136,6 +153,8 @@ class Dispatcher:
         if foreign and row.leased_until > wall:
             item.due = max(item.due, now + row.leased_until - wall)
             self.lanes.put_back(item, now)
+        elif row.token and row.owner == self._owner and row.leased_until > wall:
+            item.token, item.until = row.token, now + row.leased_until - wall
         self._standby.entered(row)
         self._decide(at_the_end(lane, item))
 
@@ -206,8 +225,11 @@ class Dispatcher:
     async def _refill(self) -> None:
         """Take in what others have put into the store."""
         try:
-            for row in await self._feed.look(self._clock.monotonic(), self.lanes.room()):
+            found = await self._feed.look(self._clock.monotonic(), self.lanes.room())
+            slices = Slices(self._clock.monotonic)
+            for row in found:
                 self._enter(row)
+                await slices.breath()
         except StoreUnavailable as problem:
             self._store_failed(problem)
         if self._feed.looked:
@@ -354,6 +376,8 @@ class Dispatcher:
         """What the answer says about the channel and its destination; the row with the moment it may go again."""
         now, gate, row = self._clock.monotonic(), lane.gate, made.row
         item.failed = made.effect is not Effect.WORKS
+        if item.failed:
+            lane.failed.add(item)
         item.due = now
         if made.effect is Effect.WORKS:
             gate.succeeded()
@@ -378,8 +402,8 @@ class Dispatcher:
 
     def _works_again(self, lane: Lane) -> None:
         since = lane.circuit.opened_at
-        for item in lane.queue:
-            item.failed = False
+        while lane.failed:
+            lane.failed.pop().failed = False
         if not lane.circuit.succeeded():
             return
         self._changed(lane, "closed")
@@ -398,17 +422,18 @@ class Dispatcher:
             for row in await self._feed.add():
                 self._enter(row)
             while batch := await self._records.batch():
-                self._written(batch, await self._records.write(batch))
+                await self._written(batch, await self._records.write(batch))
             await self._look_again()
             self.store_problem = ""
         except StoreUnavailable as problem:
             self._store_failed(problem)
 
-    def _written(self, batch: Sequence[tuple[Waiting, Settlement]], refused: Collection[str]) -> None:
+    async def _written(self, batch: Sequence[tuple[Waiting, Settlement]], refused: Collection[str]) -> None:
         """The store has these; what others have claimed since is theirs."""
-        now = self._clock.monotonic()
+        slices = Slices(self._clock.monotonic)
         for item, settlement in batch:
-            row = settlement.row
+            await slices.breath()
+            row, now = settlement.row, self._clock.monotonic()
             if row.id in refused:
                 self.fenced += bool(settlement.attempts)
                 item.token, item.until = None, 0.0

@@ -158,6 +158,10 @@ class NotificationManager:
         """Deliver rows at once. `kept`: the store has them; else they are told first and recorded when it has."""
         self.dispatcher.accept(rows, kept=kept)
 
+    def leased(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
+        """Rows that are to be kept and accepted next: those that go at once are leased to this instance by that."""
+        return self.dispatcher.leased(rows)
+
     async def _put(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
         """Keep rows of our own, and deliver them."""
         new = set(await self._store.add(rows))
