@@ -18,20 +18,23 @@ class Ulids:
         self._clock = clock
         self._rng = rng
         self._last = 0
+        self._said = ""
 
     def __call__(self) -> str:
         """The next one."""
         fresh = round(self._clock.time() * 1000) << _RANDOM_BITS | self._rng.getrandbits(_RANDOM_BITS)
         self._last = fresh if fresh >> _RANDOM_BITS > self._last >> _RANDOM_BITS else self._last + 1
-        return written(self._last)
+        self._said = written(self._last)
+        return self._said
 
     def go_behind(self, ulid: str) -> None:
         """Make only greater ones from now on: an earlier process's may be ahead of a clock that was set back."""
-        if len(ulid) == _LENGTH and all(sign in _DIGITS for sign in ulid):
-            number = 0
-            for sign in ulid:
-                number = number << 5 | _DIGITS.index(sign)
-            self._last = max(self._last, number)
+        if ulid <= self._said or len(ulid) != _LENGTH or not set(ulid) <= set(_DIGITS):
+            return
+        number = 0
+        for sign in ulid:
+            number = number << 5 | _DIGITS.index(sign)
+        self._last, self._said = number, ulid
 
 
 def ulid_source(clock: Clock, rng: random.Random) -> Ulids:

@@ -38,6 +38,8 @@ class Lane:
         self.circuit = Circuit(traits.revision)
         self.flood = Flood()
         self.in_flight = 0
+        #: What failed since the channel last took something.
+        self.failed: set[Waiting] = set()
 
     def away(self, now: float) -> str:
         """Why it takes nothing now nor soon, in words; empty while it does."""
@@ -159,7 +161,9 @@ class Lanes:
         lane = self._where.pop(item.row.id, None)
         if lane is not None:
             lane.queue.remove(item, now)
-            lane.queue.release(item.row.id, now)
+            lane.failed.discard(item)
+            if item.row.kind is NoticeKind.DIGEST:
+                lane.queue.release(item.row.id, now)
         for some in self.strays.values():
             some.pop(item.row.id, None)
 
