@@ -24,7 +24,7 @@ from understudy.core.notices import Severity
 from understudy.core.turn import Slices
 from understudy.testing import FakeClock
 
-APIS, RULES = (100, 50) if QUICK else (1000, 50)
+APIS, RULES = (200, 50) if QUICK else (1000, 50)
 ROUNDS = 5 if QUICK else 25
 #: Steps of five seconds before anything is measured, so that the longest window is full.
 WARM = 10 if QUICK else 190

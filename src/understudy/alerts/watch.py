@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Final
 
-from .evaluate import Evaluator
+from .evaluate import Evaluator, Look
 from .identity import fingerprint
 from .model import Finding, Labels, Rule, Subject, Verdict
 from .ports import MetricSource, Signal
@@ -85,12 +85,18 @@ class Watch:
         """Look at each alert that stands, but for those that were looked at in this round already."""
         found = self._settled(at)
         judged = {*judged, *(fingerprint(each.rule.name, each.labels) for each in found)}
+        looks: dict[_Key, Look] = {}
         for name, state in self._alerts().items():
             compiled = self._evaluator.compiled.get(state.rule)
             if name in judged or compiled is None or not state.watched:
                 continue
-            labels = self._labels(compiled.rule.subject, state.labels)
-            verdict = self._evaluator.judge(compiled.rule, self.source, labels, at, self._signal(compiled.rule, labels))
+            subject = compiled.rule.subject
+            labels = self._labels(subject, state.labels)
+            key = (subject, *labels.values())
+            look = looks.get(key)
+            if look is None:
+                look = looks[key] = Look(self.source, subject, labels, at)
+            verdict = compiled.judge(look, self._signal(compiled.rule, labels))
             found.append(Judged(compiled.rule, state.labels, verdict))
         return found
 
