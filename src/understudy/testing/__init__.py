@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .alert_contract import AlertStoreContract
+    from .channel_contract import ChannelContract, ChannelProbe
     from .clock import FakeClock
     from .clock_contract import ClockContract
     from .control_contract import AuditLogContract, LeaseStoreContract, StateStoreContract
@@ -34,6 +35,8 @@ _HOMES = {
     "RequestStoreContract": ".request_contract",
     "RollupStoreContract": ".rollup_contract",
     "StateStoreContract": ".control_contract",
+    "ChannelContract": ".channel_contract",
+    "ChannelProbe": ".channel_contract",
     "FakeClock": ".clock",
     "ClockContract": ".clock_contract",
     "HANG": ".flaky",
@@ -59,6 +62,8 @@ __all__ = [
     "Answer",
     "ApiDown",
     "AuditLogContract",
+    "ChannelContract",
+    "ChannelProbe",
     "ClockContract",
     "DeltaStoreContract",
     "DocumentStoreContract",
