@@ -9,12 +9,16 @@ from __future__ import annotations
 import dataclasses
 import enum
 import sys
+import textwrap
 import types
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 import annotated_types as at
 
+from understudy.alerts import evidence, expression, slo
+from understudy.alerts.defaults import default_rules
+from understudy.alerts.metrics import DERIVED, EVENTS, METRICS
 from understudy.alerts.model import Rule
 from understudy.alerts.options import AlertOptions
 from understudy.channels import KINDS
@@ -171,10 +175,59 @@ def metrics_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def rules_page() -> str:
+    """What rules can be about, and those that are there without being asked for."""
+    lines = ["# Alert rules", "", "Written from the source by `tools/write_reference.py`; do not edit.", ""]
+    lines += ["The keys of a rule are those of [Rule](options.md#rule); the headings below are for looking up.", ""]
+    lines += ["## Metrics", "", "Those over a window cover the rule's `window`, or in a condition `metric[15m]`.", ""]
+    lines += ["| metric | meaning | unit | of | over a window | hysteresis |", "|---|---|---|---|---|---|"]
+    for metric in METRICS.values():
+        left = (
+            f"{metric.points:g} {metric.unit}"
+            if metric.points
+            else f"{metric.share:.0%}".replace("%", " %")
+            if metric.share
+            else ""
+        )
+        cells = (f"`{metric.name}`", metric.words, metric.unit, ", ".join(metric.subjects),
+                 "yes" if metric.sampled else "", left)  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", "## Events", "", "| event | of | lasts while |", "|---|---|---|"]
+    lines += [f"| `{name}` | {subject} | `{gauge}` is not 0 |" for name, (subject, gauge) in EVENTS.items()]
+    lines += [f"| `{name}` | {subject} | the engine finds it in other alerts |" for name, subject in DERIVED.items()]
+    lines += ["", "## Conditions", "", _told(expression.__doc__), "", "## Evidence", "", _told(evidence.__doc__)]
+    lines += ["", "## Burn rates", "", _told(slo.__doc__), "", "## Default rules", ""]
+    lines += ["| rule | of | fires | severity |", "|---|---|---|---|"]
+    for rule in default_rules():
+        severities = " / ".join(level.severity.value for level in rule.levels)
+        off = "" if rule.enabled else " (off)"
+        lines.append(f"| `{rule.name}`{off} | {rule.subject} | {_condition(rule)} | {severities} |")
+    return "\n".join(lines) + "\n"
+
+
+def _condition(rule: Rule) -> str:
+    if rule.kind != "threshold":
+        also = f"; the last while `{rule.metric} {rule.operator} {rule.levels[-1].threshold:g}`" if rule.metric else ""
+        return f"`{rule.when}`" if rule.when else f"event `{rule.event}`{also}"
+    waits = f" for {rule.for_:g} s" if rule.for_ else ""
+    return f"`{rule.metric} {rule.operator} {' / '.join(f'{level.threshold:g}' for level in rule.levels)}`{waits}"
+
+
+def _told(doc: str | None) -> str:
+    """A module's explanation without its first sentence; its tables and examples as they stand there."""
+    blocks = (doc or "").strip().split("\n\n")[1:]
+    return "\n\n".join(
+        f"```text\n{textwrap.dedent(block)}\n```" if block.startswith(("    ", "==")) else block for block in blocks
+    )
+
+
 def main(arguments: list[str]) -> int:
     """Write the pages, or with `--check` say which are stale; the exit code is their number."""
     stale = 0
-    pages = {"options.md": options_page(), "errors.md": errors_page(), "metrics.md": metrics_page()}
+    pages = {
+        "options.md": options_page(), "errors.md": errors_page(), "metrics.md": metrics_page(),
+        "rules.md": rules_page(),
+    }  # fmt: skip
     for name, text in pages.items():
         path = REFERENCE / name
         if path.is_file() and path.read_text("utf-8") == text:
