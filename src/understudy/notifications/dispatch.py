@@ -199,8 +199,8 @@ class Dispatcher:
             return  # before all is known that waits, something could overtake it
         due = self.lanes.due(self._clock.monotonic())
         if due.digests:
-            for lane in due.digests:
-                await self._collapse(lane)
+            for lane, members in due.digests:
+                await self._collapse(lane, members)
             await self._record()
             more = self.lanes.due(self._clock.monotonic())
             due = Due((*due.sends, *more.sends))
@@ -255,20 +255,24 @@ class Dispatcher:
         for some in self.lanes.strays.values():
             self._decide(without_channel([each for each in some.values() if now >= each.entered + STRAYS_WAIT]))
 
-    async def _collapse(self, lane: Lane) -> None:
-        """Fold what waits for a channel into a digest; what another instance holds is left out."""
-        members = digest.members(lane)
+    async def _collapse(self, lane: Lane, group: tuple[Waiting, ...]) -> None:
+        """Fold a group, or what waits for a channel in a flood, into a digest, but for what another instance holds."""
+        members = group or digest.members(lane)
         now = self._clock.monotonic()
-        lane.flood.digested(now)
+        if not group:
+            lane.flood.digested(now)
         try:
             tokens = await self._store.claim([each.row.id for each in members], self._owner, LEASE)
         except StoreUnavailable as problem:
             self._store_failed(problem)
-            lane.flood.next_digest = now
+            lane.flood.next_digest = now if not group else lane.flood.next_digest
             return
         ours = [each for each in members if each.row.id in tokens]
         for each in ours:
             each.token = tokens[each.row.id]
+        for each in group:
+            if each.row.id not in tokens or len(ours) < 2:  # what is alone of its group goes by itself
+                lane.queue.alone(each)
         row_id = self._make_id()
         decisions = digest.make(lane, ours, row_id, self._clock.time())
         lane.queue.hold({each.item.chain for each in decisions}, row_id)

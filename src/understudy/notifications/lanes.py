@@ -52,10 +52,10 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What to do now: send these, and fold what waits for these channels into digests."""
+    """What to do now: send these, and fold these of a channel into a digest; none of them: what waits in a flood."""
 
     sends: tuple[tuple[Lane, Waiting], ...] = ()
-    digests: tuple[Lane, ...] = ()
+    digests: tuple[tuple[Lane, tuple[Waiting, ...]], ...] = ()
 
 
 class Lanes:
@@ -195,7 +195,7 @@ class Lanes:
     def due(self, now: float) -> Due:
         """What may go now. What is told here is taken to be on its way: tokens are spent, rows are busy."""
         sends: list[tuple[Lane, Waiting]] = []
-        digests: list[Lane] = []
+        digests: list[tuple[Lane, tuple[Waiting, ...]]] = []
         by_gate: dict[int, list[Lane]] = {}
         for lane in self.lanes.values():
             if lane.queue.items:
@@ -204,7 +204,10 @@ class Lanes:
             self._due_at(lanes, now, sends, digests)
         return Due(tuple(sends), tuple(digests))
 
-    def _due_at(self, lanes: list[Lane], now: float, sends: list[tuple[Lane, Waiting]], digests: list[Lane]) -> None:
+    def _due_at(
+        self, lanes: list[Lane], now: float, sends: list[tuple[Lane, Waiting]],
+        digests: list[tuple[Lane, tuple[Waiting, ...]]],
+    ) -> None:  # fmt: skip
         gate = lanes[0].gate
         crowd = sum(len(lane.queue.loose) for lane in lanes)
         asked = set[str]()
@@ -219,7 +222,11 @@ class Lanes:
                 if not lane.flood.lets_through(item, crowd, gate, now):
                     asked.add(lane.name)
                     if lane.flood.next_digest <= now:
-                        digests.append(lane)
+                        digests.append((lane, ()))
+                    continue
+                if item.group and len(members := lane.queue.together(item, now)) > 1:
+                    asked.add(lane.name)
+                    digests.append((lane, members))
                     continue
                 if best is None or (item.urgency, item.row.id) < best[:2]:
                     best = (item.urgency, item.row.id, lane, item)

@@ -27,8 +27,8 @@ class Waiting:
     """A row that waits or is being sent."""
 
     __slots__ = (
-        "ages_at", "busy", "chain", "due", "entered", "expires", "failed", "kept", "log", "loose", "row", "token",
-        "unkept_sent", "until", "urgency",
+        "ages_at", "busy", "chain", "due", "entered", "expires", "failed", "group", "kept", "log", "loose", "row",
+        "token", "unkept_sent", "until", "urgency",
     )  # fmt: skip
 
     def __init__(self, row: OutboxRow, now: float, wall: float, *, kept: bool = True) -> None:
@@ -43,6 +43,8 @@ class Waiting:
         self.ages_at = now + row.created_at - wall + OVERTAKEN_AT_MOST
         self.chain = row.fingerprint or f"\0{row.id}"
         self.urgency = urgency_of(row)
+        #: It is told with what else is due of this group; empty: by itself.
+        self.group = ""
         #: It is being sent, or how it went is being recorded.
         self.busy = False
         #: It may be told in a digest.
@@ -79,8 +81,9 @@ class ChannelQueue:
         self._ready: list[tuple[int, str]] = []
         self._later: list[tuple[float, str]] = []
         self._aging: list[tuple[float, str]] = []
-        #: Items that may be told in a digest.
+        #: Items that may be told in a digest, and those of them that are told with others of their group.
         self.loose: set[str] = set()
+        self._groups: dict[str, set[str]] = {}
         #: Items as urgent as a critical alert.
         self.urgent: set[str] = set()
 
@@ -102,6 +105,9 @@ class ChannelQueue:
         if self._digests and not item.row.pager and item.row.kind not in _EXPRESS:
             self.loose.add(item.row.id)
             item.loose = True
+            if item.row.group:
+                item.group = item.row.group
+                self._groups.setdefault(item.group, set()).add(item.row.id)
         self._offer(chain, now)
 
     def remove(self, item: Waiting, now: float) -> None:
@@ -110,6 +116,7 @@ class ChannelQueue:
             return
         self.loose.discard(item.row.id)
         self.urgent.discard(item.row.id)
+        self.alone(item)
         chain = self._chains[item.chain]
         chain.remove(item)
         if chain:
@@ -126,6 +133,24 @@ class ChannelQueue:
     def chain_of(self, item: Waiting) -> list[Waiting]:
         """The rows of the same alert, oldest first, itself among them."""
         return list(self._chains.get(item.chain, ()))
+
+    def alone(self, item: Waiting) -> None:
+        """Let a row be told by itself after all."""
+        if (group := self._groups.get(item.group)) is not None:
+            group.discard(item.row.id)
+            if not group:
+                del self._groups[item.group]
+        item.group = ""
+
+    def together(self, item: Waiting, now: float) -> tuple[Waiting, ...]:
+        """What is to be told as one message with this row: what is due of its group, oldest first."""
+        found: list[Waiting] = []
+        for each in sorted(self.items[name] for name in self._groups.get(item.group, ())):
+            before = self._chains[each.chain]
+            free = not (each.busy or each.row.attempts or each.due > now or each.chain in self._held)
+            if free and all(other in found for other in before[: before.index(each)]):
+                found.append(each)
+        return tuple(found)
 
     def hold(self, chains: set[str], digest: str) -> None:
         """Let these chains wait until the digest is finished."""
@@ -193,6 +218,9 @@ class ChannelQueue:
     def _offer(self, chain: list[Waiting], now: float) -> None:
         """Let the head of a chain take its place."""
         head = chain[0]
+        if head.group and not head.row.attempts:
+            # What waits for others to be told with keeps nothing back that is told at once.
+            head.due = min(each.due for each in chain)
         head.urgency = min(urgency_of(each.row) for each in chain)
         if self._is_free(head):
             if head.due > now:
