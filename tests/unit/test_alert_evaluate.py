@@ -151,6 +151,11 @@ def test_what_is_not_known_to_be_covered_is_not_covered():
     assert down(breaker_open=1).level == 1
 
 
+def test_an_event_whose_gauge_is_impossible_is_an_error():
+    assert down(breaker_open=nan).finding is Finding.ERROR
+    assert down(breaker_open=-1).finding is Finding.ERROR
+
+
 def test_an_event_of_which_nothing_is_known_is_no_data():
     assert down(standbys=0).finding is Finding.NO_DATA
 

@@ -156,6 +156,17 @@ def test_a_condition_reads_only_what_is_known_of_its_subject():
     assert faults(doc) == ["when: keys_available is known of api only, not of route"]
 
 
+def test_the_levels_of_an_event_compare_a_number_of_the_present():
+    levels = [{"severity": "warning", "threshold": 20}, {"severity": "critical", "threshold": 40}]
+    doc = {"name": "x", "kind": "event", "event": "api_down", "metric": "error_rate", "levels": levels}
+    assert faults(doc) == ["metric: expected a number of the present, which error_rate is not"]
+
+
+def test_a_condition_reads_something():
+    doc = {"name": "x", "kind": "expression", "severity": "info", "when": "1 < 2"}
+    assert faults(doc) == ["when: expected at least one metric"]
+
+
 def test_a_burn_rate_without_a_guard_against_few_failures_is_refused():
     assert faults({"name": "x", "kind": "burn_rate", "min_failures": 0})[0].startswith(
         "min_failures: expected at least 1"

@@ -83,6 +83,7 @@ def test_sweeping_tells_what_judging_one_by_one_finds(steps):
         numbers.call(now - 0.1, good, seconds, times)
         if quota is not None:
             numbers.gauges |= {"quota_remaining_ratio": quota, "breaker_open": float(quota == 0.0)}
+            numbers.gauges["standbys"] = float(times)
         swept.at(now)
         for rule in MANY:
             told, found = swept.told.get(rule.name), swept.evaluator.judge(rule, numbers, API, now)

@@ -69,11 +69,13 @@ Judge = Callable[[Look, Signal | None], Verdict]
 class Compiled:
     """A rule made ready. What is wrong with it is an error verdict each time, never an exception."""
 
-    __slots__ = ("_judge", "condition", "ladder", "matchers", "metric", "rule")
+    __slots__ = ("_judge", "condition", "gauge", "ladder", "matchers", "metric", "rule")
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.metric: Metric | None = METRICS.get(rule.metric)
+        #: What is not 0 while the event of an event rule lasts.
+        self.gauge = METRICS.get(EVENTS.get(rule.event, ("", ""))[1]) if rule.kind == "event" else None
         self.ladder: Ladder | None = None
         self.condition: Expression | None = None
         self.matchers: tuple[Matcher, ...] = ()
@@ -130,11 +132,12 @@ class Compiled:
         """The first level holds while the event lasts, a further one if its metric also compares so."""
         active = signal.active if signal is not None else None
         if active is None:
-            _, gauge = EVENTS.get(self.rule.event, ("all", ""))
-            value = look.gauge(gauge) if gauge else None
-            if value is None:
+            lasts = look.gauge(self.gauge.name) if self.gauge is not None else None
+            if self.gauge is None or lasts is None:
                 return _UNKNOWN
-            active = value > 0
+            if wrong := impossible(self.gauge, lasts):
+                return Verdict(Finding.ERROR, reason=wrong)
+            active = lasts > 0
         if not active:
             return Verdict(Finding.OK)
         worst = max(0, len(self.rule.levels) - 1)

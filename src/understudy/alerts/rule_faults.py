@@ -119,6 +119,8 @@ def _expression(rule: Rule) -> Iterator[RuleFault]:
     except ExpressionError as error:
         yield RuleFault(("when",), f"expected {error.expected}\n{error.pointed()}")
         return
+    if not condition.reads:
+        yield RuleFault(("when",), "expected at least one metric")
     for metric, _ in condition.reads:
         yield from _subject(rule, metric, ("when",))
 
@@ -159,6 +161,8 @@ def _event(rule: Rule) -> Iterator[RuleFault]:
         yield RuleFault(("levels",), "expected a level with the severity", 'write severity = "critical"')
     if len(rule.levels) > 1 and rule.event not in DERIVED:
         yield from _threshold(rule)
+        if (metric := METRICS.get(rule.metric)) is not None and metric.sampled:
+            yield RuleFault(("metric",), f"expected a number of the present, which {metric.name} is not")
 
 
 _KINDS: Final = {

@@ -140,6 +140,10 @@ def _parts(each: Compiled) -> Iterator[tuple[Metric, float, tuple[float, ...]]]:
     elif each.condition is not None:
         for metric, window, _, value in each.condition.thresholds or ():
             yield metric, window or each.rule.window, (value,)
+    elif each.gauge is not None:
+        yield each.gauge, 0.0, (0.0,)
+        if each.metric is not None and each.ladder is not None and not each.metric.sampled:
+            yield each.metric, 0.0, each.ladder.bounds()
 
 
 class Memory:
