@@ -84,6 +84,7 @@ def test_an_end_tells_how_long_it_lasted_and_how_it_is_by_now():
     ended = notice(NoticeKind.RESOLVED, value=99.5, ended_at=AT + 250.0, reason="condition gone")
     made = card(ended, "en")
     assert made.paragraphs[:2] == ("It lasted 4 min 40 s.", "success rate 99.5 % (alert: below 60 %) over 5 min")
+    assert "What it was: Fewer calls succeed than should." in made.paragraphs
     assert CardField("Until", "2027-01-15 08:04:10 UTC") in made.fields
     assert CardField("Reason", "condition gone", short=False) in made.fields
 

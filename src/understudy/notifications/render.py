@@ -128,10 +128,18 @@ class _Writer:
         notice = self._notice
         yield self._happened()
         yield self._measured()
-        # The descriptions of default rules are ours, so they are in the catalogue; those of people are as they are.
-        yield clean(self._text(notice.content)).strip("\n")
+        yield self._content()
         if notice.kind is NoticeKind.DIGEST or notice.members:
             yield self._members()
+
+    def _content(self) -> str:
+        """The words of the rule or of the sender. Those of an alert speak of a present that its end has made past."""
+        _, notice = self._text, self._notice
+        # The descriptions of default rules are ours, so they are in the catalogue; those of people are as they are.
+        content = clean(self._text(notice.content)).strip("\n")
+        if notice.kind is NoticeKind.RESOLVED and visible(content):
+            return _("What it was: {content}", content=content)
+        return content
 
     def _happened(self) -> str:
         """One sentence about what the kind of notice itself does not say."""
