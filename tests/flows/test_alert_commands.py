@@ -144,3 +144,24 @@ def test_tests_of_rules_pass_fail_or_say_what_is_wrong_with_them(tmp_path, capsy
     assert "fires, not expected" in capsys.readouterr().out
     assert run(["rules", "test", "broken.toml"]) == 2
     assert "tests[0].series[0].failure, column 1" in capsys.readouterr().err
+
+
+def test_a_recording_of_calls_is_judged_here(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    calls = [
+        {"at": 1_800_000_000 + second, "api": "odds", "ok": not 100 <= second < 200, "seconds": 0.2}
+        for second in range(600)
+    ]
+    Path("calls.jsonl").write_text("".join(json.dumps(each) + "\n" for each in calls))
+    Path("new.toml").write_text('[rules.error_rate]\nmetric = "error_rate"\nthreshold = 20\nfor = 500\n')
+    assert run(["rules", "backtest", "error_rate", "--calls", "calls.jsonl", "--rules", "new.toml", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    [rule] = told["rules"]
+    assert (told["resolution"], rule["noise"]["episodes"], rule["changed"]["noise"]["episodes"]) == (0, 1, 0)
+    assert len(rule["changed"]["difference"]["gone"]) == 1
+    assert run(["rules", "backtest", "error_rate", "--calls", "calls.jsonl", "--most-pages", "0"]) == 1
+    for bad in ("", "{}\n", "x\n", '{"at": 2, "api": "a", "ok": true}\n{"at": 1, "api": "a", "ok": true}\n', "\xff"):
+        Path("bad.jsonl").write_text(bad, encoding="latin-1")
+        capsys.readouterr()
+        assert run(["rules", "backtest", "--calls", "bad.jsonl"]) == 2, bad
+        assert capsys.readouterr().err.count("\n") == 1

@@ -6,9 +6,10 @@ Backtests and tests of rules drive it. It has no clock: time is what it is told.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from itertools import islice
+from typing import Any, Final, Protocol, TypeVar
 
 from understudy.core.ids import written
 
@@ -16,11 +17,16 @@ from .context import Context
 from .engine import evaluate
 from .evaluate import Evaluator
 from .identity import fingerprint
-from .model import Finding, Labels, Rule, Subject, Verdict
+from .model import Finding, Rule, Verdict
 from .ports import EpisodeRow, EventRow, MetricSource, Signal
 from .standing import Standing
-from .sweep import Memory, Plan, Sweeper
 from .tick import Judged, Result
+from .watch import SETTLED, Watch
+
+#: Rules that have found nothing are looked at each so many moments, about so many subjects: is anything known?
+PROBED_EACH: Final = 100
+PROBED: Final = 5
+T = TypeVar("T")
 
 
 class PastMetrics(MetricSource, Protocol):
@@ -76,73 +82,72 @@ class Replay:
         self.record = Record()
         self._source = source
         self._evaluator = Evaluator(rules)
-        self._sweeper = Sweeper(self._evaluator)
-        self._rules = {rule.name: rule for rule in rules if rule.enabled}
+        #: Rules of which nothing was known so far.
+        self._blind = [rule for rule in rules if rule.enabled]
+        self._ticks = 0
         self._context = context = Context(ids=ids_of(lambda: self.at), interval=interval)
         prepare(context)
         context.set_rules(rules)
         self.standing = Standing(context)
-        self._memories: dict[tuple[Subject, tuple[tuple[str, str], ...]], tuple[Plan, Memory]] = {}
+        # Where moments are farther apart, a breach at the end of one has lasted already.
+        self._watch = Watch(source, lambda: self.standing.states, SETTLED if interval <= SETTLED else 0.0)
+        self._watch.use(rules)
         self._coming = deque(sorted(signals, key=lambda each: each.at))
-        self._signals: dict[tuple[str, tuple[tuple[str, str], ...]], Signal] = {}
 
     def tick(self, at: float) -> Result:
         """Judge everything at a moment, which is later than the one before."""
         self.at = at
         self._source.advance(at)
-        judged = self._swept(at)
-        for name, labels, signal in self._signalled(at):
-            verdict = self._evaluator.judge(name, self._source, labels, at, signal)
-            judged[fingerprint(name, labels)] = self._note(self._rules[name], labels, verdict)
-        for mark, state in self.standing.states.items():
-            # Only these need a fresh value, and the passing of time.
-            if state.watched and mark not in judged and state.rule in self._rules:
-                rule = self._rules[state.rule]
-                signal_of = self._signals.get((rule.event, _key(state.labels)))
-                verdict = self._evaluator.judge(rule, self._source, state.labels, at, signal_of)
-                judged[mark] = self._note(rule, state.labels, verdict)
+        judged: list[Judged] = []
+        while self._coming and self._coming[0].at <= at:
+            judged += self._watch.signalled(self._coming.popleft(), at)
+        judged += finished(self._watch.everything(at, _no_breath))
+        judged += self._watch.standing(at, {fingerprint(each.rule.name, each.labels) for each in judged})
+        if self._blind and self._ticks % PROBED_EACH == 0:
+            self._probe(at)
+        self._ticks += 1
         if not judged and self._nothing_due(at):
             return Result(at)
-        result = evaluate(judged.values(), self.standing, at, self._context)
+        result = evaluate(judged, self.standing, at, self._context, complete=True)
         self.standing.take(result)
         self.record.take(result)
+        self.record.judged.update(each.rule.name for each in judged)
         return result
 
     def _nothing_due(self, at: float) -> bool:
         """Whether an evaluation could change nothing: as at most moments of most pasts."""
         standing = self.standing
-        return standing.seen == self._context.version and all(state.due_at > at for state in standing.states.values())
+        return standing.seen == self._context.version and all(
+            state.due_at > at and not state.watched for state in standing.states.values()
+        )
 
-    def _swept(self, at: float) -> dict[str, Judged]:
-        found: dict[str, Judged] = {}
-        for subject in self._sweeper.subjects:
-            for labels in self._source.subjects(subject):
-                place = (subject, _key(labels))
-                known = self._memories.get(place)
-                if known is None:
-                    known = self._memories[place] = (self._sweeper.plan(subject, labels), Memory())
-                for rule, verdict in self._sweeper.sweep(self._source, subject, labels, at, *known):
-                    found[fingerprint(rule.name, labels)] = self._note(rule, labels, verdict)
-        return found
-
-    def _signalled(self, at: float) -> list[tuple[str, Labels, Signal]]:
-        """Rules with the signals that have come since the last moment."""
-        found = []
-        while self._coming and self._coming[0].at <= at:
-            signal = self._coming.popleft()
-            self._signals[signal.event, _key(signal.labels)] = signal
-            found += [
-                (rule.name, signal.labels, signal)
-                for rule in self._rules.values()
-                if rule.kind == "event" and rule.event == signal.event
-            ]
-        return found
-
-    def _note(self, rule: Rule, labels: Labels, verdict: Verdict) -> Judged:
-        if verdict.finding is not Finding.NO_DATA or verdict.reason != "unknown":
-            self.record.judged.add(rule.name)
-        return Judged(rule, labels, verdict)
+    def _probe(self, at: float) -> None:
+        """See whether anything is known of the rules that have found nothing so far."""
+        still = []
+        for rule in self._blind:
+            subjects = islice(self._source.subjects(rule.subject), PROBED)
+            verdicts = (self._evaluator.judge(rule, self._source, labels, at) for labels in subjects)
+            if rule.name in self.record.judged or any(map(_known, verdicts)):
+                self.record.judged.add(rule.name)
+            else:
+                still.append(rule)
+        self._blind = still
 
 
-def _key(labels: Labels) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(labels.items()))
+def _known(verdict: Verdict) -> bool:
+    return verdict.finding is not Finding.NO_DATA or verdict.reason not in ("unknown", "not in force")
+
+
+async def _no_breath() -> None:
+    """The past can wait for nobody."""
+
+
+def finished(work: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine answers that never waits."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        answer: T = end.value
+        return answer
+    work.close()
+    raise RuntimeError("it waited for something")

@@ -28,11 +28,17 @@ _Key = tuple[str, ...]
 
 
 class Watch:
-    """The rules in force over one source. `alerts` are the states that are not forgotten, by fingerprint."""
+    """The rules in force over one source. `alerts` are the states that are not forgotten, by fingerprint.
 
-    def __init__(self, source: MetricSource, alerts: Callable[[], Mapping[str, AlertState]]) -> None:
+    `settled`: a breach that a breaker may tell of, too, must last that long, s; none where looks are farther apart.
+    """
+
+    def __init__(
+        self, source: MetricSource, alerts: Callable[[], Mapping[str, AlertState]], settled: float = SETTLED
+    ) -> None:
         self.source = source
         self._alerts = alerts
+        self._settle = settled
         self._evaluator = Evaluator(())
         self._sweeper = Sweeper(self._evaluator)
         self._seen: dict[_Key, tuple[Plan, Memory]] = {}
@@ -121,20 +127,22 @@ class Watch:
 
     def _unsettled(self, rule: Rule, labels: Labels, verdict: Verdict, at: float) -> bool:
         """Whether a breach is so new that the API's breaker may still speak first."""
-        if rule.subject != "api" or rule.metric not in _JUDGED_BY_BREAKERS or verdict.finding is not Finding.BREACH:
+        if not self._settle or rule.subject != "api" or rule.metric not in _JUDGED_BY_BREAKERS:
+            return False
+        if verdict.finding is not Finding.BREACH:
             return False
         key = fingerprint(rule.name, labels)
         state = self._alerts().get(key)
         if state is not None and state.watched:
             return False
         _, _, since = self._fresh.setdefault(key, (rule, labels, at))
-        return at - since < SETTLED
+        return at - since < self._settle
 
     def _settled(self, at: float) -> list[Judged]:
         """The breaches that are no longer new and still there."""
         found = []
         for key, (rule, labels, since) in list(self._fresh.items()):
-            if at - since < SETTLED:
+            if at - since < self._settle:
                 continue
             del self._fresh[key]
             verdict = self._evaluator.judge(rule, self.source, labels, at)

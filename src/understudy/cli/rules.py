@@ -108,6 +108,7 @@ def _backtest(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
         "understudy rules backtest success_rate",
         "understudy rules backtest --last 7d --api odds_prime",
         "understudy rules backtest --rules new.toml --most-pages 2 --zone America/Sao_Paulo",
+        "understudy rules backtest --calls calls.jsonl --json",
     )
 
     @app.command("backtest", help=_("What rules would have told in the past that is kept."), epilog=shown, cls=kind)
@@ -118,11 +119,15 @@ def _backtest(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
         ),
         last: str | None = typer.Option(None, "--last", help=_("The span until now: 24h, 7d; 30 days by default.")),
         start: str | None = typer.Option(None, "--from", help=_("Begin of the span: 2026-11-24 or 2026-11-24T13:00.")),
-        end: str | None = typer.Option(None, "--to", help=_("End of the span; now by default.")),
         api: str | None = typer.Option(None, "--api", help=_("Only about this API.")),
         zone: str = typer.Option("UTC", "--zone", help=_("Where night is: America/Sao_Paulo.")),
         most_pages: float | None = typer.Option(
             None, "--most-pages", min=0, help=_("Fail when a rule pages more often a week.")
+        ),
+        calls: Path | None = typer.Option(
+            None,
+            "--calls",
+            help=_("A recording of calls, judged here: a JSON object with at, api, ok, seconds a line."),
         ),
         propose: bool = typer.Option(False, "--propose", help=_("Try versions of noisy rules that tell less.")),
         url: str = url_option(_),
@@ -131,5 +136,8 @@ def _backtest(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
     ) -> None:
         from .rules_tested import BacktestOptions, show_backtest
 
-        options = BacktestOptions(tuple(rules or ()), changed, last, start, end, api, zone, most_pages, propose)
-        raise typer.Exit(show_backtest(Screen(_), service_url(url, config), options, as_json=as_json))
+        options = BacktestOptions(
+            tuple(rules or ()), changed, last, start, api, zone, most_pages, propose, calls, config
+        )
+        where = service_url(url, config) if calls is None else ""
+        raise typer.Exit(show_backtest(Screen(_), where, options, as_json=as_json))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.text import Text
 
@@ -94,25 +95,71 @@ class BacktestOptions:
     changed: Path | None = None
     last: str | None = None
     start: str | None = None
-    end: str | None = None
     api: str | None = None
     zone: str = "UTC"
     most_pages: float | None = None
     proposals: bool = False
+    #: A recording that is judged here, in place of the history of the service.
+    calls: Path | None = None
+    config: Path | None = None
 
 
 def show_backtest(screen: Screen, url: str, options: BacktestOptions, *, as_json: bool) -> int:
     """Ask for the backtest and show it; exit code 1 when a rule pages more often than it may."""
+    content = _replayed(screen, options) if options.calls is not None else _asked(screen, url, options)
+    return _shown(screen, content, options, as_json=as_json)
+
+
+def _asked(screen: Screen, url: str, options: BacktestOptions) -> dict[str, Any]:
     _ = screen.text
     body: dict[str, Any] = {"rules": list(options.rules), "zone": options.zone, "proposals": options.proposals}
-    span = {"last": options.last, "from": options.start, "to": options.end, "api": options.api}
+    span = {"last": options.last, "from": options.start, "api": options.api}
     body |= {name: value for name, value in span.items() if value is not None}
     if options.changed is not None:
-        tables = toml(screen, options.changed).get("rules")
-        if not isinstance(tables, Mapping) or not all(isinstance(each, Mapping) for each in tables.values()):
-            raise Stop(USAGE, _("{path}: expected tables such as [rules.NAME]", path=safe(options.changed)))
-        body["changed"] = [{**doc, "name": name} for name, doc in tables.items()]
-    content = ServiceClient(url, _, PATIENCE).send("POST", "/api/alerts/rules/backtest", body)
+        body["changed"] = _tables(screen, options.changed)
+    content: dict[str, Any] = ServiceClient(url, _, PATIENCE).send("POST", "/api/alerts/rules/backtest", body)
+    return content
+
+
+def _tables(screen: Screen, file: Path) -> list[dict[str, Any]]:
+    """The rules of a file, as documents."""
+    tables = toml(screen, file).get("rules")
+    if not isinstance(tables, Mapping) or not all(isinstance(each, Mapping) for each in tables.values()):
+        raise Stop(USAGE, screen.text("{path}: expected tables such as [rules.NAME]", path=safe(file)))
+    return [{**doc, "name": name} for name, doc in tables.items()]
+
+
+def _replayed(screen: Screen, options: BacktestOptions) -> dict[str, Any]:
+    """The same over a recording, judged here: with the rules of the configuration, and those that are tried."""
+    from understudy.alerts.rules import rule_from
+    from understudy.config import load
+    from understudy.web.backtests import NUMERIC, told_of_rule
+
+    from .recorded import read_calls, replayed
+    from .rules_shown import configured
+
+    _ = screen.text
+    calls = read_calls(_, options.calls or Path())
+    known = [rule for rule, _origin in configured(load(options.config).settings) if rule.kind in NUMERIC]
+    unknown = set(options.rules) - {rule.name for rule in known}
+    if unknown:
+        raise Stop(USAGE, _("no rule named {name} watches numbers", name=", ".join(sorted(map(safe, unknown)))))
+    rules = [rule for rule in known if not options.rules or rule.name in options.rules]
+    changed = [rule_from(doc, "file") for doc in _tables(screen, options.changed)] if options.changed else []
+    before = replayed(calls, rules)
+    tried = {rule.name: rule for rule in rules} | {rule.name: rule for rule in changed}
+    after = replayed(calls, list(tried.values())) if changed else None
+    try:
+        zone = ZoneInfo(options.zone)
+    except (ValueError, KeyError, OSError):
+        raise Stop(USAGE, _("{option} takes {values}", option="--zone", values="America/Sao_Paulo")) from None
+    mine = {rule.name for rule in changed}
+    told = [told_of_rule(name, before, after if name in mine else None, zone) for name in tried]
+    return {"start": before.start, "end": before.end, "resolution": 0, "pieces": [], "rules": told}
+
+
+def _shown(screen: Screen, content: dict[str, Any], options: BacktestOptions, *, as_json: bool) -> int:
+    _ = screen.text
     if as_json:
         print_json(screen, content)
     else:
@@ -131,15 +178,16 @@ def _pages(rule: Mapping[str, Any]) -> float:
 
 def _render(screen: Screen, content: Mapping[str, Any]) -> None:
     _ = screen.text
-    screen.line(
-        _(
+    start, end = screen.moment(content["start"]), screen.moment(content["end"])
+    if content["resolution"]:
+        length = screen.lasting(content["resolution"])
+        said = _(
             "{start} to {end}, in buckets of {length}: each event lies within one bucket of the live one",
-            start=screen.moment(content["start"]),
-            end=screen.moment(content["end"]),
-            length=screen.lasting(content["resolution"]),
-        ),
-        "quiet",
-    )
+            start=start, end=end, length=length,
+        )  # fmt: skip  # one line of values
+    else:
+        said = _("{start} to {end}, call by call: the events are those of the live path", start=start, end=end)
+    screen.line(said, "quiet")
     columns = [_("Rule"), _("Episodes"), _("Told"), _("Pages a week"), _("At night"), _("Under 2 min"), _("Flapped")]
     table = screen.table(*columns, _("Firing"), numbers=(1, 2, 3, 4, 5, 6, 7))
     for each in content["rules"]:

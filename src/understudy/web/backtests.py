@@ -26,7 +26,7 @@ MOST_RULES, MOST_BUCKETS = 50, 600_000
 #: The span when nobody says one, s; and the longest.
 _MONTH, _LONGEST = 30 * 86400.0, 366 * 86400.0
 #: Kinds of rules that the history tells something about.
-_NUMERIC = ("threshold", "expression", "burn_rate", "no_traffic")
+NUMERIC = ("threshold", "expression", "burn_rate", "no_traffic")
 
 
 @answering
@@ -56,7 +56,7 @@ async def backtest(app: Understudy, request: Request) -> Answer:
         raise Problem(422, "proposals is true or false")
     told: list[dict[str, Any]] = []
     for name in dict.fromkeys((*(rule.name for rule in rules), *(rule.name for rule in changed))):
-        mine = _told(name, before, after if any(rule.name == name for rule in changed) else None, zone)
+        mine = told_of_rule(name, before, after if any(rule.name == name for rule in changed) else None, zone)
         rule = next((each for each in rules if each.name == name), None)
         if wanted and rule is not None:
             alone = part_of(before, name)
@@ -67,7 +67,7 @@ async def backtest(app: Understudy, request: Request) -> Answer:
     return Answer(dumped({**head, "rules": told}))
 
 
-def _told(name: str, before: Backtest, after: Backtest | None, zone: ZoneInfo) -> dict[str, Any]:
+def told_of_rule(name: str, before: Backtest, after: Backtest | None, zone: ZoneInfo) -> dict[str, Any]:
     """One rule: what is in force, and where another version is tried, that and what differs."""
     mine = part_of(before, name)
     found: dict[str, Any] = {"rule": name, **mine.as_dict(zone), "changed": None}
@@ -127,7 +127,7 @@ def _wanted(app: Understudy, content: Mapping[str, Any], changed: Sequence[Rule]
     if changed:
         known = {rule.name for rule in book.rules()}
         return [_on(book.get(rule.name)) for rule in changed if rule.name in known]
-    return [rule for rule in book.rules() if rule.enabled and rule.kind in _NUMERIC][:MOST_RULES]
+    return [rule for rule in book.rules() if rule.enabled and rule.kind in NUMERIC][:MOST_RULES]
 
 
 def _on(rule: Rule) -> Rule:
