@@ -213,3 +213,15 @@ async def test_a_page_of_another_site_cannot_post_a_link_and_one_behind_the_prox
     app.notifications.options = dataclasses.replace(app.notifications.options, public_url="https://watch.example/u")
     assert (await post(app, path, "", [(b"origin", b"https://watch.example.evil.example")]))[0] == 403
     assert (await post(app, path, "", [(b"origin", b"https://watch.example")]))[0] == 200
+
+
+async def test_the_metrics_tell_of_alerts_and_deliveries(app, ops):
+    await fire(app)
+    ops.script.extend([Rejected("refused")])
+    await ask(app, "/api/notifications/send", "POST", {"title": "x"})
+    status, _, page = await ask(app, "/metrics")
+    assert status == 200
+    assert 'understudy_alerts_active{rule="api_down",severity="critical"} 1' in page
+    assert re.search(r'understudy_notifications_total\{channel="ops",result="(rejected|delivered)"\} [12]', page)
+    assert 'understudy_outbox_pending{channel="ops"} 0' in page
+    assert "understudy_alert_detection_delay_seconds_count 1" in page
