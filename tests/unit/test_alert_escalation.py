@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from alert_lab import API, BEGINS, PLAIN, Lab
-from understudy.alerts.context import EngineOptions
+from understudy.alerts.context import Context, EngineOptions, Grouping, Handling
 from understudy.alerts.escalation import Escalation, Step
 from understudy.alerts.grouping import Groups
 from understudy.alerts.model import Finding, Level, Rule, Verdict
@@ -124,7 +124,7 @@ class TestSteps:
         assert [targets for targets, _, _ in self.steps(lab)] == [("chat",)]
 
     def test_the_policy_of_a_matching_notification_policy_is_used_where_the_rule_names_none(self):
-        lab = self.lab(PLAIN, escalation_for=lambda labels: "duty" if labels["api"] == "odds" else "")
+        lab = self.lab(PLAIN, handling=lambda labels: Handling("duty" if labels["api"] == "odds" else ""))
         lab.breach(seconds=302)
         assert len(self.steps(lab)) == 1
 
@@ -192,13 +192,19 @@ class TestGroups:
         assert [each.hold_until for each in lab.tellings] == [BEGINS + 11, BEGINS + 12]
         assert len({each.group for each in lab.tellings}) == 2
 
+    def test_a_notification_policy_may_group_otherwise(self):
+        often = Handling(grouping=Grouping(("api",), 5.0, 60.0))
+        lab = Lab(handling=lambda labels: often if labels["api"] == "a" else Handling())
+        told = self.breach(lab, "a", "b")
+        assert [(each.group, each.hold_until - lab.now) for each in told] == [("api=a", 5.0), ("rule=errors", 30.0)]
+
     def test_without_labels_there_are_none(self):
         lab = Lab(options=EngineOptions(group_by=()))
         assert [each.hold_until for each in self.breach(lab, "a")] == [0.0]
 
     @pytest.mark.parametrize("kind", [NoticeKind.ACKED, NoticeKind.STEP, NoticeKind.TEST, NoticeKind.MESSAGE])
     def test_what_somebody_did_or_asked_for_is_told_at_once(self, kind):
-        groups = Groups(EngineOptions(), {}, 100.0)
+        groups = Groups(Context(ids=str), {}, 100.0)
         assert groups.hold(Notice("e", kind, Severity.INFO, 100.0, "t"), {}) == ("", 0.0)
 
 

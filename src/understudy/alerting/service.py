@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from understudy.alerts.context import Grouping, Handling
 from understudy.alerts.defaults import default_rules
 from understudy.alerts.manager import AlertManager
 from understudy.alerts.options import AlertOptions
@@ -29,6 +30,7 @@ from understudy.storage.memory import MemoryStore
 from understudy.storage.options import StorageOptions
 
 from .elsewhere import Elsewhere
+from .facts import Facts
 from .late import Late, LateHttp
 from .past import take_up
 from .pulse import Pulse
@@ -103,7 +105,7 @@ class Alerting:
             self.source, clock, make_id=self.notifications.make_id, store=cast(Any, self._alerts),
             documents=cast(Any, self._documents), outlet=self.notifications, options=AlertOptions(),
             defaults=default_rules(), instance=instance, active=self._is_active, lease=self._lease,
-            escalation_for=self._escalation_for,
+            handling=self._handling,
         )  # fmt: skip
         self.manager.drain = monitor.drain_in_turns
         touched = Touched(fallback, self.source.labels_of)
@@ -126,11 +128,14 @@ class Alerting:
     def _lease(self) -> Lease | None:
         return None if self._held is None else self._held()
 
-    def _escalation_for(self, labels: Mapping[str, str]) -> str:
+    def _handling(self, labels: Mapping[str, str]) -> Handling:
+        """What the notification policy says that alerts with these labels fall under first."""
         severity = Severity(labels.get("severity", Severity.WARNING))
         rule = labels.get("rule", "")
         notice = Notice("", NoticeKind.FIRED, severity, self._clock.time(), rule, rule=rule, labels=labels)
-        return self.notifications.route(notice, labels).options.escalation
+        policy = self.notifications.route(notice, labels).options
+        grouping = Grouping(policy.group_by, policy.group_wait, policy.group_interval) if policy.group_by else None
+        return Handling(policy.escalation, grouping)
 
     # -- configuration ----------------------------------------------------------------------------
 

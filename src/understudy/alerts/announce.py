@@ -234,7 +234,7 @@ class Announcer:
         state.notified_severity, state.cooldown_until = state.severity, self.now + rule.rule.cooldown
         state.unanswered, state.reminders = state.unanswered + 1, 0
         self._plan_reminder(state, rule)
-        name = rule.rule.escalation or self.context.escalation_for(self._labels(state, rule))
+        name = rule.rule.escalation or self.context.handling(self._labels(state, rule)).escalation
         escalation.start(state, name, self.context.escalations.get(name), self.now)
 
     def _plan_reminder(self, state: AlertState, rule: Prepared) -> None:

@@ -52,6 +52,15 @@ INCIDENT: Final = Rule(
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Which labels one message has in common, how long it waits for others, and the time between two, s."""
+
+    by: tuple[str, ...]
+    wait: float = 30.0
+    interval: float = 300.0
+
+
 class Prepared:
     """A rule, with what the engine asks of it again and again worked out."""
 
@@ -81,17 +90,25 @@ class Prepared:
         return levels[level].threshold if compares and 0 <= level < len(levels) else None
 
 
-def no_escalation(labels: Mapping[str, str]) -> str:
-    """No policy names an escalation."""
-    return ""
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """What a notification policy says of the alerts that fall under it; without `grouping`, the options do."""
+
+    escalation: str = ""
+    grouping: Grouping | None = None
+
+
+def unhandled(labels: Mapping[str, str]) -> Handling:
+    """No policy says anything."""
+    return Handling()
 
 
 @dataclass(slots=True)
 class Context:
     """All that decides over alerts besides the verdicts. Whoever edits it calls `changed` afterwards.
 
-    `ids` makes ULIDs. `interval` is the time between two evaluations, s. `escalation_for` names the escalation
-    policy for all labels of an alert whose rule names none.
+    `ids` makes ULIDs. `interval` is the time between two evaluations, s. `handling` is what the
+    notification policy says that alerts with these labels fall under; a rule's own escalation goes before.
     """
 
     ids: Callable[[], str]
@@ -101,7 +118,7 @@ class Context:
     timings: tuple[Timing, ...] = ()
     inhibitors: tuple[Inhibitor, ...] = field(default_factory=lambda: inhibitors({}))
     escalations: Mapping[str, Escalation] = field(default_factory=dict)
-    escalation_for: Callable[[Mapping[str, str]], str] = no_escalation
+    handling: Callable[[Mapping[str, str]], Handling] = unhandled
     interval: float = 1.0
     #: Grows with each change, so that what waits is looked at again.
     version: int = 0

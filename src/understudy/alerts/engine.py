@@ -140,7 +140,7 @@ class Tick:
 
     def finish(self, *, complete: bool) -> Result:
         """Say who is told of what, and what must be kept."""
-        groups = Groups(self._context.options, self._standing.groups, self._now)
+        groups = Groups(self._context, self._standing.groups, self._now)
         announcer = Announcer(self.result, self._context, self._inhibiting, groups)
         for key, (state, rule) in self._touched.items():
             announcer.announce(state, rule, self._moves.get(key, []), self._actor)

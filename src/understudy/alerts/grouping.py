@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from understudy.core.notices import Notice, NoticeKind, Severity
 
-from .context import EngineOptions
+from .context import Context, Grouping
 
 #: What is told by itself: somebody did it, or it is for somebody of its own.
 _SINGLE = frozenset(
@@ -22,23 +22,29 @@ _SINGLE = frozenset(
 class Groups:
     """Says until when notices are held. `told` is when each group is or was told last; `changed` what is new."""
 
-    __slots__ = ("_told", "changed", "now", "options")
+    __slots__ = ("_context", "_told", "changed", "now")
 
-    def __init__(self, options: EngineOptions, told: Mapping[str, float], now: float) -> None:
-        self.options, self.now, self._told = options, now, told
+    def __init__(self, context: Context, told: Mapping[str, float], now: float) -> None:
+        self._context, self._told, self.now = context, told, now
         self.changed: dict[str, float] = {}
 
     def hold(self, notice: Notice, labels: Mapping[str, str]) -> tuple[str, float]:
         """The group of a notice and until when it waits; no group and 0 for one that is told at once."""
-        if not self.options.group_by or notice.severity is Severity.CRITICAL or notice.kind in _SINGLE:
+        if notice.severity is Severity.CRITICAL or notice.kind in _SINGLE:
             return "", 0.0
-        group = "\x1f".join(f"{name}={labels.get(name, '')}" for name in self.options.group_by)
+        options = self._context.options
+        grouping = self._context.handling(labels).grouping or Grouping(
+            options.group_by, options.group_wait, options.group_interval
+        )
+        if not grouping.by:
+            return "", 0.0
+        group = "\x1f".join(f"{name}={labels.get(name, '')}" for name in grouping.by)
         told = self.changed.get(group, self._told.get(group))
         if told is not None and told > self.now:
             return group, told
-        at = self.now + self.options.group_wait
+        at = self.now + grouping.wait
         # That something has ended is not held back because something else was told just now.
         if told is not None and notice.kind is not NoticeKind.RESOLVED:
-            at = max(at, told + self.options.group_interval)
+            at = max(at, told + grouping.interval)
         self.changed[group] = at
         return group, at

@@ -16,7 +16,7 @@ from understudy.core.matchers import Matcher, matches
 from understudy.core.notices import Notice
 from understudy.core.turn import Turn
 
-from .context import Context, no_escalation
+from .context import Context, Handling, unhandled
 from .inhibition import inhibitors
 from .metrics import EVENTS
 from .model import Labels, Phase, Rule, Subject
@@ -63,15 +63,17 @@ class AlertManager:
         instance: str = "local",
         active: Callable[[], bool] = lambda: True,
         lease: Callable[[], Lease | None] = lambda: None,
-        escalation_for: Callable[[Mapping[str, str]], str] = no_escalation,
+        handling: Callable[[Mapping[str, str]], Handling] = unhandled,
     ) -> None:
         self._clock = clock
         self._store = store
         self._outlet = outlet
         self._instance = instance
         self._active = active
-        context = Context(make_id, escalation_for=escalation_for)
+        context = Context(make_id, handling=handling)
         self._rounds = Rounds(source, clock, context, store, lease, outlet)
+        if facts is not None:
+            self._rounds.watch.facts = facts
         #: Every rule, with its versions.
         self.rules = RuleBook(defaults, documents)
         self._shelf = SilenceShelf(documents, clock, make_id)
