@@ -624,6 +624,60 @@ def test_a_channel_that_comes_back_within_a_minute_gets_what_waited_for_it():
     Bench.run(run, "chat")
 
 
+def test_what_fails_on_a_channel_that_was_taken_away_meanwhile_waits_a_minute_for_its_return():
+    async def run(bench: Bench) -> None:
+        bench.channels["chat"].script.append(lambda message: Retry("500"))
+        bench.channels["chat"].script.appendleft(Retry("500", after=90.0))
+        rows = await bench.tell(alert("a"))
+        await bench.clock.advance(70.0)
+        bench.manager.set_channels({})
+        await bench.clock.advance(30.0)
+        assert (await bench.rows(rows))[0].state is RowState.PENDING
+        bench.manager.set_channels(bench.channels)
+        await bench.clock.advance(30.0)
+        assert (await bench.rows(rows))[0].state is RowState.DELIVERED
+
+    Bench.run(run, "chat")
+
+
+def test_rows_that_are_leased_by_the_commit_that_keeps_them_need_no_claim():
+    async def run(bench: Bench) -> None:
+        claims = []
+        claim = bench.store.claim
+
+        async def counted(ids, owner, seconds):
+            claims.extend(ids)
+            return await claim(ids, owner, seconds)
+
+        bench.store.claim = counted
+        rows = bench.manager.leased(bench.manager.plan(alert("a")))
+        await bench.store.add(rows)
+        bench.manager.accept(rows)
+        await bench.turn()
+        assert (await bench.rows(rows))[0].state is RowState.DELIVERED
+        assert not claims
+
+    Bench.run(run, "chat")
+
+
+def test_nothing_is_sent_before_it_is_known_what_waits():
+    async def run(bench: Bench) -> None:
+        bench.channels["chat"].script.append(Retry("500", after=5.0))
+        await bench.tell(alert("a"))
+        await bench.turn()
+        await bench.stop()
+        bench.store.down = True
+        after = Bench("chat", store=bench.store, clock=bench.clock)
+        await after.start()
+        bench.store.down = False
+        await after.tell(alert("a", REMINDER, nth=1))
+        await after.clock.advance(60.0)
+        assert [each.notice.kind for each in after.channels["chat"].delivered] == [FIRED, REMINDER]
+        await after.stop()
+
+    Bench.run(run, "chat", store=FlakyOutbox)
+
+
 def test_more_rows_than_there_is_room_for_wait_in_the_store():
     async def run(bench: Bench) -> None:
         lanes = bench.manager.lanes

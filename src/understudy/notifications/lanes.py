@@ -99,6 +99,7 @@ class Lanes:
             lane = self.lanes.pop(name)
             for item in list(lane.queue):
                 del self._where[item.row.id]
+                item.entered = now  # it waits for its channel from now on
                 self.strays.setdefault(name, {})[item.row.id] = item
         rates: dict[str, list[Rate]] = {}
         for each in traits.values():
