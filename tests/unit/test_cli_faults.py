@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-from test_config_hostile import API, MISTAKES, VARIABLES, get
+import ast
+from pathlib import Path
 
+import pytest
+from test_config_hostile import API, HOOK, MISTAKES, SLACK, VARIABLES, get
+
+import understudy.channels
 from understudy.cli.faults import SENTENCES, said, told
 from understudy.core.errors import ConfigError
 from understudy.core.text import texts
@@ -29,7 +33,7 @@ def in_portuguese(fault):
 
 @pytest.mark.parametrize(("text", "_"), MISTAKES)
 def test_every_mistake_in_a_file_is_said(tmp_path, text, _):
-    for fault in faults(tmp_path, text):
+    for fault in faults(tmp_path, text, HOOK):
         in_portuguese(fault)
 
 
@@ -50,10 +54,12 @@ def test_every_mistake_in_a_variable_is_said(tmp_path, env, overrides, _):
         (API + 'auth = {kind = "bearer", keys = ["file:gone"]}', "understudy.toml:3: apis.a.auth.keys[0].value: o arquivo do segredo gone não pode ser lido: não há esse arquivo ou diretório"),  # noqa: E501 - the same
         (API + 'success = {json = "a["}', "understudy.toml:3: apis.a.success.json: esperado uma expressão JMESPath ("),
         ("a = ", "understudy.toml:1: sintaxe TOML: "),
+        (SLACK + 'fallback = "y"', "understudy.toml:4: channels.x.fallback: nenhum canal com esse nome está configurado, encontrado 'y'"),  # noqa: E501 - the same
+        ('[channels.x]\nkind = "slack"\nurl = "http://hooks.example/a"', "understudy.toml:3: channels.x.url: esperado um endereço https: o que se envia para lá é secreto"),  # noqa: E501 - the same
     ],
 )  # fmt: skip
 def test_a_fault_keeps_its_place_and_its_values(tmp_path, text, expected):
-    (fault,) = faults(tmp_path, text)
+    (fault,) = faults(tmp_path, text, HOOK)
     assert told(fault, PT).startswith(expected)
 
 
@@ -77,3 +83,16 @@ def test_a_sentence_that_is_not_known_stays_as_it_is():
 def test_no_sentence_is_taken_for_another(sentence):
     """With its own places as values, each is recognised as itself."""
     assert said(sentence, PT) == PT(sentence)
+
+
+def test_what_channels_expect_is_said_too():
+    """Their options are refused by the channels themselves, so their words are looked for where they stand."""
+    found = set()
+    for path in Path(understudy.channels.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("OptionError", "_refused"):
+                last = node.args[-1] if node.args else None
+                if isinstance(last, ast.Constant):
+                    found.add(last.value)
+    assert len(found) > 15
+    assert found <= set(SENTENCES)

@@ -37,17 +37,34 @@ SENTENCES = (
     "the tables of environments stand in files only", "expected a name such as UNDERSTUDY__APIS__NAME__TIMEOUT",
     "the variable's name matches {names}", "an override is written PATH=VALUE, as in apis.x.timeout=3",
     "the log's file cannot be written: {reason}", "cannot be used: {reason}",
+    "no channel of that name is configured", "a channel cannot stand in for itself",
     # what was expected
     "a whole number", "a number", "true or false", "a text", "an array", "a table", "another value",
     "a number or a table", "a whole number or a table", "a text such as '10/s' or a table", "a text or an array",
     "a status or an array", "no repetition of a group that itself repeats or branches",
     "a regular expression ({why})", "a JMESPath expression ({why})", "`Name` or `Name: pattern`",
     "a status (429), a class (5xx) or a range (500-504)", "statuses between 100 and 599",
+    # what a channel expects
+    "a mail address such as ana@example.com", "a URL that Apprise knows",
+    "hosts outside this network, since allow_private is false", "at least one Apprise URL",
+    "nothing: Apprise connects in its own way", "a name without discord, clyde, everyone",
+    "a host outside this network, since allow_private is false", "each recipient once",
+    "starttls or tls: a password is not sent unencrypted", "starttls or tls, since allow_private is false",
+    "the name of a host, or its address", "the key of an API integration", "texts of 1 to {most} characters",
+    "team:, user:, schedule: or escalation: and a name", "an address such as https://example.com/path",
+    "an address without user name and password", "an https address: what is sent there is secret",
+    "an https address, since allow_private is false",
+    "an address outside this machine and its network, since allow_private is false",
+    "a time zone such as America/Sao_Paulo", "32 letters and digits, as shown for the integration",
+    "a token as 123456:ABC…", "at least one chat", "a number, an @channel, or GROUP/TOPIC",
+    "at least one: receivers tell by it that a message is ours", "printable ASCII characters",
+    "a readable file of certificates (PEM)",
     # what was found
     "a value that is not shown",
     # what to do
     "did you mean {near}?", "rename one", "rename one of them", "set {name} or {name}_FILE",
     'use [auth] with keys = ["env:NAME"]', "kind = {kinds}",
+    "every channel says which service it is",
     # why a file cannot be read
     "no such file or directory", "permission denied", "is a directory", "not a directory",
     "too many levels of symbolic links", "file name too long",
@@ -58,6 +75,7 @@ SENTENCES = (
     "API {name} stands in variables only, and has no base_url; is its name spelled as in the files?",
     "API {name} has no real key: {variable} is a placeholder", "{variable} is not configured: it is a placeholder",
     "channel {channel} is not configured: {reasons}", "{variable} is a placeholder", "{variable} is no port number",
+    "{variables} not used: the files configure another kind of channel as {channel}",
     "{variable} is not set",
 )  # fmt: skip  # a list of sentences
 _PLACE = re.compile(r"\{(\w+)\}")
