@@ -16,7 +16,7 @@ from rich.text import Text
 from understudy.channels import build
 from understudy.channels.options import ChannelDeps
 from understudy.clients.outward import OutwardClients
-from understudy.core.clock import SYSTEM_CLOCK
+from understudy.core.clock import SYSTEM_CLOCK, Clock
 from understudy.core.ids import ulid_source
 from understudy.core.notices import Notice, NoticeKind, Severity
 from understudy.notifications.message import Card, Delivered, Message
@@ -57,8 +57,9 @@ def preview(screen: Screen, kinds: list[str], *, as_json: bool) -> int:
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
         raise Stop(USAGE, _("{option} takes {values}", option="KIND", values=", ".join(KINDS)))
-    shown = card(ordinary(SYSTEM_CLOCK.time()), _.tag)
-    found = asyncio.run(_tried(kinds, _.tag))
+    clock = SYSTEM_CLOCK
+    shown = card(ordinary(clock.time()), _.tag)
+    found = asyncio.run(_tried(kinds, _.tag, clock))
     if as_json:
         print_json(screen, {"card": asdict(shown), "channels": [asdict(each) for each in found]})
     else:
@@ -66,20 +67,20 @@ def preview(screen: Screen, kinds: list[str], *, as_json: bool) -> int:
     return FAILED if any(each.refusals for each in found) else OK
 
 
-async def _tried(kinds: list[str], language: str) -> list[Preview]:
+async def _tried(kinds: list[str], language: str, clock: Clock) -> list[Preview]:
     async with AsyncExitStack() as stack:
-        clients = OutwardClients(SYSTEM_CLOCK)
+        clients = OutwardClients(clock)
         stack.push_async_callback(clients.close)
-        deps = ChannelDeps(SYSTEM_CLOCK, random.Random(0), clients)  # noqa: S311 - jitter, nothing secret
+        deps = ChannelDeps(clock, random.Random(0), clients)  # noqa: S311 - jitter, nothing secret
         receivers = await stack.enter_async_context(local_receivers(*kinds, language=language))
-        make_id = ulid_source(SYSTEM_CLOCK, random.Random(0))  # noqa: S311 - names, nothing secret
+        make_id = ulid_source(clock, random.Random(0))  # noqa: S311 - names, nothing secret
 
         async def one(kind: str, local: Local) -> Preview:
             channel = build(kind, local.options, deps)
             told = Preview(kind)
-            for notice in (ordinary(SYSTEM_CLOCK.time()), *worst(SYSTEM_CLOCK.time())):
+            for notice in (ordinary(clock.time()), *worst(clock.time())):
                 told.sent += 1
-                message = Message(make_id(), notice, card(notice, language), SYSTEM_CLOCK.time())
+                message = Message(make_id(), notice, card(notice, language), clock.time())
                 outcome = await channel.send(message)
                 if isinstance(outcome, Delivered):
                     told.accepted += 1
