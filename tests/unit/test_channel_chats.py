@@ -19,10 +19,10 @@ from understudy.core.notices import NoticeKind, Severity
 from understudy.core.secrets import Secret
 from understudy.notifications.message import Degrade, Delivered, PerRecipient, Receipt, Rejected, Retry
 from understudy.testing import FakeClock
+from understudy.testing import receivers as services
 from understudy.testing.receivers import HANG, DiscordReceiver, SlackReceiver, TelegramReceiver
 from understudy.testing.receivers.base import as_json, status
 from understudy.testing.receivers.discord import rate_limited
-from understudy.testing.receivers.telegram import REVOKED
 
 PLAIN = message(plain=True)
 RICH = message()
@@ -375,7 +375,7 @@ async def test_several_chats_have_an_outcome_each_and_only_those_left_are_sent_t
 
 async def test_a_wrong_token_is_about_all_chats():
     async with TelegramReceiver("1", "2") as at, channel(telegram_options(at, "1", "2")) as made:
-        at.then(REVOKED, REVOKED)
+        at.then(services.telegram.REVOKED, services.telegram.REVOKED)
         assert told(await made.send(message())) == "endpoint"
 
 
@@ -425,6 +425,46 @@ def test_what_is_no_token_is_refused_and_not_shown(token):
     with pytest.raises(OptionError, match="bot_token: expected a token") as caught:
         TelegramOptions(bot_token=Secret(token), chat_id=("1",))
     assert not token or repr(token) not in str(caught.value)
+
+
+# -- endpoints -------------------------------------------------------------------------------------
+
+GONE = [
+    ("slack", services.slack.REVOKED),
+    ("slack", services.slack.REMOVED),
+    ("slack", services.slack.ARCHIVED),
+    ("discord", services.discord.DELETED),
+    ("discord", services.discord.REVOKED),
+    ("telegram", services.telegram.REVOKED),
+]
+
+
+@pytest.mark.parametrize(("service", "fault"), GONE)
+async def test_an_endpoint_that_is_gone_is_told_as_such_until_it_is_back(service, fault):
+    receiver = {"slack": SlackReceiver, "discord": DiscordReceiver, "telegram": TelegramReceiver}[service]()
+    async with receiver as at:
+        options = {
+            "slack": lambda: SlackOptions(url=Secret(at.url), allow_private=True),
+            "discord": lambda: discord_options(at),
+            "telegram": lambda: telegram_options(at),
+        }[service]()
+        at.always = fault
+        async with channel(options) as made:
+            outcomes = [await made.send(message()) for _ in range(2)]
+            at.always = None
+            again = await made.send(message())
+    assert [told(outcome) for outcome in outcomes] == ["endpoint", "endpoint"]
+    assert isinstance(again, Delivered)
+    path = f"/bot{at.token}/sendMessage" if service == "telegram" else at.path
+    assert len(at.to(path)) == 3
+
+
+@pytest.mark.parametrize(("said", "after"), [(1, 1.0), (2.5, 2.5), (None, None), ("soon", None)])
+async def test_slack_is_left_alone_for_as_long_as_it_says(said, after):
+    async with SlackReceiver() as at, channel(SlackOptions(url=Secret(at.url), allow_private=True)) as made:
+        at.then(services.slack.rate_limited(said))
+        outcome = await made.send(message())
+    assert (told(outcome), outcome.after) == ("retry", after)
 
 
 # -- secrets ---------------------------------------------------------------------------------------
