@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from alerted import Alerted, settings_of
+from alerted import Alerted, Down, settings_of
 
 from understudy.alerts.model import Level, Rule
 from understudy.alerts.options import AlertOptions
@@ -153,3 +153,24 @@ async def test_a_program_that_never_asks_for_alerts_pays_nothing_for_them(clock:
 
 def _taps(monitor: PerformanceMonitor) -> list[object]:
     return [series.tap for ledger in monitor._ledgers.values() for series in ledger.all()]
+
+
+async def test_an_outage_is_told_with_its_cause_and_who_stands_in(clock: FakeClock) -> None:
+    async with Alerted(clock) as world:
+
+        async def good() -> str:
+            return "served"
+
+        async def bad() -> str:
+            raise Down("out of order")
+
+        world.app.fallback.register_route("fixtures", mode="priority")
+        world.app.fallback.register_api("lead", route="fixtures", operation=bad, retry={"mode": "off"})
+        world.app.fallback.register_api("second", priority=2, route="fixtures", operation=good)
+        for _ in range(80):
+            await world.app.fallback.execute_with_fallback("lead", bad)
+            await clock.advance(1.0)
+        facts = world.message(lambda each: each.notice.rule == "api_down").notice.facts
+        assert facts["standbys"] == "second"
+        assert facts["covered"] == "100.0 %"
+        assert facts["cause"]

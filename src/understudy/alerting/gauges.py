@@ -67,7 +67,7 @@ class Gauges:
             case "standbys":
                 return float(self.standbys(api))
             case "coverage":
-                covered = [self._coverage(route.name) for route in self._routes(api)]
+                covered = [self.coverage(route.name) for route in self.routes_of(api)]
                 return min((each for each in covered if each is not None), default=None)
             case "keys_gone":
                 keys = [key for key in api.keys if key.secret is not None]
@@ -81,18 +81,20 @@ class Gauges:
 
         An API without a route counts as covered while its calls bring a fallback operation that may serve.
         """
-        routes = self._routes(api)
+        routes = self.routes_of(api)
         if not routes:
             if not any(binding.breaker.standby for binding in api.bindings.values()):
                 return 0
             standby = self._fallback.roster.standby_of(api)  # there, because calls have been ranked with it
             return int(standby.options.enabled and not is_down(standby) and standby.hold_until <= self._now())
-        return min(len(self._eligible(route) - {api.name}) for route in routes)
+        return min(len(self.eligible(route) - {api.name}) for route in routes)
 
-    def _routes(self, api: Api) -> list[Route]:
+    def routes_of(self, api: Api) -> list[Route]:
+        """The routes that an API is registered for."""
         return [route for route in self._fallback.roster.routes.values() if api in route.apis]
 
-    def _eligible(self, route: Route) -> set[str]:
+    def eligible(self, route: Route) -> set[str]:
+        """The APIs that could serve a route now."""
         known = self._serving.get(route.name)
         if known is None:
             ranked = self._fallback.gates.standings(route, self._now())
@@ -158,8 +160,8 @@ class Gauges:
     def route(self, metric: str, route: Route) -> float | None:
         """A gauge of a route."""
         if metric == "coverage":
-            return self._coverage(route.name)
-        eligible = self._eligible(route)
+            return self.coverage(route.name)
+        eligible = self.eligible(route)
         lead = route.apis[0].name if route.apis else ""
         match metric:
             case "serving":
@@ -170,7 +172,8 @@ class Gauges:
                 return float(bool(lead) and lead not in eligible)
         return None
 
-    def _coverage(self, route: str) -> float | None:
+    def coverage(self, route: str) -> float | None:
+        """Share of the route's calls in the last five minutes that ended well for the caller, %; None without any."""
         with self._tallies.reading():
             sample = self._tallies.known("route", route, _COVERED_OVER)
         if sample is None or not sample.successes + sample.failures:

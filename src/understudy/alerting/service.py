@@ -108,6 +108,7 @@ class Alerting:
             handling=self._handling,
         )  # fmt: skip
         self.manager.drain = monitor.drain_in_turns
+        self.manager.tell_beside(Facts(fallback, self.source.gauges, self.source.gauges.coverage))
         touched = Touched(fallback, self.source.labels_of)
         self._touched = touched
         self.pulse = Pulse(

@@ -37,6 +37,8 @@ class Watch:
         self, source: MetricSource, alerts: Callable[[], Mapping[str, AlertState]], settled: float = SETTLED
     ) -> None:
         self.source = source
+        #: What is told beside a breach of a rule about a subject: name to text.
+        self.facts: Callable[[Rule, Labels], Mapping[str, str]] = _no_facts
         self._alerts = alerts
         self._settle = settled
         self._evaluator = Evaluator(())
@@ -123,7 +125,10 @@ class Watch:
             if rule.kind == "event" and (signal := self._signal(rule, labels)) is not None:
                 verdict = self._evaluator.judge(rule, self.source, labels, at, signal)  # noqa: PLW2901 - knows more
             if self._matters(rule, labels, verdict) and not self._unsettled(rule, labels, verdict, at):
-                found.append(Judged(rule, labels, verdict))
+                found.append(self._judged(rule, labels, verdict))
+
+    def _judged(self, rule: Rule, labels: Labels, verdict: Verdict) -> Judged:
+        return Judged(rule, labels, verdict, self.facts(rule, labels) if verdict.finding is Finding.BREACH else {})
 
     def _unsettled(self, rule: Rule, labels: Labels, verdict: Verdict, at: float) -> bool:
         """Whether a breach is so new that the API's breaker may still speak first."""
@@ -173,6 +178,10 @@ class Watch:
 
     def _signal(self, rule: Rule, labels: Labels) -> Signal | None:
         return self._signals.get((rule.event, _key(labels))) if self._signals and rule.kind == "event" else None
+
+
+def _no_facts(rule: Rule, labels: Labels) -> Mapping[str, str]:
+    return {}
 
 
 def _key(labels: Labels) -> _Key:

@@ -97,6 +97,10 @@ def fact_word(_: Texts, name: str) -> str:
         "step": _("Step"),
         "silence": _("Silence"),
         "matchers": _("Matchers"),
+        "cause": _("Cause"),
+        "standbys": _("Standing in"),
+        "covered": _("Calls that end well"),
+        "quota_lasts": _("Their quota lasts"),
     }
     return known.get(name, name)
 
