@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -12,6 +13,7 @@ from alert_lab import API, BEGINS, LADDER, PLAIN, Lab
 from understudy.alerts.engine import evaluate
 from understudy.alerts.identity import event_id, fingerprint, question
 from understudy.alerts.model import Finding, Level, Rule, Verdict
+from understudy.alerts.standing import Standing
 from understudy.alerts.state import AlertState
 from understudy.alerts.tick import Judged
 from understudy.alerts.timekeeping import Timekeeper
@@ -671,3 +673,24 @@ class TestIdentity:
         lab.ok()
         found = AlertState.from_dict({**lab.state.as_dict(), "of a later version": 1})
         assert found == lab.state
+
+    def test_words_of_people_are_no_times(self):
+        lab = Lab()
+        lab.breach()
+        lab.acknowledge(comment="never")
+        assert AlertState.from_dict(lab.state.as_dict()).ack == lab.state.ack
+
+    @pytest.mark.parametrize(
+        "broken",
+        [{"fingerprint": "of another"}, {"phase": "sleeping"}, {"step": "two"}, {"flips": "abc"}, {"ack": {"at": "x"}}, {"remind_at": None},
+         {"told": True, "severity": ""}, {"labels": 5}],
+    )  # fmt: skip
+    def test_what_cannot_be_read_is_named_and_begins_anew(self, broken):
+        lab = Lab()
+        lab.breach()
+        ((name, document),) = ((key, json.loads(text)) for key, text in lab.documents.items())
+        standing = Standing(lab.context)
+        assert standing.load(
+            {name: {**document, **broken}, "other": {**document, "fingerprint": "other"}}, lab.now
+        ) == [name]
+        assert list(standing.states) == ["other"]

@@ -16,6 +16,9 @@ from .tick import Result
 #: So many evaluations in a row that end with an error are told.
 FAILING: Final = 3
 
+#: Groups whose times are remembered.
+MOST_GROUPS: Final = 10_000
+
 
 class Standing:
     """The states of all alerts between two evaluations. Only `take` and the two methods after it change it."""
@@ -54,7 +57,7 @@ class Standing:
                 before = self.states.get(fingerprint)
                 self.states[fingerprint] = state
                 self._place(state, result.at, before)
-        self.groups.update(result.groups)
+        self._group(result)
         self.reminded.update(result.reminded)
         if result.version is not None:
             self.seen = result.version
@@ -69,6 +72,9 @@ class Standing:
             try:
                 state = AlertState.from_dict(document)
             except (ValueError, TypeError, KeyError, AttributeError):
+                unread.append(fingerprint)
+                continue
+            if state.fingerprint != fingerprint:
                 unread.append(fingerprint)
                 continue
             restored(state, now, self.context.rules.get(state.rule))
@@ -104,6 +110,13 @@ class Standing:
         if rule is None:
             return {**state.labels, "rule": state.rule, "severity": state.severity.value}
         return rule.labels(state.labels, state.severity)
+
+    def _group(self, result: Result) -> None:
+        self.groups.update(result.groups)
+        if len(self.groups) > MOST_GROUPS:
+            # Those that were told long ago wait for nothing any more.
+            newest = sorted(self.groups.items(), key=lambda pair: pair[1])[-MOST_GROUPS // 2 :]
+            self.groups = dict(newest)
 
     def _place(self, state: AlertState, now: float, before: AlertState | None = None) -> None:
         """Keep at hand what the alert is to others."""

@@ -153,7 +153,7 @@ class AlertState:
 
     def as_dict(self) -> dict[str, Any]:
         """The state as JSON-ready values, those that are not as at the beginning; `from_dict` reads them."""
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = {"fingerprint": self.fingerprint, "rule": self.rule}
         for name, initial in _INITIAL.items():
             value = getattr(self, name)
             if value is not initial and value != initial:
@@ -162,13 +162,17 @@ class AlertState:
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> Self:
-        """The state that `as_dict` wrote; what a later version added is left out."""
-        values = {name: _READERS.get(name, _same)(value) for name, value in found.items() if name in _INITIAL}
-        return cls(**values)
+        """The state that `as_dict` wrote; what a later version added is left out.
+
+        Raises:
+            ValueError, TypeError: it is none.
+        """
+        return cls(**{name: _READERS[name](value) for name, value in found.items() if name in _READERS})
 
 
 #: JSON has no infinity.
 _NEVER, _ALWAYS = "never", "always"
+_ENDLESS = {_NEVER: inf, _ALWAYS: -inf}
 
 
 def _plain(value: Any) -> Any:
@@ -182,23 +186,38 @@ def _plain(value: Any) -> Any:
     return dict(value) if kind is dict else value
 
 
-def _same(value: Any) -> Any:
-    return inf if value == _NEVER else -inf if value == _ALWAYS else value
+def _number(value: Any) -> Any:
+    """A number, or never; whatever else stands in its place makes the document one that cannot be read."""
+    found = _ENDLESS.get(value, value) if isinstance(value, str) else value
+    if isinstance(found, bool) or not isinstance(found, (int, float)):
+        raise TypeError(f"expected a number, found {type(value).__name__}")
+    return found
+
+
+def _number_or_none(value: Any) -> Any:
+    return None if value is None else _number(value)
 
 
 def _ack(value: Any) -> Ack | None:
-    return Ack(**{name: _same(each) for name, each in value.items() if name in _ACK}) if value else None
+    if not value:
+        return None
+    times = {name: _number(value[name]) for name in ("at", "until") if name in value}
+    texts = {name: str(value.get(name, "")) for name in ("actor", "comment")}
+    return Ack(**texts, **times, snooze=bool(value.get("snooze", False)))
 
 
 def _severity(value: Any) -> Severity | None:
     return Severity(value) if value else None
 
 
-def _several(value: Any) -> tuple[Any, ...]:
-    return tuple(_same(each) for each in value)
+def _numbers(value: Any) -> tuple[Any, ...]:
+    return tuple(_number(each) for each in value)
 
 
-_ACK = frozenset(each.name for each in fields(Ack))
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(str(each) for each in value)
+
+
 #: What moves with every evaluation; it is kept now and then.
 _FLEETING = (
     "evaluated_at", "judged_at", "saved_at", "due_at", "value", "extreme", "reason", "facts", "breaches", "gone_since",
@@ -209,11 +228,18 @@ _NAMES = tuple(each.name for each in fields(AlertState))
 _INITIAL: dict[str, Any] = {
     each.name: each.default_factory() if each.default_factory is not MISSING else each.default
     for each in fields(AlertState)
+    if each.name not in ("fingerprint", "rule")
 }
 _READERS: dict[str, Any] = {
-    "phase": Phase, "severity": _severity, "peak": _severity, "told_severity": _severity, "told_peak": _severity,
-    "notified_severity": _severity, "owed": _severity, "ack": _ack,
-    **dict.fromkeys(("since", "left", "noted", "flips", "reached"), _several),
+    **{name: _number for name, initial in _INITIAL.items() if type(initial) in (int, float)},
+    **dict.fromkeys(("value", "extreme", "step_left"), _number_or_none),
+    **dict.fromkeys(("since", "left", "flips"), _numbers),
+    **dict.fromkeys(("noted", "reached"), _texts),
+    **dict.fromkeys(("told", "reopened"), bool),
     **dict.fromkeys(("rule", "fingerprint", "reason", "waiting", "escalation", "episode", "question"), str),
     **dict.fromkeys(("labels", "facts", "counts"), dict),
-}  # fmt: skip
+    **dict.fromkeys(("severity", "peak", "told_peak"), Severity),
+    **dict.fromkeys(("told_severity", "notified_severity", "owed"), _severity),
+    "phase": Phase,
+    "ack": _ack,
+}
