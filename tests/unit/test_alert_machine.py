@@ -682,7 +682,8 @@ class TestIdentity:
 
     @pytest.mark.parametrize(
         "broken",
-        [{"fingerprint": "of another"}, {"phase": "sleeping"}, {"step": "two"}, {"flips": "abc"}, {"ack": {"at": "x"}}, {"remind_at": None},
+        [{"fingerprint": "of another"}, {"phase": "sleeping"},
+         {"step": "two"}, {"flips": "abc"}, {"ack": {"at": "x"}}, {"remind_at": None},
          {"told": True, "severity": ""}, {"labels": 5}],
     )  # fmt: skip
     def test_what_cannot_be_read_is_named_and_begins_anew(self, broken):
