@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TypeGuard
 
 from understudy.core.notices import NoticeKind
 from understudy.core.outbox import OutboxRow, RowState
@@ -52,16 +53,27 @@ def step(
     `recipients` are all those of the channel, so that it can be told when every one of them has refused.
     """
     row = replace(row, attempts=row.attempts + 1)
+    # Some have refused for good, and what comes now is about the others alone: the refusals stay known.
+    refused_before = bool(row.recipients) and bool(_refusing(row.reason, recipients))
+    if refused_before and _about_the_message(outcome):
+        outcome = PerRecipient(dict.fromkeys(row.recipients, outcome))
     if isinstance(outcome, PerRecipient):
         made = _per_recipient(row, outcome, started_at, seconds, recipients)
     else:
         attempt = _attempt(row, outcome, started_at, seconds)
         made = _single(row, outcome, attempt)
+        if refused_before and made.again:
+            made = replace(made, row=replace(made.row, reason=row.reason))
     if row.kind is NoticeKind.TEST and made.row.state is not RowState.DELIVERED:
         # A test is answered, not sent for hours; and one that failed is no message that was lost.
         ended = replace(made.row, state=RowState.DISCARDED, reason=made.reason)
         return replace(made, row=ended, again=False)
     return made
+
+
+def _about_the_message(outcome: Outcome) -> TypeGuard[Delivered | Retry | Rejected]:
+    """Whether it is an answer for each of those who were to be reached, rather than about its form or the channel."""
+    return isinstance(outcome, Delivered | Retry) or (isinstance(outcome, Rejected) and outcome.scope == "message")
 
 
 def asked(outcome: Outcome) -> float:
