@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from math import inf, nextafter
 from typing import Any, Final
 
 from .evaluate import Compiled, Evaluator, Look
@@ -34,7 +35,7 @@ _NOTHING: Final = -2
 class Group:
     """The rules that depend on one metric over one window, for one list of rules."""
 
-    __slots__ = ("_at", "_reaches", "bounds", "metric", "plenty", "rules", "window")
+    __slots__ = ("_at", "_highest", "_reaches", "bounds", "metric", "plenty", "rules", "window")
 
     def __init__(self, metric: Metric, window: float) -> None:
         self.metric, self.window = metric, window
@@ -45,6 +46,7 @@ class Group:
         #: From so many calls on, no rule of the group judges with care.
         self.plenty = 0
         self._reaches: set[int] = set()
+        self._highest = metric.highest if metric.highest < inf or not impossible(metric, inf) else nextafter(inf, 0.0)
 
     def add(self, each: Compiled, bounds: Iterable[float]) -> None:
         """A rule of the group, with the values at which its verdict may change."""
@@ -91,7 +93,8 @@ class Group:
 
     def _place(self, value: float) -> Any:
         """Between which two values, or at which, it lies: 2n in between, 2n + 1 at one."""
-        if impossible(self.metric, value):
+        # As `impossible` says it, in one comparison: this is done for every API and metric in every second.
+        if not self.metric.lowest <= value <= self._highest:
             return None
         return bisect_left(self.bounds, value) + bisect_right(self.bounds, value)
 
