@@ -24,6 +24,7 @@ def test_every_part_of_the_real_story_does_its_job(capsys):
     assert "✓ Every part did its job." in shown
     assert "✗" not in shown
     assert "One fallback, explained by its decision record:" in shown
+    assert "People would have been told: email " in shown
     assert shown.count("calls served") == 8  # a line for each part, when its last call has ended
 
 

@@ -18,9 +18,12 @@ from understudy.simulator import Simulator
 
 from .exits import FAILED, OK
 from .explain import render as render_record
+from .local_receivers import local_receivers
 from .screen import Screen
 from .simulated import PATHS, load_sample
 from .story import DEADLINE, Part, Story, parts
+from .telling import KINDS, Told, settled, with_channels
+from .telling import render as render_told
 
 #: How often the moving picture is drawn anew, s.
 FRAME = 0.2
@@ -36,9 +39,10 @@ def demo(screen: Screen, *, seconds: float, seed: int, rate: float) -> int:
 async def _demo(screen: Screen, seconds: float, seed: int, rate: float) -> int:
     _ = screen.text
     clock = SYSTEM_CLOCK
-    async with Simulator(seed) as simulator:
+    async with Simulator(seed) as simulator, local_receivers(*KINDS, language=_.tag) as local:
         limits = [f"apis.{name}.timeout.attempt={ATTEMPT}" for name in simulator.base_urls]
-        settings = load_sample(simulator, limits).settings
+        settings = with_channels(load_sample(simulator, limits).settings, local)
+        began = clock.time()
         async with Understudy.build(settings, clock=clock, seed=seed) as app:
             story = Story(app, simulator, parts(_), clock)
             _introduce(screen, seconds, seed, rate)
@@ -56,7 +60,7 @@ async def _demo(screen: Screen, seconds: float, seed: int, rate: float) -> int:
             for task in both:
                 if not task.cancelled():
                     task.result()
-            return _verdict(screen, story)
+            return _verdict(screen, story, await settled(app, local, clock, began))
 
 
 def _introduce(screen: Screen, seconds: float, seed: int, rate: float) -> None:
@@ -140,7 +144,7 @@ def _table(screen: Screen, story: Story, *, final: bool) -> Table:
     return table
 
 
-def _verdict(screen: Screen, story: Story) -> int:
+def _verdict(screen: Screen, story: Story, told: Told) -> int:
     _ = screen.text
     screen.console.print(_table(screen, story, final=True))
     example = max(
@@ -169,6 +173,9 @@ def _verdict(screen: Screen, story: Story) -> int:
             again=_("yes") if len(story.recovered) == len(PATHS) else _("no"),
         )
     )
+    render_told(screen, told)
+    if told.problems or told.unfinished:
+        complaints.append(_("not every alert was told, and its end"))
     for complaint in complaints:
         screen.line(f"✗ {complaint}", "bad")
     if complaints:

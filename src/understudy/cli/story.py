@@ -9,7 +9,7 @@ from itertools import cycle
 
 from understudy.app import Understudy
 from understudy.core.clock import Clock
-from understudy.core.errors import CallError
+from understudy.core.errors import UnderstudyError
 from understudy.core.text import Texts
 from understudy.core.types import Explanation
 from understudy.simulator import Fault, Simulator
@@ -139,7 +139,7 @@ class Story:
             mine.calls += 1
         try:
             response = await self._app.route(route).get(PATHS[route], deadline=DEADLINE)
-        except CallError as error:
+        except UnderstudyError as error:
             if mine is not None:
                 mine.errors[type(error).__name__] += 1
             return
