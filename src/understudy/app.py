@@ -448,8 +448,12 @@ class Understudy:
 
         Calls in flight end on the old settings. Breakers, holds, quotas and statistics stay.
         """
+        # The only step that can fail comes first.
         if self._alerting is not None:
-            self._alerting.configure(settings)  # the only step that can fail comes first
+            self._alerting.configure(settings)
+        elif settings.channels:
+            self._alerting_of(settings)
+            self._run_alerting()
         changes = reload(self.fallback, settings, self._prober)
         self.settings = settings
         if self.keeping is not None:

@@ -24,6 +24,7 @@ from understudy.lifecycle import Lifecycle
 from understudy.monitor import PerformanceMonitor
 from understudy.notifications.links import Signer, linker
 from understudy.notifications.manager import NotificationManager
+from understudy.notifications.policy import Policies
 from understudy.notifications.ports import Channel
 from understudy.resilience import FallbackManager
 from understudy.storage.memory import MemoryStore
@@ -147,6 +148,7 @@ class Alerting:
             OptionError, SilenceError, NotInstalled: something in them cannot be used; nothing has changed.
         """
         made = {name: self._made(name, options) for name, options in settings.channels.items()}
+        Policies(settings.policies)  # refused before anything is changed
         self.manager.configure(settings.alerts, default_rules(settings.alerts))
         self.notifications.set_policies(settings.policies)
         self.notifications.options = settings.notifications
