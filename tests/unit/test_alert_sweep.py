@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import nan
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from alert_numbers import Numbers
 from understudy.alerts.defaults import default_rules
 from understudy.alerts.evaluate import Evaluator
 from understudy.alerts.model import Finding, Rule
+from understudy.alerts.ports import Sample
 from understudy.alerts.rules import rule_from
 from understudy.alerts.sweep import Memory, Sweeper
 
@@ -26,12 +28,14 @@ class Swept:
         self.sweeper = Sweeper(self.evaluator)
         self.memory = Memory()
         self.told = {}
+        self.times = 0
 
     def at(self, now: float) -> dict[str, Finding]:
         """Sweep; what was told this time."""
         self.numbers.now = now
         plan = self.sweeper.plan("api", API)
         found = self.sweeper.sweep(self.numbers, "api", API, now, plan, self.memory)
+        self.times += len(found)
         self.told.update({rule.name: verdict for rule, verdict in found})
         return {rule.name: verdict.finding for rule, verdict in found}
 
@@ -143,6 +147,35 @@ def test_a_rule_is_evaluated_again_only_when_its_own_values_are_passed():
     assert swept.at(4.0) == {"r0": Finding.BREACH}
     numbers.gauges["keys_available"] = 6.0
     assert swept.at(5.0) == {"r1": Finding.OK}
+
+
+class Failing(Numbers):
+    """A source whose windows cannot be read, or hold what cannot be."""
+
+    wrong = 0.0
+
+    def sample(self, subject, labels, window):
+        if self.wrong == 0.0:
+            raise RuntimeError("no")
+        return Sample(self.now, window, window, 5, 5, 0, 0, self.wrong, 0.1, 0.1)
+
+
+@pytest.mark.parametrize("wrong", [0.0, nan, -1.0])
+@pytest.mark.parametrize("metric", ["error_rate", "failures", "response_time_p95"])
+def test_a_source_that_fails_is_an_error_each_time_until_it_works(metric, wrong):
+    numbers = Failing()
+    numbers.wrong = wrong
+    swept = Swept(rules({"metric": metric, "threshold": 20}), numbers)
+    assert [swept.at(1.0), swept.at(2.0), swept.at(3.0)] == [{"r0": Finding.ERROR}] * 3
+    assert swept.times == 3
+    numbers.wrong = 0.5
+    assert swept.at(4.0)["r0"] is not Finding.ERROR
+
+
+def test_a_rule_that_is_evaluated_each_time_is_told_of_once_a_time():
+    swept = Swept(rules({"kind": "no_traffic"}), Failing())
+    assert [swept.at(1.0), swept.at(2.0)] == [{"r0": Finding.ERROR}] * 2
+    assert swept.times == 2
 
 
 class Mute(Numbers):

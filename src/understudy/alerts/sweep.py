@@ -21,7 +21,7 @@ from math import inf, nextafter
 from typing import Any, Final
 
 from .evaluate import Compiled, Evaluator, Look
-from .evidence import judged, unsound
+from .evidence import unsound
 from .ladder import impossible
 from .metrics import Metric
 from .model import Finding, Labels, Rule, Subject, Verdict
@@ -35,7 +35,7 @@ _NOTHING: Final = -2
 class Group:
     """The rules that depend on one metric over one window, for one list of rules."""
 
-    __slots__ = ("_at", "_highest", "_reaches", "bounds", "metric", "plenty", "rules", "window")
+    __slots__ = ("_at", "_counts", "_highest", "_ratio", "_reaches", "bounds", "metric", "plenty", "rules", "window")
 
     def __init__(self, metric: Metric, window: float) -> None:
         self.metric, self.window = metric, window
@@ -46,6 +46,7 @@ class Group:
         #: From so many calls on, no rule of the group judges with care.
         self.plenty = 0
         self._reaches: set[int] = set()
+        self._counts, self._ratio = metric.kind in ("rate", "count"), metric.kind == "ratio"
         self._highest = metric.highest if metric.highest < inf or not impossible(metric, inf) else nextafter(inf, 0.0)
 
     def add(self, each: Compiled, bounds: Iterable[float]) -> None:
@@ -66,26 +67,26 @@ class Group:
             found |= self._at[bound]
         return found
 
-    def key(self, look: Look) -> Any:
-        """What the verdicts of the group depend on: as long as it stays equal, none of them changes."""
+    def key(self, look: Look, sample: Sample | None) -> Any:
+        """What the verdicts of the group depend on: as long as it stays equal, none of them changes.
+
+        `sample` is that of the group's window; a group of the present has none.
+        """
         metric = self.metric
         if metric.read is None:
             value = look.gauge(metric.name)
             return _NOTHING if value is None else self._place(value)
-        sample = look.sample(self.window)
         if sample is None:
             return _NOTHING
-        if metric.kind in ("rate", "count"):
+        if self._counts:
             value = metric.read(sample)
             if value is None:
                 return _NOTHING
             # As long as the window has not been seen as a whole, too little is not known to be too little.
             return self._place(value) if sample.covered >= sample.window else (self._place(value), "young")
-        known = judged(metric, sample)
-        if known == 0 and not unsound(sample):
-            return _IDLE
+        known = sample.successes + sample.failures if self._ratio else sample.successes
         if known < self.plenty:
-            return self._few(look, sample)
+            return _IDLE if known == 0 and not unsound(sample) else self._few(look, sample)
         if metric.quantile is not None and (place := self._apart(sample)) is not None:
             return place
         value = metric.read(sample)
@@ -123,7 +124,7 @@ class Plan:
     __slots__ = ("gauges", "others", "windows")
 
     def __init__(self, rules: Iterable[Compiled]) -> None:
-        self.others: list[Compiled] = []
+        self.others: dict[str, Compiled] = {}
         groups: dict[tuple[Metric, float], Group] = {}
         for each in rules:
             parts = list(_parts(each))
@@ -131,8 +132,9 @@ class Plan:
                 where = (metric, window if metric.sampled else 0.0)
                 groups.setdefault(where, Group(*where)).add(each, bounds)
             if not parts:
-                self.others.append(each)
-        self.windows = [group for group in groups.values() if group.metric.sampled]
+                self.others[each.rule.name] = each
+        sampled = [group for group in groups.values() if group.metric.sampled]
+        self.windows = {group.window: [each for each in sampled if each.window == group.window] for group in sampled}
         self.gauges = [group for group in groups.values() if not group.metric.sampled]
 
 
@@ -152,7 +154,7 @@ def _parts(each: Compiled) -> Iterator[tuple[Metric, float, tuple[float, ...]]]:
 class Memory:
     """What a subject was like when it was swept last. Starts empty: then everything is told."""
 
-    __slots__ = ("_idle", "_keys", "_moved", "_plan", "_told")
+    __slots__ = ("_idle", "_keys", "_moved", "_plan", "_told", "_wrong")
 
     def __init__(self) -> None:
         self._plan: Plan | None = None
@@ -160,6 +162,8 @@ class Memory:
         self._told: dict[str, tuple[Finding, int, int]] = {}
         self._moved: int | None = None
         self._idle = False
+        #: Rules whose last verdict was an error: it is told each time.
+        self._wrong: dict[str, Compiled] = {}
 
     def sweep(self, plan: Plan, look: Look) -> list[tuple[Rule, Verdict]]:
         """Every rule whose finding or level differs from the last time, with its verdict."""
@@ -167,16 +171,16 @@ class Memory:
             self._plan, self._idle = plan, False
             self._keys.clear()
             self._told.clear()
+            self._wrong.clear()
         changed: list[tuple[Rule, Verdict]] = []
-        due: dict[str, Compiled] = {}
+        due, self._wrong = self._wrong, {}
         moved = self._movement(look)
         if moved is None or not self._idle or moved != self._moved:
-            for group in plan.windows:
-                due |= self._due(group, look)
+            for window, groups in plan.windows.items():
+                self._due(groups, look, self._sample(look, window), due)
             self._idle, self._moved = look.idle(), moved
-        for group in plan.gauges:
-            due |= self._due(group, look)
-        for each in (*due.values(), *plan.others):
+        self._due(plan.gauges, look, None, due)
+        for each in {**due, **plan.others}.values():
             self._tell(each, look, changed)
         return changed
 
@@ -187,18 +191,25 @@ class Memory:
         except Exception:  # noqa: BLE001 - what it cannot say may have moved; what fails is told by the verdicts
             return None
 
-    def _due(self, group: Group, look: Look) -> dict[str, Compiled]:
-        """The rules of the group that must be evaluated again."""
+    @staticmethod
+    def _sample(look: Look, window: float) -> Sample | None:
         try:
-            key = group.key(look)
-        except Exception:  # noqa: BLE001 - the source failed: each rule's own verdict says how
-            key = None
-        # Without a key there is an error, which is told again and again.
-        old = self._keys.get(group)
-        if key is not None and key == old:
-            return {}
-        self._keys[group] = key
-        return group.between(old, key)
+            return look.sample(window)
+        except Exception:  # noqa: BLE001 - the source failed: without a sample, each rule's own verdict says how
+            return None
+
+    def _due(self, groups: Iterable[Group], look: Look, sample: Sample | None, due: dict[str, Compiled]) -> None:
+        """Add the rules of the groups that must be evaluated again."""
+        keys = self._keys
+        for group in groups:
+            try:
+                key = group.key(look, sample)
+            except Exception:  # noqa: BLE001 - likewise
+                key = None
+            old = keys.get(group)
+            if key is None or key != old:
+                keys[group] = key
+                due.update(group.between(old, key))
 
     def _tell(self, each: Compiled, look: Look, changed: list[tuple[Rule, Verdict]]) -> None:
         verdict = each.judge(look)
@@ -206,6 +217,8 @@ class Memory:
         if verdict.finding is Finding.ERROR or self._told.get(each.rule.name) != now:
             changed.append((each.rule, verdict))
             self._told[each.rule.name] = now
+        if verdict.finding is Finding.ERROR:
+            self._wrong[each.rule.name] = each
 
 
 class Sweeper:
