@@ -33,7 +33,7 @@ class EngineOptions(Options):
     ] = True
     hold: Annotated[float, at.Ge(0), at.Le(86400), Doc("after resolving by hand, no new episode before", "s")] = 300.0
     group_by: Annotated[
-        tuple[str, ...], at.MaxLen(20), Doc("labels that one message has in common; empty: no grouping")
+        tuple[str, ...], at.MaxLen(20), Doc("labels of one message, where a policy names none; empty: no grouping")
     ] = ("rule",)
     group_wait: Annotated[
         float, at.Ge(0), at.Le(3600), Doc("what is not critical waits for others to be told with", "s")

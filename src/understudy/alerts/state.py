@@ -201,9 +201,8 @@ def _number_or_none(value: Any) -> Any:
 def _ack(value: Any) -> Ack | None:
     if not value:
         return None
-    times = {name: _number(value[name]) for name in ("at", "until") if name in value}
-    texts = {name: str(value.get(name, "")) for name in ("actor", "comment")}
-    return Ack(**texts, **times, snooze=bool(value.get("snooze", False)))
+    at, until = _number(value["at"]), _number(value.get("until", inf))
+    return Ack(str(value["actor"]), at, until, str(value.get("comment", "")), bool(value.get("snooze", False)))
 
 
 def _severity(value: Any) -> Severity | None:
