@@ -39,6 +39,9 @@ async def backtest(app: Understudy, request: Request) -> Answer:
     if app.keeping is None:
         raise Problem(404, "nothing is kept here: this process was started without a store")
     content = await request.json_object("rules", "changed", "api", "zone", "proposals", *SPAN)
+    wanted = content.get("proposals", False)
+    if not isinstance(wanted, bool):
+        raise Problem(422, "proposals is true or false")
     said = {name: text(content, name, 100) for name in SPAN if content.get(name) is not None}
     start, end = span(said, app.clock.time(), _MONTH)
     zone = _zone(text(content, "zone", 100, default="UTC"))
@@ -51,9 +54,6 @@ async def backtest(app: Understudy, request: Request) -> Answer:
     if changed:
         by_name = {rule.name: rule for rule in rules} | {rule.name: rule for rule in changed}
         after = await judged(run_over(past, list(by_name.values())), slices)
-    wanted = content.get("proposals", False)
-    if not isinstance(wanted, bool):
-        raise Problem(422, "proposals is true or false")
     told: list[dict[str, Any]] = []
     for name in dict.fromkeys((*(rule.name for rule in rules), *(rule.name for rule in changed))):
         mine = told_of_rule(name, before, after if any(rule.name == name for rule in changed) else None, zone)

@@ -39,7 +39,8 @@ def answering(handler: Handler) -> Handler:
         except OptionError as error:
             raise Problem(422, str(error), field=error.field) from None
         except RuleError as error:
-            raise Problem(422, str(error), faults=[str(each) for each in error.faults]) from None
+            faults = [str(each) for each in error.faults]
+            raise Problem(422, f"rule {error.name!r:.300}: {'; '.join(faults)}", faults=faults) from None
 
     return asked
 

@@ -1,0 +1,84 @@
+"""`POST /api/alerts/rules/backtest`: the past of a service, asked rightly and wrongly."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from test_alert_endpoints import ask
+
+from understudy.app import Understudy
+from understudy.config.settings import Settings
+from understudy.core.clock import SYSTEM_CLOCK
+from understudy.monitor.rollup import Bucket, SeriesName
+from understudy.storage import StorageOptions
+
+PATH = "/api/alerts/rules/backtest"
+MINUTE, HOUR = 60, 3600
+
+
+async def served():
+    return 1
+
+
+@pytest.fixture
+async def app(tmp_path):
+    storage = StorageOptions(url=f"sqlite:///{tmp_path}/u.db")
+    async with Understudy.build(dataclasses.replace(Settings(), storage=storage), seed=1, keep=True) as app:
+        app.fallback.register_api("odds", route="odds", operation=served)
+        now = int(SYSTEM_CLOCK.time()) // MINUTE * MINUTE
+        rows = []
+        for back in range(10 * 60, 2, -1):
+            bucket = Bucket()
+            for _ in range(10):
+                bucket.add_one(0.2)
+            if back % 120 in (60, 61, 62):  # three bad minutes in two hours, too few for a window of ten
+                bucket.n, bucket.err = bucket.n + 40, 40
+            rows.append(bucket.row(now - back * MINUTE, SeriesName("api", "odds")))
+        await app.keeping.store.rollups.write({60: rows})
+        await app.keeping.store.rollups.write({10: []})
+        yield app
+
+
+async def test_the_past_tells_what_a_rule_would_have_told_and_what_a_change_would_change(app):
+    calmer = {"name": "error_rate", "metric": "error_rate", "threshold": 20, "window": 300, "for": 1200}
+    body = {"rules": ["error_rate"], "changed": [calmer], "last": "9h", "zone": "America/Sao_Paulo", "proposals": True}
+    status, _, told = await ask(app, PATH, "POST", body)
+    assert status == 200, told
+    assert told["resolution"] == 60
+    [rule] = told["rules"]
+    assert not rule["blind"]
+    assert rule["noise"]["episodes"] >= 4
+    assert all(each["lasted"] is None or each["lasted"] > 0 for each in rule["episodes"])
+    assert rule["changed"]["noise"]["episodes"] == 0
+    assert len(rule["changed"]["difference"]["gone"]) == rule["noise"]["episodes"]
+
+
+async def test_every_rule_about_numbers_is_tried_and_those_about_events_are_not(app):
+    status, _, told = await ask(app, PATH, "POST", {"last": "2h"})
+    names = {each["rule"] for each in told["rules"]}
+    assert status == 200
+    assert {"success_rate", "response_time", "error_rate"} <= names
+    assert "api_down" not in names
+    status, _, told = await ask(app, PATH, "POST", {"last": "2h", "rules": ["api_down"], "api": "odds"})
+    assert told["rules"][0]["blind"]
+
+
+@pytest.mark.parametrize("many", [False, True])
+async def test_a_question_that_makes_no_sense_is_refused_in_one_line(app, many):
+    wrong = [
+        ({"rules": ["nobody"]}, 404), ({"api": "nobody"}, 404), ({"zone": "Mars/Olympus"}, 422),
+        ({"zone": "../x"}, 422),
+        ({"last": "soon"}, 400), ({"last": 5}, 422), ({"from": "2099-01-01"}, 400), ({"changed": {}}, 422),
+        ({"changed": [{}]}, 422), ({"changed": [1]}, 422), ({"rules": "x"}, 422), ({"proposals": "yes"}, 422),
+        ({"last": "900d"}, 422), ({"colour": "red"}, 422), ({"rules": ["x"] * 51}, 422),
+    ]  # fmt: skip
+    for body, expected in wrong if not many else []:
+        status, _, told = await ask(app, PATH, "POST", body)
+        assert status == expected, (body, told)
+        assert "\n" not in told["detail"]
+    if many:
+        for number in range(60):
+            app.fallback.register_api(f"api{number}", operation=served)
+        status, _, told = await ask(app, PATH, "POST", {"last": "30d"})
+        assert (status, "too much" in told["detail"]) == (422, True)
