@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from . import (
     cancellations,
     clock_jumps,
+    delivery_kill,
     half_open,
     hostile,
     outage,
@@ -42,5 +43,6 @@ EXPERIMENTS = (
     Experiment("hostile", hostile.TITLE, hostile.full, hostile.sample),
     Experiment("storage_kill", storage_kill.TITLE, storage_kill.full, storage_kill.sample),
     Experiment("storage_crash", storage_crash.TITLE, storage_crash.full, storage_crash.sample),
+    Experiment("delivery_kill", delivery_kill.TITLE, delivery_kill.full, delivery_kill.sample),
     Experiment("store_away", store_away.TITLE, store_away.full, store_away.sample),
 )
