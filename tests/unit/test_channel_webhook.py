@@ -45,6 +45,19 @@ def receiver(*secrets, **more):
     return WebhookReceiver(*(secrets or (NEW,)), clock=FakeClock(epoch=AT), **more)
 
 
+async def test_one_secret_signs_and_beside_several_each_does():
+    for opts in ({"secret": Secret(NEW), "secrets": ()}, {"secret": Secret(OLD), "secrets": (Secret(NEW),)}):
+        async with receiver() as server:
+            assert isinstance(await sent(options(server, **opts)), Delivered)
+        assert len(server.accepted) == 1
+
+
+async def test_without_a_secret_nothing_is_signed():
+    async with WebhookReceiver(clock=FakeClock(epoch=AT)) as server:
+        assert isinstance(await sent(options(server, secrets=())), Delivered)
+        assert "webhook-signature" not in {name.lower() for name in server.requests[0].headers}
+
+
 async def test_a_receiver_finds_the_message_signed_and_complete():
     async with receiver() as server:
         outcome = await sent(options(server))
@@ -212,8 +225,8 @@ def test_secrets_of_the_published_lengths_are_taken(size):
 @pytest.mark.parametrize(
     ("more", "field"),
     [
-        ({"secrets": ()}, "secrets"),
-        ({"url": Secret("http://hooks.example.com/")}, "url"),
+        ({"secret": Secret("whsec_short")}, "secret:? "),
+        ({"url": Secret("http://hooks.example.com/"), "allow_private": False}, "url"),
         ({"url": Secret("https://10.0.0.1/"), "allow_private": False}, "url"),
         ({"url": Secret("https://ana:pw@hooks.example.com/")}, "url"),
         ({"authorization": Secret("a\r\nb: c")}, "authorization"),

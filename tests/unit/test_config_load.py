@@ -168,3 +168,9 @@ def test_the_sample_passes():
 
     loaded = load(Path(understudy.config.__file__).with_name("sample.toml"), env={}, secret_dirs=())
     assert (len(loaded.settings.apis), len(loaded.settings.routes)) == (7, 3)
+
+
+def test_a_webhook_that_signs_nothing_is_a_warning(tmp_path):
+    (tmp_path / "understudy.toml").write_text('[channels.x]\nkind = "webhook"\nurl = "https://hooks.example.com/a"')
+    [warning] = [each for each in load(cwd=tmp_path, env={}).warnings if "secret stands" not in each]
+    assert warning.startswith("channel x signs nothing")

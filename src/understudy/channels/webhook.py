@@ -55,10 +55,13 @@ class WebhookOptions(ChannelOptions):
 
     kind: Annotated[Literal["webhook"], Doc("a program of your own")] = "webhook"
     url: Annotated[Secret, Doc("where to; env:NAME or file:PATH")] = Secret("")
+    secret: Annotated[
+        Secret | None, Doc("signing secret, whsec_ and base64; none: receivers cannot tell whose message it is")
+    ] = None
     secrets: Annotated[
         tuple[Secret, ...],
         at.MaxLen(MAX_SECRETS),
-        Doc("signing secrets, whsec_ and base64; while one replaces another both: each signs"),
+        Doc("several signing secrets, while one replaces another: each signs"),
     ] = ()
     format: Annotated[
         Literal["standard", "alertmanager"], Doc("body: Standard Webhooks, or as Alertmanager's webhooks get it")
@@ -69,13 +72,18 @@ class WebhookOptions(ChannelOptions):
         ChannelOptions.__post_init__(self)
         owner = type(self).__name__
         refuse_address(owner, "url", self.url.reveal(), allow_private=self.allow_private)
-        for secret in self.secrets:
-            key_of(secret, owner)
-        if self.format == "standard" and not self.secrets:
-            raise OptionError(owner, "secrets", "none", "at least one: receivers tell by it that a message is ours")
+        for field, secrets in (("secret", (self.secret,)), ("secrets", self.secrets)):
+            for secret in secrets:
+                if secret is not None:
+                    key_of(secret, owner, field)
         value = self.authorization.reveal() if self.authorization else ""
         if not (value.isascii() and value.isprintable()) and value:
             raise OptionError(owner, "authorization", "a value that is not shown", "printable ASCII characters")
+
+    @property
+    def signing(self) -> tuple[Secret, ...]:
+        """Every secret that signs; empty: messages go out unsigned."""
+        return (*((self.secret,) if self.secret is not None else ()), *self.secrets)
 
 
 class WebhookChannel:
@@ -85,8 +93,8 @@ class WebhookChannel:
         self.name = name
         self._options = options
         self._url = options.url.reveal()
-        self._keys = tuple(key_of(secret, "WebhookOptions") for secret in options.secrets)
-        REDACTOR.add(options.url, *options.secrets, *((options.authorization,) if options.authorization else ()))
+        self._keys = tuple(key_of(secret, "WebhookOptions") for secret in options.signing)
+        REDACTOR.add(options.url, *options.signing, *((options.authorization,) if options.authorization else ()))
         self._wire = Wire(deps.client(options), deps.clock, options.timeout)
         self.traits: Traits = options.traits(f"webhook:{options.url.fingerprint()}", RATE, digests=False)
 
@@ -118,7 +126,7 @@ def understood(answer: Answer, message: Message) -> Outcome:
     return Retry(f"status {status}{why}", after, status, answer.response, ambiguous=status in (502, 504))
 
 
-def key_of(secret: Secret, owner: str) -> bytes:
+def key_of(secret: Secret, owner: str, field: str = "secrets") -> bytes:
     """The bytes that a signing secret stands for.
 
     Raises:
@@ -131,7 +139,7 @@ def key_of(secret: Secret, owner: str) -> bytes:
         key = b""
     if not value.startswith(PREFIX) or not MIN_KEY <= len(key) <= MAX_KEY:
         expected = f"{PREFIX} and {MIN_KEY} to {MAX_KEY} random bytes in base64"
-        raise OptionError(owner, "secrets", "a value that is not shown", expected)
+        raise OptionError(owner, field, "a value that is not shown", expected)
     return key
 
 

@@ -57,7 +57,7 @@ SENTENCES = (
     "an address outside this machine and its network, since allow_private is false",
     "a time zone such as America/Sao_Paulo", "32 letters and digits, as shown for the integration",
     "a token as 123456:ABC…", "at least one chat", "a number, an @channel, or GROUP/TOPIC",
-    "at least one: receivers tell by it that a message is ours", "printable ASCII characters",
+    "printable ASCII characters",
     "a readable file of certificates (PEM)",
     # what was found
     "a value that is not shown",
@@ -71,6 +71,7 @@ SENTENCES = (
     # where a value came from
     "command line",
     # warnings
+    "channel {name} signs nothing, so receivers cannot tell whose messages these are: set its secret",
     "{place}: a secret stands in the file itself; write env:NAME or file:PATH instead",
     "API {name} stands in variables only, and has no base_url; is its name spelled as in the files?",
     "API {name} has no real key: {variable} is a placeholder", "{variable} is not configured: it is a placeholder",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
+from understudy.channels.webhook import WebhookOptions
 from understudy.core.errors import ConfigError
 from understudy.core.secrets import Secret
 
@@ -132,6 +133,12 @@ class _Loading:
             f"API {printable(name)} stands in variables only, and has no base_url; is its name spelled as in the files?"
             for name, api in settings.apis.items()
             if written and name not in written and not api.base_url
+        ]
+        self.warnings += [
+            f"channel {printable(name)} signs nothing, so receivers cannot tell whose messages these are: "
+            "set its secret"
+            for name, channel in settings.channels.items()
+            if isinstance(channel, WebhookOptions) and not channel.signing
         ]
         files = (self._file, self._folder, self._dotenv, *self._variables.read)
         return Loaded(settings, merged.origins, (*self.warnings, *seeds.warnings), tuple(dict.fromkeys(files)))
