@@ -100,9 +100,9 @@ class MemoryAlerts:
         old = [each for each in self._episodes.values() if each.resolved_at is not None and each.resolved_at < before]
         gone = sorted(each.episode for each in old)[:limit]
         self._drop(gone)
-        self._events = {
-            name: event for name, event in self._events.items() if event.at >= before or event.episode in self._episodes
-        }
+        stray = [each for each in self._events.values() if each.at < before and each.episode not in self._episodes]
+        for event in sorted(stray, key=lambda each: each.at)[:limit]:
+            del self._events[event.event_id]
         return len(gone)
 
     def trim(self, most: int) -> None:

@@ -128,9 +128,9 @@ class MemoryOutbox:
         gone = sorted(old)[:limit]
         self._drop(gone)
         unfinished = {row.id for row in self._rows.values() if row.state in _UNFINISHED}
-        self._attempts = {
-            key: each for key, each in self._attempts.items() if each[1].at >= before or key[0] in unfinished
-        }
+        stray = [key for key, each in self._attempts.items() if each[1].at < before and key[0] not in unfinished]
+        for key in sorted(stray, key=lambda key: (self._attempts[key][1].at, self._attempts[key][0]))[:limit]:
+            del self._attempts[key]
         return len(gone)
 
     def trim(self, most: int) -> None:
