@@ -201,7 +201,7 @@ class DocumentStore(Protocol):
         self, kind: str, name: str, doc: Mapping[str, Any] | None, *, actor: str, comment: str = "",
         expected: int | None = None,
     ) -> Document:  # fmt: skip
-        """Keep a new version; None deletes. With `expected`, only if that is the newest (0: none yet, or none any more).
+        """Keep a new version; None deletes. With `expected`, only if that is the newest (0: there is none now).
 
         Raises:
             VersionConflict: it is not; nothing was kept.
