@@ -137,7 +137,7 @@ async def test_callbacks_hear_of_every_alert_and_harm_nothing_when_they_raise(cl
         world.app.alerts.add_callback(bad, name="bad")
         await world.calls("odds", 6, fails=True)
         await clock.advance(5)
-        assert heard == ["api_down"]
+        assert heard == ["api_down", "dead_letters"], "and of what the other could not be told"
         assert world.of("api_down") == [("fired", "critical")]
 
 

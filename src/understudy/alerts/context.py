@@ -32,11 +32,15 @@ class EngineOptions(Options):
         bool, Doc("the end of what was told is told in silences and muted hours too; pagers always are")
     ] = True
     hold: Annotated[float, at.Ge(0), at.Le(86400), Doc("after resolving by hand, no new episode before", "s")] = 300.0
+    # Nothing by default: a warning that waits for company, unasked, is taken for one that was lost.
     group_by: Annotated[
         tuple[str, ...], at.MaxLen(20), Doc("labels of one message, where a policy names none; empty: no grouping")
-    ] = ("rule",)
+    ] = ()
     group_wait: Annotated[
-        float, at.Ge(0), at.Le(3600), Doc("what is not critical waits for others to be told with", "s")
+        float,
+        at.Ge(0),
+        at.Le(3600),
+        Doc("where alerts are grouped, what is not critical waits for others to be told with", "s"),
     ] = 30.0
     group_interval: Annotated[float, at.Ge(0), at.Le(86400), Doc("between two messages of one group", "s")] = 300.0
     incident_apis: Annotated[
