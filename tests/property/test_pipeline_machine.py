@@ -116,7 +116,7 @@ class PipelineMachine(RuleBasedStateMachine):
             self._tell(*notices)
 
     def _tell(self, *notices) -> None:
-        rows = self.runner.run(self.bench.tell(*notices))
+        rows = self.runner.run(self.bench.tell(*notices, leased=len(self.accepted) % 2 == 0))
         self.accepted.update((row.id, row) for row in rows)
 
     @rule(name=st.sampled_from(sorted(CHANNELS)), outcomes=st.lists(OUTCOMES, min_size=1, max_size=6))

@@ -143,9 +143,12 @@ class Bench:
         assert task.done(), f"no answer within {most:g} s"
         return task.result()
 
-    async def tell(self, *notices: Notice, targets: Sequence[str] = (), **rest) -> list[OutboxRow]:
-        """What the alert room does: plan, keep, hand over."""
+    async def tell(
+        self, *notices: Notice, targets: Sequence[str] = (), leased: bool = False, **rest
+    ) -> list[OutboxRow]:
+        """What the alert room does: plan, keep, hand over; `leased`: what goes at once is leased by being kept."""
         rows = [replace(row, **rest) for notice in notices for row in self.manager.plan(notice, targets=targets)]
+        rows = self.manager.leased(rows) if leased else rows
         await self.store.add(rows)
         self.manager.accept(rows)
         return rows

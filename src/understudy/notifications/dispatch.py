@@ -465,8 +465,9 @@ class Dispatcher:
                 if row is not None:
                     self._told(row)
                 continue
-            held = row.leased_until - self._clock.time() if row.owner not in ("", self._owner) else 0.0
-            item.row = replace(row, ambiguous=row.ambiguous or held > 0)
+            foreign = row.owner not in ("", self._owner)
+            held = row.leased_until - self._clock.time() if foreign else 0.0
+            item.row = replace(row, ambiguous=row.ambiguous or item.row.ambiguous or foreign)
             item.due = now + max(STORE_AGAIN, min(held, 2 * self._lease()))
             self.lanes.put_back(item, now)
 
