@@ -280,15 +280,22 @@ class Understudy:
         if self._ticked_at is None:
             self._bound()
         if store is not None:
-            from .keeping import ALERTS, Keeping
+            from .keeping import Keeping
 
             schedules = self.settings.reports if self.settings is not None else {}
             self.keeping = Keeping(
-                store, self._storage(), self.clock, self._rng, self.monitor, self.fallback, self.instance, schedules
+                store,
+                self._storage(),
+                self.clock,
+                self._rng,
+                self.monitor,
+                self.fallback,
+                self.instance,
+                schedules,
             )
             await self.keeping.start(self._lifecycle)
-            alerting, roles = self.alerting, self.keeping.roles
-            await alerting.open(store, lambda: roles.held(ALERTS))
+            alerting = self.alerting
+            await alerting.open(store, self.keeping.roles)
             alerting.manager.acted = self.keeping.acted
             alerting.start(self._lifecycle, lambda: self._time_left)
 

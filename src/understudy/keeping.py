@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from .cluster.roles import Roles
+from .cluster.roles import ALERTS, Roles
 from .core.audit import AuditEntry, AuditLog
 from .core.clock import Clock, pause
 from .core.errors import LeaseLost, StoreUnavailable
@@ -46,8 +46,6 @@ _log = logging.getLogger("understudy.keeping")
 _PAGE = 500
 #: The role under which one of several services does what only one may do, and how often it is done, s.
 UPKEEP, UPKEEP_EVERY = "upkeep", 10.0
-#: The role under which one of several services evaluates rules and delivers notifications.
-ALERTS = "alerts"
 #: Events that go into the audit log, besides breakers that an operator forces.
 _ACTS = frozenset(("fallback.reset", "config.reloaded", "config.refused"))
 _FORCED = frozenset(("forced_open", "forced_closed", "observe"))

@@ -127,12 +127,14 @@ async def test_a_silence_made_on_one_instance_holds_on_the_other(clock: FakeCloc
             assert first.of("api_down") == [("fired", "critical")]
 
 
+@pytest.mark.parametrize("seconds", [0.0, 30.0], ids=["just gone", "longer than the role lasts"])
 async def test_while_the_store_is_away_people_are_told_and_nothing_is_lost_or_repeated(
-    clock: FakeClock, store: MemoryStore
+    seconds: float, clock: FakeClock, store: MemoryStore
 ) -> None:
     async with Alerted(clock, store) as world:
         await clock.advance(3)
         away = _Away(store)
+        await clock.advance(seconds)
         await world.calls("odds", 6, fails=True)
         await clock.advance(3)
         assert world.of("api_down") == [("fired", "critical")]
@@ -151,6 +153,27 @@ async def test_while_the_store_is_away_people_are_told_and_nothing_is_lost_or_re
         assert [each["state"] for each in shown.deliveries] == ["delivered"]
 
 
+async def test_two_that_were_parted_from_the_store_and_told_both_agree_when_it_is_back(
+    clock: FakeClock, store: MemoryStore
+) -> None:
+    async with Alerted(clock, store) as first:
+        await clock.advance(3)
+        away = _Away(store)
+        await clock.advance(10)
+        await first.calls("odds", 6, fails=True)
+        await clock.advance(3)
+        assert first.of("api_down") == [("fired", "critical")]
+        away.back()
+        # Before it could ask again, another one has taken the role over.
+        await store.leases.claim("alerts", "somebody else", 60.0)
+        await clock.advance(5)
+        assert "alerts" not in roles(first)
+        (event,) = [each for each in await store.alerts.events() if each.rule == "api_down"]
+        found = await first.app.notifications.why(event.event_id)
+        assert [row["state"] for row in found["rows"]] == ["delivered"]
+        assert first.of("api_down") == [("fired", "critical")]
+
+
 class _Away:
     """Makes every write of alerts and outbox fail until `back`."""
 
@@ -158,6 +181,8 @@ class _Away:
         self._parts = [
             (store.alerts, ("commit", "states", "posted")),
             (store.outbox, ("claim", "settle", "add", "pending", "rows")),
+            (store.documents, ("newest",)),
+            (store.leases, ("claim",)),
         ]
         for part, names in self._parts:
             for name in names:

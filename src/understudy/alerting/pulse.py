@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from understudy.alerts.manager import AlertManager
+from understudy.alerts.ports import Signal
 from understudy.core.clock import Clock
 from understudy.core.errors import LeaseLost, StoreUnavailable
 from understudy.core.turn import Slices
@@ -161,11 +162,18 @@ class Pulse:
         self._posting.forget()
         self._source.gauges.forget()
         # Subjects that only the others know are looked at here; the round itself goes through those that we know.
-        heard = [self._remote.take(*each) for each in await self._manager.posted(_MOST_POSTED)]
+        heard = [self._remote.take(*each) for each in await self._posted()]
         self._tallies.want(self._manager.subjects, self._manager.longest_window)
         slices = Slices(self._clock.monotonic, _SLICE)
         await self._manager.look([each for each in heard if each is not None], None)
         await self._manager.round(slices.breath, since)
+
+    async def _posted(self) -> list[tuple[str, Signal]]:
+        try:
+            return await self._manager.posted(_MOST_POSTED)
+        except StoreUnavailable as problem:
+            _log.info("what other instances left is read later: %s", problem)
+            return []
 
     async def _read_others(self) -> None:
         try:

@@ -12,6 +12,7 @@ from understudy.alerts.context import Grouping, Handling
 from understudy.alerts.defaults import default_rules
 from understudy.alerts.manager import AlertManager
 from understudy.alerts.options import AlertOptions
+from understudy.cluster.roles import ALERTS, Roles
 from understudy.core.clock import Clock, pause
 from understudy.core.errors import StoreUnavailable
 from understudy.core.events import EventBus
@@ -87,7 +88,7 @@ class Alerting:
         self._outbox = Late(self._memory.outbox if self._memory is not None else None)
         self._documents = Late(self._memory.documents if self._memory is not None else None)
         self._state = Late(self._memory.state if self._memory is not None else None)
-        self._held: Callable[[], Lease | None] | None = None
+        self._roles: Roles | None = None
         self._configured: dict[str, tuple[Any, Channel]] = {}
         self._added: dict[str, Channel] = {}
         self._retired: list[tuple[float, Channel]] = []
@@ -125,10 +126,19 @@ class Alerting:
         return self.source.hub_of(api)
 
     def _is_active(self) -> bool:
-        return self._held is None or self._held() is not None
+        """Whether this instance evaluates and delivers.
+
+        The one that did when the store went away goes on: told twice is better than not told.
+        """
+        return self._roles is None or self._roles.held(ALERTS) is not None or self._roles.adrift(ALERTS)
 
     def _lease(self) -> Lease | None:
-        return None if self._held is None else self._held()
+        if self._roles is None:
+            return None
+        lease = self._roles.held(ALERTS)
+        if lease is None:
+            raise StoreUnavailable("the store is away, and so the role of evaluating alerts cannot be renewed")
+        return lease
 
     def _handling(self, labels: Mapping[str, str]) -> Handling:
         """What the notification policy says that alerts with these labels fall under first."""
@@ -214,13 +224,13 @@ class Alerting:
             self._events.subscribe(self._touched.heard)
         self._monitor.watch_with(self.tallies)
 
-    async def open(self, store: Store, held: Callable[[], Lease | None]) -> None:
-        """Live in the store from now on; `held` answers the lease of the role that evaluates and delivers."""
+    async def open(self, store: Store, roles: Roles) -> None:
+        """Live in the store from now on; of several services on it, the one with the role evaluates and delivers."""
         self._alerts.open(store.alerts)
         self._outbox.open(store.outbox)
         self._documents.open(store.documents)
         self._state.open(store.state)
-        self._held = held
+        self._roles = roles
         self.elsewhere.use(store.rollups)
         slices = Slices(self._clock.monotonic)
         await take_up(self.tallies, store.rollups, self._clock, self.manager.longest_window, slices.breath)

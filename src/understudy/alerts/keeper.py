@@ -93,6 +93,20 @@ class Keeper:
         _log.warning("alerts are kept again; %d events had waited for it", len(self._events))
         self.forget()
 
+    async def part(self) -> None:
+        """Another instance evaluates by now: what people were told here is still recorded, the states are its own."""
+        if not self.problem:
+            return
+        told = Change(self._at, {}, (), tuple(self._events), tuple(self._rows), tuple(self._signals))
+        try:
+            for part in _parts(told):
+                await self._store.commit(part)
+        except StoreUnavailable as problem:
+            self.problem = str(problem)
+            return
+        self._accept(self._rows)
+        self.forget()
+
     def forget(self) -> None:
         """Nothing waits any more."""
         self._states, self._episodes, self._events, self._rows, self._signals = {}, {}, [], [], []

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from understudy.core.clock import Clock
 from understudy.core.durations import Durations
+from understudy.core.errors import StoreUnavailable
 from understudy.core.lease import Lease
 from understudy.core.notices import Notice
 from understudy.core.turn import Turn
@@ -179,6 +180,7 @@ class AlertManager(AlertDesk):
         async with self._turn():
             if not (self._active() and self.options.enabled):
                 self._taken_up = False
+                await self._rounds.keeper.part()
                 return False
             now = self._clock.monotonic()
             if not self._taken_up:
@@ -187,7 +189,10 @@ class AlertManager(AlertDesk):
                 self._taken_up, self._edited_at = True, now
             elif now - self._edited_at >= _EDITED_EVERY:
                 self._edited_at = now
-                await self._load()
+                try:
+                    await self._load()
+                except StoreUnavailable as problem:
+                    _log.info("rules and silences that others edit are read later: %s", problem)
             return True
 
     async def _load(self) -> None:

@@ -19,6 +19,8 @@ from .ports import LeaseStore
 
 _log = logging.getLogger("understudy.cluster")
 
+#: The role under which one of several services evaluates rules and delivers notifications.
+ALERTS = "alerts"
 #: Length of a lease, time between two renewals, and how long before its end the holder steps down, s.
 TTL, RENEW, MARGIN = 6.0, 2.0, 1.5
 
@@ -35,6 +37,7 @@ class Roles:
         self._clock = clock
         self._rng = rng
         self._held: dict[str, Lease] = {}
+        self._adrift: set[str] = set()
         #: Called with a role's name and whether it is held from now on.
         self.on_change: Callable[[str, bool], object] | None = None
 
@@ -44,6 +47,13 @@ class Roles:
         if lease is None or self._clock.monotonic() >= lease.until - MARGIN:
             return None
         return lease
+
+    def adrift(self, role: str) -> bool:
+        """Whether this instance had the role when the store went away, and nobody could be asked since.
+
+        Another instance may have it by now, or none: what may be done twice rather than not at all goes on.
+        """
+        return role in self._adrift and self.held(role) is None
 
     async def run(self) -> None:
         """Claim and renew until cancelled."""
@@ -56,9 +66,11 @@ class Roles:
         for role in self.wanted:
             try:
                 lease = await self._leases.claim(role, self.holder, TTL)
+                self._adrift.discard(role)
             except StoreUnavailable as problem:
                 if role in self._held:
                     _log.warning("role %s was not renewed: %s", role, problem)
+                    self._adrift.add(role)
                 lease = self.held(role)
             self._set(role, lease)
 
