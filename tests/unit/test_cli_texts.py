@@ -14,11 +14,13 @@ import understudy.cli
 import understudy.notifications
 import understudy.reports
 from understudy.alerts.defaults import default_rules
+from understudy.alerts.suppression import ACKNOWLEDGED, COOLDOWN, FLAPPING, SNOOZED, UNTOLD
 from understudy.cli.commands import language
 from understudy.cli.faults import SENTENCES
 from understudy.cli.usage import LIBRARY
-from understudy.cli.words import ending_word, fault_word, gate_word, term_word
+from understudy.cli.words import ending_word, event_word, fault_word, gate_word, suppressed_word, term_word
 from understudy.connectivity import _ADVICE
+from understudy.core.notices import NoticeKind
 from understudy.core.text import known_language, parse, texts
 from understudy.core.types import Attribution, OutcomeClass
 
@@ -121,8 +123,12 @@ def gates() -> set[str]:
         (ending_word, [each.value for each in OutcomeClass]),
         (fault_word, [each.value for each in Attribution]),
         (term_word, ["latency", "failure", "priority", "price", "pressure", "domain"]),
+        (event_word, [each.value for each in NoticeKind]),
+        (suppressed_word, [
+            "maintenance", "silence", "inhibition", "mute", ACKNOWLEDGED, SNOOZED, FLAPPING, COOLDOWN, UNTOLD,
+        ]),
     ],
-)
+)  # fmt: skip
 def test_every_word_of_a_decision_record_is_known_in_both_languages(word, values):
     assert len(values) > 5
     for value in values:

@@ -126,12 +126,12 @@ def suppressed_word(_: Texts, reason: str) -> str:
         "maintenance": _("maintenance"),
         "silence": _("a silence"),
         "inhibition": _("another alert"),
-        "mute_timing": _("a mute timing"),
-        "ack": _("it was acknowledged"),
-        "snooze": _("it was snoozed"),
+        "mute": _("a mute timing"),
+        "acknowledged": _("it was acknowledged"),
+        "snoozed": _("it was snoozed"),
         "flapping": _("flapping"),
         "cooldown": _("the cooldown"),
-        "grouped": _("told with others"),
+        "untold": _("its beginning was not told"),
     }.get(word, safe(word))
     return f"{said} ({safe(detail.strip(), 60)})" if colon and detail.strip() else said
 
