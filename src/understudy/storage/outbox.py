@@ -208,7 +208,7 @@ def free_all(connection: Connection) -> None:
 def forget_rows(connection: Connection, cut: int, limit: int) -> int:
     """Delete at most so many finished rows that were created before a time, with all that belongs to them; how many.
 
-    With them go as many attempts of before whose row is not there any more, and old receipts of episodes that ended.
+    Beside them go at most so many attempts of before that time, but for those of rows that are not finished.
     """
     column = outbox.c
     finished = column.state.not_in(("pending", "dead"))
