@@ -105,7 +105,10 @@ class Dispatcher:
     def accept(self, rows: Sequence[OutboxRow], *, kept: bool = True) -> None:
         """Rows to deliver, at once. `kept`: the store has them; others are told first and recorded later."""
         for row in rows:
-            if row.state is RowState.PENDING and (self._feed.active() or not kept):
+            known = self.lanes.get(row.id)
+            if known is not None:
+                known.kept = known.kept or kept  # also on an instance that delivers no more: it must record what it sent
+            elif row.state is RowState.PENDING and (self._feed.active() or not kept):
                 self._enter(row, kept=kept)
         self._wake.set()
 
