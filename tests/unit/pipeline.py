@@ -106,7 +106,9 @@ class Bench:
         self.clock = clock or FakeClock(auto=False)
         self.store = (store or Outbox)(self.clock) if store is None or isinstance(store, type) else store
         options.setdefault("instance", f"bench{next(_COUNT)}")
-        self.manager = NotificationManager(self.store, self.clock, random.Random(7), **options)
+        # Another process draws other ids: by frozen time and the same seed they would be the same.
+        seed = options.pop("seed", 7)
+        self.manager = NotificationManager(self.store, self.clock, random.Random(seed), **options)
         self.channels: dict[str, MemoryChannel] = {}
         for each in channels:
             name, traits = each if isinstance(each, tuple) else (each, {})
