@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 
 import pytest
@@ -82,3 +83,9 @@ async def test_a_question_that_makes_no_sense_is_refused_in_one_line(app, many):
             app.fallback.register_api(f"api{number}", operation=served)
         status, _, told = await ask(app, PATH, "POST", {"last": "30d"})
         assert (status, "too much" in told["detail"]) == (422, True)
+
+
+async def test_backtests_run_one_after_another(app):
+    both = await asyncio.gather(*(ask(app, PATH, "POST", {"last": "9h"}) for _ in range(2)))
+    assert sorted(status for status, _, _ in both) == [200, 429]
+    assert (await ask(app, PATH, "POST", {"last": "1h", "rules": ["error_rate"]}))[0] == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 from zoneinfo import ZoneInfo
 
 from understudy.alerts.model import Rule
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 MOST_RULES, MOST_BUCKETS = 50, 600_000
 #: The span when nobody says one, s; and the longest.
 _MONTH, _LONGEST = 30 * 86400.0, 366 * 86400.0
+#: Applications that a backtest is running for: one takes seconds of the processor, so they run one after another.
+_busy: WeakSet[Understudy] = WeakSet()
 #: Kinds of rules that the history tells something about.
 NUMERIC = ("threshold", "expression", "burn_rate", "no_traffic")
 
@@ -47,7 +50,19 @@ async def backtest(app: Understudy, request: Request) -> Answer:
     zone = _zone(text(content, "zone", 100, default="UTC"))
     changed = _changed(content)
     rules = _wanted(app, content, changed)
-    past = await _past(app, text(content, "api", 200), start, end, rules)
+    api = text(content, "api", 200)
+    if app in _busy:
+        raise Problem(429, "another backtest is running here; ask again when it has ended", {"Retry-After": "5"})
+    _busy.add(app)
+    try:
+        return await _judged(app, await _past(app, api, start, end, rules), rules, changed, zone, propose=wanted)
+    finally:
+        _busy.discard(app)
+
+
+async def _judged(
+    app: Understudy, past: Past, rules: Sequence[Rule], changed: Sequence[Rule], zone: ZoneInfo, *, propose: bool
+) -> Answer:
     slices = Slices(app.clock.monotonic)
     before = await judged(run_over(past, rules), slices)
     after = None
@@ -58,7 +73,7 @@ async def backtest(app: Understudy, request: Request) -> Answer:
     for name in dict.fromkeys((*(rule.name for rule in rules), *(rule.name for rule in changed))):
         mine = told_of_rule(name, before, after if any(rule.name == name for rule in changed) else None, zone)
         rule = next((each for each in rules if each.name == name), None)
-        if wanted and rule is not None:
+        if propose and rule is not None:
             alone = part_of(before, name)
             mine["proposals"] = [each.as_dict() for each in await proposals(past, rule, alone, slices)]
         told.append(mine)
