@@ -107,7 +107,7 @@ class Dispatcher:
         for row in rows:
             known = self.lanes.get(row.id)
             if known is not None:
-                known.kept = known.kept or kept  # also on an instance that delivers no more: it must record what it sent
+                known.kept = known.kept or kept  # an instance that delivers no more must record what it sent, too
             elif row.state is RowState.PENDING and (self._feed.active() or not kept):
                 self._enter(row, kept=kept)
         self._wake.set()
