@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, Final
 
-from .alerts.backtest import Backtest, Proposal, Run, candidates, proposal, worth_a_proposal
+from .alerts.backtest import Backtest, Proposal, Run, alone, candidates, proposal, worth_a_proposal
+from .alerts.context import Context
 from .alerts.model import Labels, Rule, Subject
 from .alerts.past import PastBucket, PastSeries, PastSource
 from .core.turn import Slices
@@ -188,10 +189,10 @@ async def judged(run: Run, slices: Slices) -> Backtest:
     return run.result
 
 
-def run_over(past: Past, rules: Sequence[Rule]) -> Run:
-    """A backtest of rules over a span of the history."""
+def run_over(past: Past, rules: Sequence[Rule], prepare: Callable[[Context], None] = alone) -> Run:
+    """A backtest of rules over a span of the history; `prepare` as of `alerts.backtest.surrounded`."""
     past.source.advance(0.0)
-    return Run(rules, past.source, past.moments, past.start, past.end, past.resolution)
+    return Run(rules, past.source, past.moments, past.start, past.end, past.resolution, prepare)
 
 
 def part_of(found: Backtest, rule: str) -> Backtest:
@@ -205,13 +206,15 @@ def part_of(found: Backtest, rule: str) -> Backtest:
     )
 
 
-async def proposals(past: Past, rule: Rule, before: Backtest, slices: Slices) -> list[Proposal]:
+async def proposals(
+    past: Past, rule: Rule, before: Backtest, slices: Slices, prepare: Callable[[Context], None] = alone
+) -> list[Proposal]:
     """Versions of a noisy rule that would have told less and lost nothing that mattered, the mildest change first."""
     if not worth_a_proposal(before.noise()):
         return []
     found = []
     for change, version in candidates(rule):
-        after = await judged(run_over(past, [version]), slices)
+        after = await judged(run_over(past, [version], prepare), slices)
         made = proposal(change, before, after)
         if made is not None:
             found.append(made)

@@ -89,3 +89,16 @@ async def test_backtests_run_one_after_another(app):
     both = await asyncio.gather(*(ask(app, PATH, "POST", {"last": "9h"}) for _ in range(2)))
     assert sorted(status for status, _, _ in both) == [200, 429]
     assert (await ask(app, PATH, "POST", {"last": "1h", "rules": ["error_rate"]}))[0] == 200
+
+
+async def test_silences_that_hold_over_the_span_keep_a_backtest_quiet_too(app):
+    body = {"rules": ["error_rate"], "last": "9h"}
+    _, _, before = await ask(app, PATH, "POST", body)
+    silence = {"matchers": ["rule=error_rate"], "reason": "known", "starts_at": SYSTEM_CLOCK.time() - 10 * HOUR}
+    assert (await ask(app, "/api/alerts/silences", "POST", {**silence, "for": "20h"}))[0] == 201
+    _, _, after = await ask(app, PATH, "POST", body)
+    told, quiet = before["rules"][0]["noise"], after["rules"][0]["noise"]
+    assert quiet["episodes"] == told["episodes"] > 0
+    assert told["told"] > 0
+    assert quiet["told"] == 0
+    assert quiet["suppressed"]["silence"] > 0

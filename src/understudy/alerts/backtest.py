@@ -6,17 +6,21 @@ one that would have been; the result says how long they are. Over a recorded str
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from typing import Any, Final
 
 from .context import Context
+from .inhibition import inhibitors
 from .model import Rule
 from .noise import Difference, Noise, difference, noise
-from .ports import EpisodeRow, EventRow, Signal
+from .options import AlertOptions
+from .ports import EpisodeRow, EventRow
 from .replay import PastMetrics, Record, Replay
 from .shown import episode_as_dict, event_as_dict
+from .silences import Silence, Silences
+from .timings import Timing
 
 #: Moments that are judged before whoever drives it gets a turn.
 STRETCH: Final = 50
@@ -66,6 +70,23 @@ def _event(event: EventRow) -> dict[str, Any]:
     return {name: whole[name] for name in ("episode", "rule", "kind", "at", "severity", "suppressed_by")}
 
 
+def surrounded(options: AlertOptions, silences: Iterable[Silence] = ()) -> Callable[[Context], None]:
+    """What surrounds the alerts of a backtest as it does live: inhibitions, muted hours, escalations, silences."""
+    timings = tuple(Timing(name, each) for name, each in options.mute_timings.items())
+    inhibiting = inhibitors(options.inhibitions)
+    quiet = tuple(silences)
+
+    def prepare(context: Context) -> None:
+        context.options, context.timings, context.inhibitors = options.engine, timings, inhibiting
+        context.escalations, context.silences = dict(options.escalations), Silences(quiet)
+
+    return prepare
+
+
+def alone(context: Context) -> None:
+    """Nothing surrounds the alerts but what is built in."""
+
+
 @dataclass(slots=True)
 class Run:
     """One backtest while it runs: `steps` are to be gone through, then `result` is there."""
@@ -77,14 +98,13 @@ class Run:
     start: float
     end: float
     resolution: float
-    signals: Sequence[Signal] = ()
-    prepare: Callable[[Context], None] = lambda context: None
+    prepare: Callable[[Context], None] = alone
     _replay: Replay | None = field(default=None, repr=False)
 
     def steps(self) -> Iterator[None]:
         """Judge moment after moment, with a chance to do something else in between."""
         interval = self.resolution or 1.0
-        replay = self._replay = Replay(self.rules, self.source, interval, self.signals, self.prepare)
+        replay = self._replay = Replay(self.rules, self.source, interval, prepare=self.prepare)
         for number, at in enumerate(self.moments):
             replay.tick(at)
             if number % STRETCH == STRETCH - 1:

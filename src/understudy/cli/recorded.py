@@ -13,8 +13,9 @@ from math import ceil, floor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from understudy.alerts.backtest import Backtest, Run, backtest
+from understudy.alerts.backtest import Backtest, Run, backtest, surrounded
 from understudy.alerts.model import Labels, Rule, Subject
+from understudy.alerts.options import AlertOptions
 from understudy.alerts.ports import Sample
 from understudy.app import Understudy
 from understudy.core.clock import Timer
@@ -120,12 +121,18 @@ def replayed(
     start: float | None = None,
     end: float | None = None,
     uptime: float = 0.0,
+    options: AlertOptions | None = None,
 ) -> Backtest:
-    """What the rules tell of recorded calls, judged each second from `start` (by default just before the first)."""
+    """What the rules tell of recorded calls, judged each second from `start` (by default just before the first).
+
+    `options` are those of the configuration, for inhibitions, muted hours and planned silences.
+    """
     start = floor(calls[0].at) if start is None else start
     end = ceil(calls[-1].at) + 1.0 if end is None else end
     moments = [start + step * INTERVAL for step in range(1, round((end - start) / INTERVAL) + 1)]
-    return backtest(Run(rules, Recorded(calls, start, rules, uptime), moments, start, end, 0.0))
+    chosen = options or AlertOptions()
+    around = surrounded(chosen, [planned.silence(name) for name, planned in chosen.silences.items()])
+    return backtest(Run(rules, Recorded(calls, start, rules, uptime), moments, start, end, 0.0, around))
 
 
 def read_calls(text: Texts, file: Path) -> list[Call]:

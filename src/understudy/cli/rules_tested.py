@@ -140,15 +140,16 @@ def _replayed(screen: Screen, options: BacktestOptions) -> dict[str, Any]:
 
     _ = screen.text
     calls = read_calls(_, options.calls or Path())
-    known = [rule for rule, _origin in configured(load(options.config).settings) if rule.kind in NUMERIC]
+    settings = load(options.config).settings
+    known = [rule for rule, _origin in configured(settings) if rule.kind in NUMERIC]
     unknown = set(options.rules) - {rule.name for rule in known}
     if unknown:
         raise Stop(USAGE, _("no rule named {name} watches numbers", name=", ".join(sorted(map(safe, unknown)))))
     rules = [rule for rule in known if not options.rules or rule.name in options.rules]
     changed = [rule_from(doc, "file") for doc in _tables(screen, options.changed)] if options.changed else []
-    before = replayed(calls, rules)
+    before = replayed(calls, rules, options=settings.alerts)
     tried = {rule.name: rule for rule in rules} | {rule.name: rule for rule in changed}
-    after = replayed(calls, list(tried.values())) if changed else None
+    after = replayed(calls, list(tried.values()), options=settings.alerts) if changed else None
     try:
         zone = ZoneInfo(options.zone)
     except (ValueError, KeyError, OSError):

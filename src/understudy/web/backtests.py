@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 from zoneinfo import ZoneInfo
 
+from understudy.alerts.backtest import surrounded
 from understudy.alerts.model import Rule
 from understudy.alerts.noise import difference
 from understudy.alerts.rules import rule_from
@@ -64,18 +65,19 @@ async def _judged(
     app: Understudy, past: Past, rules: Sequence[Rule], changed: Sequence[Rule], zone: ZoneInfo, *, propose: bool
 ) -> Answer:
     slices = Slices(app.clock.monotonic)
-    before = await judged(run_over(past, rules), slices)
+    around = surrounded(app.alerts.options, app.alerts.silences())
+    before = await judged(run_over(past, rules, around), slices)
     after = None
     if changed:
         by_name = {rule.name: rule for rule in rules} | {rule.name: rule for rule in changed}
-        after = await judged(run_over(past, list(by_name.values())), slices)
+        after = await judged(run_over(past, list(by_name.values()), around), slices)
     told: list[dict[str, Any]] = []
     for name in dict.fromkeys((*(rule.name for rule in rules), *(rule.name for rule in changed))):
         mine = told_of_rule(name, before, after if any(rule.name == name for rule in changed) else None, zone)
         rule = next((each for each in rules if each.name == name), None)
         if propose and rule is not None:
-            alone = part_of(before, name)
-            mine["proposals"] = [each.as_dict() for each in await proposals(past, rule, alone, slices)]
+            only = part_of(before, name)
+            mine["proposals"] = [each.as_dict() for each in await proposals(past, rule, only, slices, around)]
         told.append(mine)
     pieces = [{"from": at, "bucket": length} for at, length in past.pieces]
     head = {"start": past.start, "end": past.end, "resolution": past.resolution, "pieces": pieces}
