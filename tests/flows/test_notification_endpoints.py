@@ -191,7 +191,7 @@ async def test_a_link_that_is_forged_expired_or_too_late_does_nothing(app):
     good = await link(app, "acknowledge", alert)
     expired = await link(app, "acknowledge", alert, -1.0)
     tokens = [
-        good[:-1] + ("A" if good[-1] != "A" else "B"),
+        good[:-10] + ("A" if good[-10] != "A" else "B") + good[-9:],
         good[:-5],
         expired,
         *(f"/act/{quote(n, safe='')}" for n in HOSTILE),
