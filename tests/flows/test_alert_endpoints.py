@@ -56,7 +56,7 @@ async def ask(app, path, method="GET", body=None, headers=(), **query):
 
 async def fire(app, api="odds"):
     """Let an alert fire; its view."""
-    for _ in range(200):
+    for _ in range(1500):
         if await app.alerts.ready():
             break
         await SYSTEM_CLOCK.sleep(0.02)

@@ -30,7 +30,7 @@ async def app(tmp_path, ops):
     settings = dataclasses.replace(Settings(), storage=storage)
     async with Understudy.build(settings, seed=1, keep=True) as app:
         app.add_channel("ops", ops)
-        for _ in range(200):
+        for _ in range(1500):
             if await app.alerts.ready():
                 break
             await SYSTEM_CLOCK.sleep(0.02)
@@ -38,7 +38,7 @@ async def app(tmp_path, ops):
 
 
 async def until(found):
-    for _ in range(200):
+    for _ in range(1500):
         if result := await found():
             return result
         await SYSTEM_CLOCK.sleep(0.02)
