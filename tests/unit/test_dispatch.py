@@ -10,6 +10,7 @@ import pytest
 from pipeline import Bench, FlakyOutbox, alert
 from understudy.core.notices import NoticeKind
 from understudy.core.outbox import RowState
+from understudy.notifications import notes
 from understudy.notifications.message import (
     Degrade,
     Delivered,
@@ -281,6 +282,22 @@ def test_an_alert_that_ended_before_it_could_be_told_is_told_in_one_message():
         [told] = chat.delivered
         assert told.notice.merged
         assert told.card.title.startswith("Fired and resolved")
+
+    Bench.run(run, "chat")
+
+
+@pytest.mark.parametrize("ambiguous", [False, True])
+def test_a_message_for_both_does_not_say_that_nothing_was_sent_where_that_is_not_known(ambiguous):
+    async def run(bench: Bench) -> None:
+        chat = bench.channels["chat"]
+        chat.script.append(Retry("no answer", after=60.0, ambiguous=ambiguous))
+        await bench.tell(alert("a"))
+        await bench.turn()
+        await bench.tell(alert("a", RESOLVED, ended_at=1_800_000_240.0))
+        await bench.clock.advance(61.0)
+        [told] = chat.delivered
+        assert told.card.notes[-1:] == (notes.merged("en", unsure=ambiguous),)
+        assert notes.repeat("en") not in told.card.notes
 
     Bench.run(run, "chat")
 

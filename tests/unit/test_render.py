@@ -219,7 +219,7 @@ def test_notes_are_sentences_in_both_languages():
     for language in ("en", "pt-BR"):
         said = [
             notes.repeat(language), notes.stand_in(language, "pager"), notes.merged(language),
-            notes.plain(language, "400"), notes.template(language, "bad {x}"),
+            notes.merged(language, unsure=True), notes.plain(language, "400"), notes.template(language, "bad {x}"),
         ]  # fmt: skip
         assert all(re.fullmatch(r"[A-ZÀ-Ú].*[.)}]", each) for each in said)
-        assert len(set(said)) == 5
+        assert len(set(said)) == 6

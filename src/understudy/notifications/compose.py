@@ -105,12 +105,12 @@ class Composer:
         if now - row.detected_at > LATE:
             cause = row.reason if row.reason != MERGED else ""
             said.append(notes.late(language, row.detected_at, now, cause, traits.time_zone))
-        if row.ambiguous:
+        if row.ambiguous and not notice.merged:
             said.append(notes.repeat(language))
         if row.instead_of:
             said.append(notes.stand_in(language, row.instead_of))
         if notice.merged:
-            said.append(notes.merged(language))
+            said.append(notes.merged(language, unsure=row.ambiguous))
         if row.plain:
             said.append(notes.plain(language, row.reason))
         return tuple(said)

@@ -58,7 +58,9 @@ def at_the_end(lane: Lane, item: Waiting) -> list[Decision]:
         ]
     told = [Decision(each, digested(each.row, item.row.id)) for each in before]
     if began is not None and not pager:
-        told.append(Decision(item, replace(item.row, reason=MERGED)))
+        # Whoever got the beginning all the same is not told that it was never sent.
+        unsure = item.row.ambiguous or any(each.row.ambiguous for each in before)
+        told.append(Decision(item, replace(item.row, reason=MERGED, ambiguous=unsure)))
     elif not (lane.traits.resolves or pager) and not before:
         told.append(Decision(item, replace(item.row, state=RowState.SUPPRESSED, reason=NO_END_WANTED)))
     return told

@@ -33,9 +33,11 @@ def stand_in(language: str, channel: str) -> str:
     return _("Sent here because the channel {channel} does not work now.", channel=line(channel))
 
 
-def merged(language: str) -> str:
-    """Both the beginning and the end of an alert, as neither could be sent before."""
+def merged(language: str, *, unsure: bool = False) -> str:
+    """Both the beginning and the end of an alert, as neither could be sent before; `unsure`: or may have been."""
     _ = texts(language)
+    if unsure:
+        return _("This stands for beginning and end: it is not known whether an earlier message about it arrived.")
     return _("The alert fired and ended before either could be sent; this message stands for both.")
 
 
