@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import dataclasses
+import gc
 import random
 import sys
 import tempfile
@@ -108,6 +109,8 @@ async def service(
         app.add_channel("hook", kind("hook", options, ChannelDeps(SYSTEM_CLOCK, random.Random(1), clients)))
         async with app:
             await asyncio.sleep(1.5)  # the role, the first round
+            gc.collect()
+            gc.freeze()  # as `understudy run` does
             yield app, hook
 
 
@@ -161,7 +164,7 @@ async def decided(app: Understudy, hook: Arrivals) -> list[float]:
             api = f"decided {number}"
             await outage(app, api, 0.01)
             found.append(await hook.came(api, "api_down") - opened[api])
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(0.15)
         return found
     finally:
         end()
