@@ -98,6 +98,25 @@ def test_a_link_that_was_changed_or_signed_by_another_is_refused():
             signer.verify(bad)
 
 
+def test_a_link_has_one_spelling_only():
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    clock = FakeClock()
+    signer = Signer(KEY, clock)
+    for alert_name in ("f", "fp", "fp-", "fp-1"):  # bodies of every length modulo three
+        token = signer.sign("silence", alert_name, "chat", 3600.0)
+        body, seal = token.split(".")
+        for place, part in ((0, body), (1, seal)):
+            for other in set(alphabet) - {part[-1]}:
+                changed = [body, seal]
+                changed[place] = part[:-1] + other
+                with pytest.raises(LinkError):
+                    signer.verify(".".join(changed))
+        for spelled in (f"{body}=.{seal}", f"{body}.{seal}=", f"{body}.{seal}==", f"{body}. {seal}", f"{token}\n"):
+            with pytest.raises(LinkError):
+                signer.verify(spelled)
+        assert signer.verify(token).alert == alert_name
+
+
 def test_a_key_that_is_too_short_signs_nothing():
     with pytest.raises(ValueError, match="at least 16"):
         Signer(Secret("short"), FakeClock())
