@@ -8,6 +8,8 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
+import typer
+from rich.text import Text
 
 import understudy.channels
 import understudy.cli
@@ -15,7 +17,7 @@ import understudy.notifications
 import understudy.reports
 from understudy.alerts.defaults import default_rules
 from understudy.alerts.suppression import ACKNOWLEDGED, COOLDOWN, FLAPPING, SNOOZED, UNTOLD
-from understudy.cli.commands import language
+from understudy.cli.commands import build, language
 from understudy.cli.faults import SENTENCES
 from understudy.cli.usage import LIBRARY
 from understudy.cli.words import ending_word, event_word, fault_word, gate_word, suppressed_word, term_word
@@ -139,3 +141,19 @@ def test_every_word_of_a_decision_record_is_known_in_both_languages(word, values
 def test_numbers_are_written_as_the_language_writes_them():
     assert texts("en").number(1234567.891, 2) == "1,234,567.89"
     assert texts("pt").number(1234567.891, 2) == "1.234.567,89"
+
+
+def help_texts(command, name=""):
+    """(command, text) of every help text that the terminal takes for markup."""
+    yield name, command.help or ""
+    for parameter in command.params:
+        yield f"{name} {parameter.name}", getattr(parameter, "help", None) or ""
+    for child, below in getattr(command, "commands", {}).items():
+        yield from help_texts(below, f"{name} {child}".strip())
+
+
+@pytest.mark.parametrize("code", ["en", "pt-BR"])
+def test_no_word_of_a_help_text_is_taken_for_markup(code):
+    root = typer.main.get_command(build(texts(code)))
+    swallowed = [name for name, text in help_texts(root) if Text.from_markup(text).plain != text.replace("\\[", "[")]
+    assert swallowed == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import typer
+from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 from understudy.core.text import Texts
@@ -115,7 +116,9 @@ def _backtest(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
     def command(
         rules: list[str] = typer.Argument(None, help=_("Names of rules; all that watch numbers by default.")),
         changed: Path | None = typer.Option(
-            None, "--rules", help=_("A file with [rules.NAME] tables: try these, beside what is in force.")
+            None,
+            "--rules",
+            help=escape(_("A file with [rules.NAME] tables: try these, beside what is in force.")),
         ),
         last: str | None = typer.Option(None, "--last", help=_("The span until now: 24h, 7d; 30 days by default.")),
         start: str | None = typer.Option(None, "--from", help=_("Begin of the span: 2026-11-24 or 2026-11-24T13:00.")),
