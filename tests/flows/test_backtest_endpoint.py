@@ -55,6 +55,23 @@ async def test_the_past_tells_what_a_rule_would_have_told_and_what_a_change_woul
     assert len(rule["changed"]["difference"]["gone"]) == rule["noise"]["episodes"]
 
 
+async def test_a_history_that_has_only_just_begun_tells_that_all_was_well(app):
+    app.fallback.register_api("young")
+    now = int(SYSTEM_CLOCK.time()) // 10 * 10
+    rows = []
+    for back in range(12, 6, -1):
+        bucket = Bucket()
+        for _ in range(20):
+            bucket.add_one(0.2)
+        rows.append(bucket.row(now - back * 10, SeriesName("api", "young")))
+    await app.keeping.store.rollups.write({10: rows})
+    status, _, told = await ask(app, PATH, "POST", {"last": "30m", "rules": ["success_rate"], "api": "young"})
+    assert status == 200, told
+    [rule] = told["rules"]
+    assert not rule["blind"]
+    assert rule["noise"]["episodes"] == 0
+
+
 async def test_every_rule_about_numbers_is_tried_and_those_about_events_are_not(app):
     status, _, told = await ask(app, PATH, "POST", {"last": "2h"})
     names = {each["rule"] for each in told["rules"]}

@@ -109,6 +109,7 @@ class Run:
             replay.tick(at)
             if number % STRETCH == STRETCH - 1:
                 yield
+        replay.end()
 
     @property
     def result(self) -> Backtest:

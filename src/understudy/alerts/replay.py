@@ -114,6 +114,11 @@ class Replay:
         self.record.judged.update(each.rule.name for each in judged)
         return result
 
+    def end(self) -> None:
+        """See to rules of which something became known only after the last look."""
+        if self._blind:
+            self._probe(self.at)
+
     def _nothing_due(self, at: float) -> bool:
         """Whether an evaluation could change nothing: as at most moments of most pasts."""
         standing = self.standing
