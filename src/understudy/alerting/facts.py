@@ -1,11 +1,11 @@
-"""What is told beside an alert about an API or a route: why it is down, who stands in, and for how long they can.
+"""What is told beside an alert: why an API is down, who stands in, for how long they can, and what a hub takes along.
 
 Facts are names and numbers, which each channel puts into its language.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 
 from understudy.alerts.model import Labels, Rule
@@ -37,6 +37,9 @@ class Facts:
         route = roster.routes.get(labels.get("route", ""))
         if rule.subject == "route" and route is not None:
             return self._served(route, "")
+        hub = roster.hubs.get(labels.get("hub", ""))
+        if rule.subject == "hub" and hub is not None and hub.apis:
+            return {"apis": _list([api.name for api in hub.apis])}
         return {}
 
     @staticmethod
@@ -54,8 +57,7 @@ class Facts:
         serving = [api for api in route.apis if api.name != without and api.name in self._gauges.eligible(route)]
         if not serving:
             return {}
-        names = ", ".join(api.name for api in serving[:_LISTED])
-        found = {"standbys": names + (f" +{len(serving) - _LISTED}" if len(serving) > _LISTED else "")}
+        found = {"standbys": _list([api.name for api in serving])}
         covered = self._coverage(route.name)
         if covered is not None:
             found["covered"] = f"{covered:.1f} %"
@@ -63,6 +65,10 @@ class Facts:
         if lasts is not None and lasts < inf:
             found["quota_lasts"] = _lasting(lasts)
         return found
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names[:_LISTED]) + (f" +{len(names) - _LISTED}" if len(names) > _LISTED else "")
 
 
 def _lasting(seconds: float) -> str:

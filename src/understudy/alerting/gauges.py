@@ -102,8 +102,11 @@ class Gauges:
         return known
 
     def _exhausted(self, keys: Iterable[Key]) -> float | None:
-        left = self._quota("quota_remaining", keys)
-        return None if left is None else float(left <= 0.0)
+        """Whether the plan of every key that is not refused is spent, but for what is kept for critical calls."""
+        now = self._now()
+        accounts = {id(key.account): key.account for key in keys if not self._is_refused(key)}.values()
+        spent = [account.spent(now) for account in accounts]
+        return float(all(spent)) if any(each is not None for each in spent) else None
 
     # -- keys -------------------------------------------------------------------------------------
 

@@ -51,12 +51,16 @@ _MEASURED = "success_rate|error_rate|response_time.*|requests_per_minute"
 #: for a while after what they follow from has ended: that is what `linger` is for.
 BUILT_IN: Mapping[str, Inhibition] = {
     "network_down": Inhibition(("event=network_down", "kind=event", "subject=all"), ("subject!=all",), (), 60.0),
-    "network_down_overall": Inhibition(
-        ("event=network_down", "kind=event", "subject=all"),
-        ("subject=all", "kind!=event", f"metric=~{_MEASURED}"), (), 300.0,
+    "network_down_measured": Inhibition(
+        ("event=network_down", "kind=event", "subject=all"), ("kind!=event", f"metric=~{_MEASURED}"), (), 300.0
     ),
     "hub_down": Inhibition(
         ("event=hub_down", "kind=event", "subject=hub"), ("event!=hub_down", "subject!=all"), ("hub",), 60.0
+    ),
+    # Its incident is made of alerts that look back over minutes, too.
+    "hub_down_measured": Inhibition(
+        ("event=hub_down", "kind=event", "subject=hub"),
+        ("event=~(hub_incident)?", "subject!=all", f"metric=~({_MEASURED})?"), ("hub",), 300.0,
     ),
     "hub_incident": Inhibition(("event=hub_incident", "kind=event", "subject=hub"), ("subject=api",), ("hub",), 60.0),
     "api_down": Inhibition(

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from math import inf
 from typing import Any, Final, Protocol, TypeVar
 
 from understudy.core.ids import written
@@ -21,19 +22,22 @@ from .model import Finding, Rule, Verdict
 from .ports import EpisodeRow, EventRow, MetricSource, Signal
 from .standing import Standing
 from .tick import Judged, Result
+from .timers import next_timer
 from .watch import SETTLED, Watch
 
 #: Rules that have found nothing are looked at each so many moments, about so many subjects: is anything known?
 PROBED_EACH: Final = 100
 PROBED: Final = 5
+#: Moments that are nearer to each other are one, s.
+_APART: Final = 1e-3
 T = TypeVar("T")
 
 
 class PastMetrics(MetricSource, Protocol):
     """A source of metrics whose present is a moment of the past."""
 
-    def advance(self, at: float) -> None:
-        """Go to a moment, epoch seconds."""
+    def advance(self, at: float, *, whole: bool = True) -> None:
+        """Go to a moment, epoch seconds. Not `whole`: only time has passed, and no more is known than before."""
 
 
 @dataclass(slots=True)
@@ -90,17 +94,43 @@ class Replay:
         context.set_rules(rules)
         self.standing = Standing(context)
         # Where moments are farther apart, a breach at the end of one has lasted already.
-        self._watch = Watch(source, lambda: self.standing.states, SETTLED if interval <= SETTLED else 0.0)
+        self._watch = Watch(source, lambda: self.standing.states, settle=interval <= SETTLED)
         self._watch.use(rules)
         self._coming = deque(sorted(signals, key=lambda each: each.at))
+
+    def until(self, at: float) -> None:
+        """Go to the next moment that anything is known of.
+
+        Between two of them what was found stays what it was, but timers go on: what runs out on the way is told
+        at its own time, and signals are taken in at theirs.
+        """
+        while (due := self._next_due()) < at - _APART:
+            self._pass(due)
+        self.tick(at)
+
+    def _next_due(self) -> float:
+        after = self.at + _APART
+        timers = (
+            next_timer(state, rule, after)
+            for state in self.standing.states.values()
+            if (state.watched or state.due_at < inf) and (rule := self._context.rules.get(state.rule)) is not None
+        )
+        coming = max(self._coming[0].at, after) if self._coming else inf
+        return min(coming, min(timers, default=inf))
+
+    def _pass(self, at: float) -> None:
+        """Time goes by, and nothing new is known but what signals say."""
+        self.at = at
+        self._source.advance(at, whole=False)
+        judged = self._signalled(at)
+        judged += self._watch.standing(at, {fingerprint(each.rule.name, each.labels) for each in judged})
+        self._evaluate(judged, at, complete=False)
 
     def tick(self, at: float) -> Result:
         """Judge everything at a moment, which is later than the one before."""
         self.at = at
         self._source.advance(at)
-        judged: list[Judged] = []
-        while self._coming and self._coming[0].at <= at:
-            judged += self._watch.signalled(self._coming.popleft(), at)
+        judged = self._signalled(at)
         judged += finished(self._watch.everything(at, _no_breath))
         judged += self._watch.standing(at, {fingerprint(each.rule.name, each.labels) for each in judged})
         if self._blind and self._ticks % PROBED_EACH == 0:
@@ -108,7 +138,16 @@ class Replay:
         self._ticks += 1
         if not judged and self._nothing_due(at):
             return Result(at)
-        result = evaluate(judged, self.standing, at, self._context, complete=True)
+        return self._evaluate(judged, at, complete=True)
+
+    def _signalled(self, at: float) -> list[Judged]:
+        judged: list[Judged] = []
+        while self._coming and self._coming[0].at <= at:
+            judged += self._watch.signalled(self._coming.popleft(), at)
+        return judged
+
+    def _evaluate(self, judged: list[Judged], at: float, *, complete: bool) -> Result:
+        result = evaluate(judged, self.standing, at, self._context, complete=complete)
         self.standing.take(result)
         self.record.take(result)
         self.record.judged.update(each.rule.name for each in judged)

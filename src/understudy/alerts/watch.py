@@ -22,36 +22,42 @@ _TELLING: Final = frozenset((Finding.BREACH, Finding.ERROR))
 #: Share of successes and failures of an API: what its breaker judges, too.
 _JUDGED_BY_BREAKERS: Final = frozenset(("success_rate", "error_rate"))
 #: A ladder sees an outage at its third failure, the breaker at its fifth. *API down* is to be told of it, and
-#: nothing else, so a breach of such a ladder that is new must still be there that much later, s.
+#: nothing else, so a breach of such a ladder that is new must still be there that much later, s: longer where so
+#: few calls show it that the breaker may be waiting for the next ones.
 SETTLED: Final = 1.0
+SETTLED_FEW: Final = 5.0
 _Key = tuple[str, ...]
 
 
 class Watch:
     """The rules in force over one source. `alerts` are the states that are not forgotten, by fingerprint.
 
-    `settled`: a breach that a breaker may tell of, too, must last that long, s; none where looks are farther apart.
+    `settle`: a breach that a breaker may tell of, too, must last a moment; not where looks are farther apart than that.
     """
 
     def __init__(
-        self, source: MetricSource, alerts: Callable[[], Mapping[str, AlertState]], settled: float = SETTLED
+        self, source: MetricSource, alerts: Callable[[], Mapping[str, AlertState]], *, settle: bool = True
     ) -> None:
         self.source = source
         #: What is told beside a breach of a rule about a subject: name to text.
         self.facts: Callable[[Rule, Labels], Mapping[str, str]] = _no_facts
         self._alerts = alerts
-        self._settle = settled
+        self._settle = settle
         self._evaluator = Evaluator(())
         self._sweeper = Sweeper(self._evaluator)
         self._seen: dict[_Key, tuple[Plan, Memory]] = {}
         self._signals: dict[tuple[str, _Key], Signal] = {}
-        #: Breaches that are new, with the moment of the first look.
+        #: Breaches that are new, with the moment from which on they count.
         self._fresh: dict[str, tuple[Rule, Labels, float]] = {}
 
     def use(self, rules: Iterable[Rule]) -> None:
         """Go on with these rules; what they find is told afresh."""
         self._evaluator = Evaluator(rules)
         self._sweeper = Sweeper(self._evaluator)
+        self.forget()
+
+    def forget(self) -> None:
+        """What was passed on last was not taken in, or by somebody else: all that matters is told afresh."""
         self._seen.clear()
         self._fresh.clear()
 
@@ -140,14 +146,15 @@ class Watch:
         state = self._alerts().get(key)
         if state is not None and state.watched:
             return False
-        _, _, since = self._fresh.setdefault(key, (rule, labels, at))
-        return at - since < self._settle
+        wait = SETTLED if verdict.samples >= rule.min_samples else SETTLED_FEW
+        _, _, due = self._fresh.setdefault(key, (rule, labels, at + wait))
+        return at < due
 
     def _settled(self, at: float) -> list[Judged]:
         """The breaches that are no longer new and still there."""
         found = []
-        for key, (rule, labels, since) in list(self._fresh.items()):
-            if at - since < self._settle:
+        for key, (rule, labels, due) in list(self._fresh.items()):
+            if at < due:
                 continue
             del self._fresh[key]
             verdict = self._evaluator.judge(rule, self.source, labels, at)

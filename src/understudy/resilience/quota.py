@@ -256,6 +256,20 @@ class Account:
             worst = max(worst, found, key=lambda entry: entry[1])
         return worst
 
+    def spent(self, now: float) -> bool | None:
+        """Whether a plan refuses ordinary calls until its reset; None where nothing is known of a plan."""
+        known: bool | None = None
+        for bucket in self.buckets.values():
+            bucket.roll(now)
+            if not bucket.plan or (bucket.observed is None and bucket.source != "config"):
+                continue
+            if bucket.observed is not None and not (self.options.allow_overage and bucket.source != "429"):
+                kept = int(self.options.reserve * bucket.limit) if bucket.limit else 0
+                known = known or bucket.observed - self.in_flight - self.unread < max(1, kept + 1)
+            else:
+                known = known or False
+        return known
+
     def remaining(self, now: float) -> int | None:
         """Calls left by the strictest known limit; None when nothing is known."""
         left = []
