@@ -107,6 +107,11 @@ class TestSteps:
             (("chat",), 301, ""), (("chat",), 501, "repeated"), (("chat",), 701, "repeated"), (("pager",), 901, ""),
         ]  # fmt: skip
 
+    def test_what_is_milder_is_left_out_of_repetitions_too(self):
+        policy = Escalation((Step(60.0, ("pager",), Severity.CRITICAL, repeat=60.0),))
+        lab = self.lab(policy=policy)
+        assert lab.breach(0, seconds=600) == ["fired:warning"]
+
     def test_a_silence_holds_a_step_back_and_is_recorded_once(self):
         lab = self.lab()
         lab.breach()
@@ -127,6 +132,15 @@ class TestSteps:
         lab = self.lab(PLAIN, handling=lambda labels: Handling("duty" if labels["api"] == "odds" else ""))
         lab.breach(seconds=302)
         assert len(self.steps(lab)) == 1
+
+    def test_a_policy_that_became_shorter_goes_on_with_its_last_step(self):
+        lab = self.lab(policy=Escalation((Step(60.0, ("chat",)), Step(120.0, ("pager",), repeat=60.0))))
+        lab.breach(seconds=150)
+        lab.context.escalations = {"duty": Escalation((Step(60.0, ("chat",), repeat=300.0),))}
+        lab.breach(seconds=400)
+        assert [targets for targets, _, _ in self.steps(lab)] == [("chat",), ("pager",), ("chat",), ("chat",)]
+        lab.context.escalations = {"duty": Escalation((Step(60.0, ("chat",)),))}
+        assert lab.breach(seconds=400) == []
 
     def test_a_policy_that_is_gone_tells_nobody(self):
         lab = self.lab()
@@ -150,6 +164,8 @@ class TestSteps:
 
 
 class TestGroups:
+    BY_RULE = EngineOptions(group_by=("rule",))
+
     def held(self, lab: Lab) -> list[float]:
         return [round(each.hold_until - each.notice.at, 3) if each.hold_until else 0.0 for each in lab.tellings]
 
@@ -160,24 +176,24 @@ class TestGroups:
         return lab.tellings[before:]
 
     def test_what_is_not_critical_waits_for_others_of_its_group(self):
-        lab = Lab()
+        lab = Lab(options=self.BY_RULE)
         first = self.breach(lab, "a", "b")
         later = self.breach(lab, "c", after=20.0)
         assert {each.hold_until for each in (*first, *later)} == {BEGINS + 31}
         assert {each.group for each in (*first, *later)} == {"rule=errors"}
 
     def test_what_is_critical_waits_for_nothing(self):
-        lab = Lab()
+        lab = Lab(options=self.BY_RULE)
         assert [(each.group, each.hold_until) for each in self.breach(lab, "a", "b", level=1)] == [("", 0.0)] * 2
 
     def test_the_next_message_of_a_group_keeps_its_distance(self):
-        lab = Lab()
+        lab = Lab(options=self.BY_RULE)
         self.breach(lab, "a")
         assert self.breach(lab, "b", after=60.0)[0].hold_until == BEGINS + 31 + 300
         assert self.breach(lab, "c", after=600.0)[0].hold_until == lab.now + 30
 
     def test_an_end_does_not_wait_for_that(self):
-        lab = Lab(replace(PLAIN, keep_firing_for=0.0))
+        lab = Lab(replace(PLAIN, keep_firing_for=0.0), options=self.BY_RULE)
         lab.breach()
         lab.breach(seconds=60)
         lab.ok()
@@ -194,17 +210,17 @@ class TestGroups:
 
     def test_a_notification_policy_may_group_otherwise(self):
         often = Handling(grouping=Grouping(("api",), 5.0, 60.0))
-        lab = Lab(handling=lambda labels: often if labels["api"] == "a" else Handling())
+        lab = Lab(options=self.BY_RULE, handling=lambda labels: often if labels["api"] == "a" else Handling())
         told = self.breach(lab, "a", "b")
         assert [(each.group, each.hold_until - lab.now) for each in told] == [("api=a", 5.0), ("rule=errors", 30.0)]
 
-    def test_without_labels_there_are_none(self):
-        lab = Lab(options=EngineOptions(group_by=()))
+    def test_unasked_there_are_none(self):
+        lab = Lab()
         assert [each.hold_until for each in self.breach(lab, "a")] == [0.0]
 
     @pytest.mark.parametrize("kind", [NoticeKind.ACKED, NoticeKind.STEP, NoticeKind.TEST, NoticeKind.MESSAGE])
     def test_what_somebody_did_or_asked_for_is_told_at_once(self, kind):
-        groups = Groups(Context(ids=str), {}, 100.0)
+        groups = Groups(Context(ids=str, options=self.BY_RULE), {}, 100.0)
         assert groups.hold(Notice("e", kind, Severity.INFO, 100.0, "t"), {}) == ("", 0.0)
 
 

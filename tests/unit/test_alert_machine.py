@@ -274,6 +274,22 @@ class TestRestart:
         assert lab.breach(seconds=300) == []
         assert lab.state.episode == "E0000000000000000000000001"
 
+    @pytest.mark.parametrize(("outage", "afresh"), [(1800.0, 600), (7200.0, 900)])
+    def test_13_a_severer_level_is_not_reached_on_what_nobody_saw(self, outage, afresh):
+        lab = Lab(replace(PLAIN, levels=(LADDER[0], replace(LADDER[1], for_=900.0))))
+        lab.breach(1, seconds=100)
+        lab.restart(outage)
+        assert lab.breach(1, seconds=afresh - 1) == []
+        assert lab.breach(1) == ["escalated:critical"]
+
+    def test_13_nor_left_after_a_long_outage(self):
+        lab = Lab()
+        lab.breach(1)
+        lab.breach(0, seconds=30)
+        lab.restart(7200.0)
+        assert lab.breach(0, seconds=59) == []
+        assert lab.breach(0) == ["downgraded:warning"]
+
 
 class TestClock:
     """Case 15: the wall clock is set while alerts wait."""
@@ -370,6 +386,14 @@ class TestRules:
         lab.edit(levels=LADDER[:1])
         assert lab.breach(0) == ["downgraded:warning"]
 
+    def test_17_another_severity_of_the_same_level_is_told(self):
+        lab = Lab(ONE)
+        lab.breach(seconds=3)
+        lab.edit(levels=(Level(Severity.CRITICAL, 20.0),))
+        assert lab.breach() == ["escalated:critical"]
+        lab.edit(levels=(Level(Severity.INFO, 20.0),))
+        assert lab.breach() == ["downgraded:info"]
+
     @pytest.mark.parametrize(
         ("changes", "reason"), [({"metric": "response_time"}, "rule_changed"), ({"enabled": False}, "rule_disabled")]
     )
@@ -462,6 +486,7 @@ class TestByHand:
         assert lab.breach() == ["fired:warning"]
         assert lab.state.number == 2
         assert lab.episodes[lab.state.episode].doc["reopened"] is True
+        assert lab.tellings[-1].notice.reason == "reopened"
 
     def test_21_the_hold_is_at_least_the_rules_for(self):
         lab = Lab(replace(PLAIN, for_=400.0))

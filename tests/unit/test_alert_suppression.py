@@ -336,6 +336,14 @@ class TestFlapping:
         assert lab.wait(2000.0) == []
         assert lab.timeline[-1] == "flapping_ended (untold)"
 
+    def test_32_an_alert_that_comes_and_goes_for_hours_is_remembered_in_few_words(self):
+        lab = Lab(replace(PLAIN, keep_firing_for=60.0))
+        for _ in range(200):
+            lab.breach()
+            lab.ok()
+        assert lab.timeline == ["fired", "flapping_started"]
+        assert len(lab.state.flips) <= 50
+
     def test_32_it_survives_a_restart(self):
         lab = Lab(self.RULE)
         self.flap(lab, 2)

@@ -118,9 +118,12 @@ def due(state: AlertState, policy: Escalation | None, now: float, threshold: int
         if state.severity.rank >= step.min_severity.rank:
             yield Due(number, step, late if late > LATE else 0.0)
     if now >= state.repeat_at and state.step > 0:
-        step = policy.steps[state.step - 1]
-        state.repeat_at = now + step.repeat
-        yield Due(state.step - 1, step, repeated=True)
+        # An edit may have made the policy shorter than it was when the step was taken.
+        number = min(state.step, len(policy.steps)) - 1
+        step = policy.steps[number]
+        state.repeat_at = now + step.repeat if step.repeat else inf
+        if step.repeat and state.severity.rank >= step.min_severity.rank:
+            yield Due(number, step, repeated=True)
 
 
 def _take(state: AlertState, policy: Escalation, step: Step, now: float) -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from understudy.core.notices import NoticeKind, Severity
 
+from . import flapping
 from .context import Prepared
 from .model import Finding, Phase, Verdict
 from .state import AlertState
@@ -43,7 +44,10 @@ def quiet(state: AlertState, rule: Prepared, verdict: Verdict) -> bool:
         return False
     if verdict.finding is Finding.NO_DATA:
         return state.blank_since < inf and rule.rule.no_data != "ok_after"
-    return verdict.finding is Finding.BREACH and verdict.level == state.level and state.blank_since == inf
+    if verdict.finding is not Finding.BREACH or verdict.level != state.level or state.blank_since < inf:
+        return False
+    # An edit of the rule may have made the same level a severer or a milder one.
+    return rule.severities[state.level] is state.severity
 
 
 def step(
@@ -101,10 +105,26 @@ def restored(state: AlertState, now: float, rule: Prepared | None) -> None:
         resolve(state, now)
     elif state.phase is Phase.PENDING and rule is not None:
         state.proven_at = now + min(AFRESH, max(rule.fors))
-    elif state.phase is Phase.RECOVERING and outage > OUTAGE:
-        state.recovering_since = now
+    elif state.firing:
+        _levels_afresh(state, now, rule, known=outage <= OUTAGE)
+        if state.phase is Phase.RECOVERING and outage > OUTAGE:
+            state.recovering_since = now
     if state.judged_at:
         state.judged_at = max(state.judged_at, now)
+
+
+def _levels_afresh(state: AlertState, now: float, rule: Prepared | None, *, known: bool) -> None:
+    """Let no level be reached on what nobody saw. After a short outage its timer goes on, but its breach must be
+    seen afresh, as that of a pending alert; after a long one (not `known`) timers begin anew."""
+    fors = rule.fors if rule is not None else ()
+    since = list(state.since)
+    for level in range(state.level + 1, min(len(since), len(fors))):
+        lasted = min(AFRESH, fors[level]) if known else fors[level]
+        if since[level] < inf:
+            since[level] = max(since[level], now + lasted - fors[level])
+    state.since = tuple(since)
+    if not known:
+        state.left = tuple(max(found, now) for found in state.left)
 
 
 def shift(state: AlertState, seconds: float) -> None:
@@ -156,7 +176,7 @@ def _known(state: AlertState, rule: Prepared, finding: Finding, now: float, ids:
         state.recovering_since = now
         return _change_level(state, rule, now)
     state.phase, state.recovering_since = Phase.FIRING, inf
-    state.flips = (*state.flips, now)
+    flapping.changed(state, now)
     return _change_level(state, rule, now)
 
 
@@ -176,7 +196,7 @@ def _fire(state: AlertState, rule: Prepared, now: float, ids: Callable[[], str])
     state.unanswered = state.reminders = 0
     state.remind_at, state.ack, state.reached = inf, None, ()
     state.escalation, state.step, state.step_at, state.step_left, state.repeat_at = "", 0, inf, None, inf
-    return [Move(NoticeKind.FIRED, state.reason)]
+    return [Move(NoticeKind.FIRED, "reopened" if state.reopened else state.reason)]
 
 
 def _change_level(state: AlertState, rule: Prepared, now: float) -> list[Move]:
@@ -229,7 +249,7 @@ def _blank(
     if state.phase is Phase.RECOVERING:
         if policy == "alert":
             state.phase, state.recovering_since = Phase.FIRING, inf
-            state.flips = (*state.flips, now)
+            flapping.changed(state, now)
             return []
         # What was known last was good.
         return _recover(state, rule, now, "no_data")

@@ -153,8 +153,13 @@ class Rounds:
         self, judged: Sequence[Judged], at: float, since: float | None,
         breath: Callable[[], Awaitable[None]] | None = None, *, complete: bool = False,
     ) -> None:  # fmt: skip
-        result = evaluate(judged, self.standing, at, self.context, complete=complete)
-        await self._take(result)
+        try:
+            result = evaluate(judged, self.standing, at, self.context, complete=complete)
+            await self._take(result)
+        except BaseException:
+            # What was found was not taken in: the next round finds it again.
+            self.watch.forget()
+            raise
         if since is not None and any(event.kind == NoticeKind.FIRED for event in result.events):
             self.detection.add(self._clock.time() - since)
         for signal in result.signals:
@@ -193,6 +198,7 @@ class Rounds:
         documents = await self._store.states()
         self.standing = Standing(self.context)
         self.keeper.forget()
+        self.watch.forget()
         self._failing.clear()
         unread = self.standing.load(documents, self._now())
         if unread:
