@@ -6,13 +6,17 @@ import pytest
 
 from understudy.alerts.context import Prepared
 from understudy.alerts.defaults import default_rules
+from understudy.alerts.evidence import judge
+from understudy.alerts.ladder import Ladder
 from understudy.alerts.metrics import METRICS
-from understudy.alerts.model import Rule
+from understudy.alerts.model import Level, Rule
+from understudy.alerts.ports import Sample
 from understudy.alerts.records import notice
 from understudy.alerts.rules import rule_from
 from understudy.alerts.state import AlertState
 from understudy.core.notices import NoticeKind, Severity
 from understudy.core.text import texts
+from understudy.notifications.findings import causes
 from understudy.notifications.message import Card
 from understudy.notifications.render import card
 from understudy.notifications.wording import metric_word, reason_word, rule_word
@@ -94,3 +98,41 @@ def test_a_condition_is_told_with_what_it_read():
 def test_why_it_ended_or_is_told_only_now_is_said_in_words(reason, english, portuguese):
     assert reason_word(texts("en"), reason) == english
     assert reason_word(texts("pt-BR"), reason) == portuguese
+
+
+@pytest.mark.parametrize(
+    ("reason", "english", "portuguese"),
+    [
+        ("only 4 calls", "Only 4 calls are known of.", "Só se conhecem 4 chamadas."),
+        ("the last 10 calls", "Those are the last 10 calls.", "São as últimas 10 chamadas."),
+        ("burn 14.5 over 1 h, 12 failures", "12 failures within 1 h", "12 falhas em 1 h"),
+        ("3 APIs of the hub fail", "3 APIs of the hub fail.", "3 APIs do hub falham."),
+        ("40 calls in 3600 s before", "There were 40 calls in 60 min before.", "Houve 40 chamadas em 60 min antes."),
+        ("reopened", "It was resolved by hand, and is there again.", "Foi resolvido à mão e voltou."),
+    ],
+)
+def test_what_was_found_is_said_in_words(reason, english, portuguese):
+    assert reason_word(texts("en"), reason) == english
+    assert reason_word(texts("pt-BR"), reason) == portuguese
+
+
+@pytest.mark.parametrize(
+    ("cause", "english", "portuguese"),
+    [
+        ("5 failures in a row", "5 failures in a row", "5 falhas seguidas"),
+        ("6 of 10 attempts failed; 3 of 3 attempts took 2.5 s or more",
+         "6 of 10 attempts failed; 3 of 3 attempts took 2.5 s or more",
+         "6 de 10 tentativas falharam; 3 de 3 tentativas levaram 2,5 s ou mais"),
+        ("somebody's own words", "somebody's own words", "somebody's own words"),
+    ],
+)  # fmt: skip
+def test_why_a_breaker_opened_is_said_in_words(cause, english, portuguese):
+    assert causes(texts("en"), cause) == english
+    assert causes(texts("pt-BR"), cause) == portuguese
+
+
+def test_what_verdicts_say_of_themselves_is_known_in_both_languages():
+    numbers = Sample(0.0, 300.0, 300.0, total=4, failures=4)
+    few = judge(METRICS["success_rate"], Ladder(METRICS["success_rate"], "<", (Level(threshold=80.0),), None), numbers,
+                10, lambda count: None)  # fmt: skip
+    assert reason_word(texts("pt-BR"), few.reason) != few.reason

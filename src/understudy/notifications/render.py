@@ -15,6 +15,7 @@ from understudy.core.legible import clean, line, visible
 from understudy.core.notices import Notice, NoticeKind, Severity
 from understudy.core.text import Texts, texts
 
+from .findings import causes
 from .message import Card, CardAction, CardField
 from .wording import (
     compared,
@@ -216,9 +217,11 @@ class _Writer:
             yield CardField(_("Until"), moment(notice.ended_at, self._zone))
         if visible(notice.actor):
             yield CardField(_("By"), line(notice.actor))
-        if visible(notice.reason):
+        # What a condition read is told once, as its values.
+        if visible(notice.reason) and notice.reason != notice.facts.get("values"):
             yield CardField(_("Reason"), line(reason_word(_, notice.reason)), short=False)
-        for name, value in notice.facts.items():
+        for name, given in notice.facts.items():
+            value = causes(_, given) if name == "cause" else given
             if visible(value):
                 yield CardField(fact_word(_, line(name)) or "–", clean(value).strip("\n"), short=len(value) <= 40)
         if visible(notice.runbook) and not _is_url(notice.runbook):

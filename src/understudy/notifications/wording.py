@@ -11,6 +11,8 @@ from understudy.core.legible import line
 from understudy.core.notices import Severity
 from understudy.core.text import Texts
 
+from .findings import found_word
+
 #: What kind of number a metric is: decides how it is written.
 Unit = Literal["percent", "seconds", "ratio", "times", "money", "flag", "number"]
 #: Longest span that is written in hours rather than days, s.
@@ -110,6 +112,7 @@ def reason_word(_: Texts, reason: str) -> str:
     known = {
         "by_hand": _("It was resolved by hand."),
         "no_data": _("Nothing is known about it any more."),
+        "reopened": _("It was resolved by hand, and is there again."),
         "rule_changed": _("The rule asks something else by now."),
         "rule_deleted": _("The rule was deleted."),
         "rule_disabled": _("The rule was disabled."),
@@ -131,7 +134,7 @@ def reason_word(_: Texts, reason: str) -> str:
     }
     kind, colon, name = reason.partition(":")
     kept = colon and name and " " not in reason and kind in ("silence", "maintenance", "inhibition", "mute")
-    return known.get(kind if kept else reason, reason)
+    return known.get(kind if kept else reason) or found_word(_, reason)
 
 
 def covered(_: Texts, standbys: float) -> str:
