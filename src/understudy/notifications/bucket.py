@@ -43,6 +43,13 @@ class Bucket:
                 moment = max(moment, self._sent[-self.rate.per_minute] + MINUTE)
         return moment
 
+    def spare(self, now: float) -> int:
+        """How many messages may go out at this moment."""
+        if self.ready_at(now) > now:
+            return 0
+        tokens = int(self._tokens + _ALMOST)
+        return tokens if self.rate.per_minute is None else min(tokens, self.rate.per_minute - len(self._sent))
+
     def take(self, now: float) -> None:
         """A message goes out now."""
         self._fill(now)

@@ -1,9 +1,9 @@
 """Sends what waits: claims rows, hands them to their channels, records how it went.
 
 One task does everything in turns, and a turn happens only when something was accepted, came back or fell due.
-Each turn records what came back in one transaction and claims what goes out in another; sends run as tasks of
-their own, so that a slow channel keeps nobody waiting. What was sent is never sent again because it could not
-be recorded: its answer is kept until the store has it.
+Each turn records what came back and claims what goes out, which the store commits as one; sends run as tasks of
+their own. What was sent is never sent again because it could not be recorded: its answer is kept until the store
+has it.
 """
 
 from __future__ import annotations
@@ -20,23 +20,21 @@ from understudy.core.outbox import OutboxRow, RowState
 from understudy.core.turn import Slices
 
 from . import digest
+from .answers import Answers
+from .claims import LEASE, Claims
 from .compose import Composer
 from .counters import DeliveryCounters
 from .decisions import Decision, at_the_end, given_up, without_channel
 from .feed import Feed
+from .flights import Flights
 from .lanes import Due, Lane, Lanes
-from .message import Outcome, Retry
 from .ports import Channel, OutboxStore, Recorder, Settlement
 from .queue import Waiting
 from .records import Records
-from .sending import Sends, first_of
-from .settling import Effect, Step, asked, step
 from .standby import Standby
 
 _log = logging.getLogger("understudy.notifications")
 
-#: A row is leased that long, s, and at least that much longer than its send may take.
-LEASE, LEASE_MARGIN = 30.0, 5.0
 #: The store is tried again after this, s.
 STORE_AGAIN = 1.0
 #: Without anything to do it looks round that often, s.
@@ -67,27 +65,21 @@ class Dispatcher:
         self.lanes = lanes
         self._store = store
         self._clock = clock
-        self._composer = composer
         self._feed = feed
-        self._owner = owner
         self._make_id = make_id
-        self._recorder = recorder
         self._told = told
-        self._changed = changed
-        self._sends = Sends(clock)
         self._standby = Standby(lanes, feed, clock, make_id, lambda lane: changed(lane, "unreachable"))
+        self._answers = Answers(lanes, clock, composer, self._standby, recorder, changed)
+        self._claims = Claims(store, clock, lanes, owner)
+        self._flights = Flights(clock, composer, lanes, self.wake)
         self._channels: Mapping[str, Channel] = {}
         self._wake = asyncio.Event()
         self._turning = asyncio.Lock()
-        self._flights: dict[asyncio.Task[None], Waiting] = {}
-        self._landed: list[tuple[Lane, Waiting, Channel, Outcome, float, float]] = []
         self._records = Records(store, owner, LEASE)
         self._doubtful: list[Waiting] = []
         self._decided: list[Decision] = []
         self._store_again = 0.0
         self._draining = False
-        #: Attempts since the start, for `/metrics`.
-        self.counters = DeliveryCounters()
         #: When a turn last ended, monotonic; and why the store could not be used then.
         self.turned_at: float | None = None
         self.store_problem = ""
@@ -99,6 +91,7 @@ class Dispatcher:
     def set_channels(self, channels: Mapping[str, Channel]) -> None:
         """Go on with these channels; what is on its way with an earlier one comes back all the same."""
         self._channels = dict(channels)
+        self._claims.set_channels(channels)
         self.lanes.set_channels({name: each.traits for name, each in channels.items()}, self._clock.monotonic())
         self._wake.set()
 
@@ -113,29 +106,24 @@ class Dispatcher:
         self._wake.set()
 
     def leased(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
-        """Rows that are to be kept and accepted next, leased to this instance from the beginning where they go at once.
-
-        So their commit is their claim, and the message leaves a whole commit earlier.
-        """
-        if not self._feed.active() or self._draining:
+        """Rows that are to be kept and accepted next: those that go out at once are leased to this instance by that."""
+        if self._draining or not self._feed.active():
             return list(rows)
-        wall = self._clock.time()
-        until = wall + self._lease()
-        return [
-            replace(row, owner=self._owner, token=1, leased_until=until)
-            if row.state is RowState.PENDING and row.not_before_at <= wall and not row.owner
-            else row
-            for row in rows
-        ]
+        return self._claims.with_the_commit(rows)
 
     def wake(self) -> None:
         """Something has changed that may let messages go."""
         self._wake.set()
 
     @property
+    def counters(self) -> DeliveryCounters:
+        """Attempts since the start, for `/metrics`."""
+        return self._answers.counters
+
+    @property
     def in_flight(self) -> int:
         """Sends that run now, and answers that are not recorded yet."""
-        return len(self._flights) + len(self._landed) + len(self._records)
+        return len(self._flights) + len(self._records)
 
     def _enter(self, row: OutboxRow, *, kept: bool = True) -> None:
         now, wall = self._clock.monotonic(), self._clock.time()
@@ -144,8 +132,7 @@ class Dispatcher:
         if known is not None:
             known.kept = known.kept or kept
             return
-        foreign = bool(row.owner) and row.owner != self._owner
-        if foreign and not row.ambiguous:
+        if row.owner not in ("", self._claims.owner) and not row.ambiguous:
             # Whoever held it has not said how it went: it may have been sent.
             row = replace(row, ambiguous=True)
         if not self.lanes.add(row, now, wall, kept=kept):
@@ -153,11 +140,8 @@ class Dispatcher:
         item, lane = self.lanes.get(row.id), self.lanes.lanes.get(row.channel)
         if item is None or lane is None:
             return
-        if foreign and row.leased_until > wall:
-            item.due = max(item.due, now + row.leased_until - wall)
+        if self._claims.found(item):
             self.lanes.put_back(item, now)
-        elif row.token and row.owner == self._owner and row.leased_until > wall:
-            item.token, item.until = row.token, now + row.leased_until - wall
         self._standby.entered(row)
         self._decide(at_the_end(lane, item))
 
@@ -197,18 +181,19 @@ class Dispatcher:
             self.lanes.forget_idle(now)  # another instance delivers them
         self._expire(self._clock.monotonic())
         await self._fail_over()
-        await self._record()
+        due = self._due()
+        # What goes now needs no word of what came back, and the store commits together what it is given together.
+        wrote, _, *_ = await asyncio.gather(
+            self._record(), self._launch(due.sends), *(self._collapse(*each) for each in due.digests)
+        )
+        if wrote:
+            self._wake.set()  # what was recorded may let others go
+
+    def _due(self) -> Due:
+        """What may go now; nothing before all is known that waits, or something could overtake it."""
         if self._draining or not self._feed.active() or not (self._feed.ready or self.lanes.unkept()):
-            return  # before all is known that waits, something could overtake it
-        due = self.lanes.due(self._clock.monotonic())
-        if due.digests:
-            for lane, members in due.digests:
-                await self._collapse(lane, members)
-            await self._record()
-            more = self.lanes.due(self._clock.monotonic())
-            due = Due((*due.sends, *more.sends))
-        if due.sends:
-            await self._launch(due.sends)
+            return Due()
+        return self.lanes.due(self._clock.monotonic())
 
     def _idle_for(self) -> float:
         now = self._clock.monotonic()
@@ -265,16 +250,15 @@ class Dispatcher:
         if not group:
             lane.flood.digested(now)
         try:
-            tokens = await self._store.claim([each.row.id for each in members], self._owner, LEASE)
+            await self._claims.claim(members)
         except StoreUnavailable as problem:
             self._store_failed(problem)
             lane.flood.next_digest = now if not group else lane.flood.next_digest
             return
-        ours = [each for each in members if each.row.id in tokens]
-        for each in ours:
-            each.token = tokens[each.row.id]
+        # What was decided meanwhile stays so.
+        ours = [each for each in members if each.token is not None and not each.busy]
         for each in group:
-            if each.row.id not in tokens or len(ours) < 2:  # what is alone of its group goes by itself
+            if each not in ours or len(ours) < 2:  # what is alone of its group goes by itself
                 lane.queue.alone(each)
         row_id = self._make_id()
         decisions = digest.make(lane, ours, row_id, self._clock.time())
@@ -291,149 +275,63 @@ class Dispatcher:
     # -- sending ----------------------------------------------------------------------------------
 
     async def _launch(self, sends: Sequence[tuple[Lane, Waiting]]) -> None:
-        """Claim what is to go, and let it go; what another instance holds is left alone for now."""
-        now = self._clock.monotonic()
-        wanted = [item for lane, item in sends if item.kept and item.until < now + self._needed(lane)]
-        tokens: dict[str, int] = {}
-        if wanted:
-            try:
-                tokens = await self._store.claim([each.row.id for each in wanted], self._owner, self._lease())
-                self.store_problem = ""
-            except StoreUnavailable as problem:
-                self._store_failed(problem)
-                for lane, item in sends:
-                    self._call_back(lane, item, now + STORE_AGAIN)
-                return
-        for item in wanted:
-            if item.row.id in tokens:
-                item.token, item.until = tokens[item.row.id], now + self._lease()
-            else:
-                item.token, item.until = None, 0.0
+        """Let go what is ours already; claim the rest and let it go. What another instance holds is left to it now."""
+        unclaimed: list[tuple[Lane, Waiting]] = []
         for lane, item in sends:
-            channel = self._channels.get(lane.name)
-            if (item.kept and item.token is None) or channel is None:
-                self.lanes.ended(lane)
-                lane.circuit.unanswered()
-                self._doubtful.append(item)
-                self._wake.set()
-                continue
-            task = asyncio.ensure_future(self._fly(lane, item, channel))
-            self._flights[task] = item
-            task.add_done_callback(self._flights.pop)
-
-    def _needed(self, lane: Lane) -> float:
-        return lane.traits.timeout + LEASE_MARGIN
-
-    def _lease(self) -> float:
-        longest = max((each.traits.timeout for each in self._channels.values()), default=0.0)
-        return max(LEASE, longest + 2 * LEASE_MARGIN)
-
-    def _call_back(self, lane: Lane, item: Waiting, due: float) -> None:
-        """A message that was about to go does not."""
-        self.lanes.ended(lane)
-        lane.circuit.unanswered()
-        item.due = max(item.due, due)
-        self.lanes.put_back(item, self._clock.monotonic())
-
-    async def _fly(self, lane: Lane, item: Waiting, channel: Channel) -> None:
-        began = self._clock.time()
-        try:
-            message = await self._composer.message(item.row, lane.traits)
-            if lane.gate.asked_until > self._clock.monotonic():
-                # Another send of the destination has come back meanwhile, and wants a pause.
-                self._call_back(lane, item, lane.gate.asked_until)
-                return
-            began = self._clock.time()
-            outcome, seconds = await self._sends.send(channel, message)
-        except asyncio.CancelledError:
-            if not self._draining:  # the loop ends without a word; another one may go on
-                cut = Retry("cut off while it was being sent", ambiguous=True)
-                self._landed.append((lane, item, channel, cut, began, self._clock.time() - began))
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it was, the row must come back, and be tried again
-            _log.exception("the row %s could not be sent", item.row.id)
-            began, outcome, seconds = self._clock.time(), Retry(f"{type(error).__name__}: {error}"), 0.0
-        # What is sent a moment later must know of it already.
-        lane.gate.hold(self._clock.monotonic() + asked(outcome))
-        self._landed.append((lane, item, channel, outcome, began, seconds))
-        self._wake.set()
-
-    def _landing(self) -> None:
-        """Take in what came back: what it says about the channel counts at once."""
-        landed, self._landed = self._landed, []
-        for lane, item, channel, outcome, began, seconds in landed:
-            made = step(item.row, outcome, started_at=began, seconds=seconds, recipients=channel.traits.recipients)
-            self.lanes.ended(lane)
-            if self._recorder is not None:
-                self._recorder.record(lane.name, seconds, made.effect is Effect.WORKS, made.reason)
-            made = self._learn(lane, item, made)
-            if made.receipt is not None:
-                self._composer.remember(made.row, made.receipt)
-            for attempt in made.attempts:
-                self.counters.note(attempt)
-            attempts = (*item.log, *made.attempts)
-            if not item.kept and made.again:
-                # The store does not know of it yet: it is tried again all the same, and recorded later.
-                item.row, item.log = made.row, attempts
-                self.lanes.put_back(item, self._clock.monotonic())
+            if self._claims.lacks(lane, item):
+                unclaimed.append((lane, item))
             else:
-                self._records.add(item, Settlement(made.row, attempts, made.receipt))
-
-    def _learn(self, lane: Lane, item: Waiting, made: Step) -> Step:
-        """What the answer says about the channel and its destination; the row with the moment it may go again."""
-        now, gate, row = self._clock.monotonic(), lane.gate, made.row
-        item.failed = made.effect is not Effect.WORKS
-        if item.failed:
-            lane.failed.add(item)
-        item.due = now
-        if made.effect is Effect.WORKS:
-            gate.succeeded()
-            if row.state is RowState.DELIVERED or lane.circuit.closed:
-                self._works_again(lane)
-            else:
-                lane.circuit.unanswered()
-            if made.again and made.row.recipients:
-                item.due = now + gate.own_wait(row.attempts, made.after, self.lanes.rng)
-        elif made.effect is Effect.FATAL:
-            if lane.circuit.fatal(self._clock.time(), made.reason):
-                self._changed(lane, "disabled")
-        else:
-            item.due = now + gate.failed(now, row.attempts, made.after, self.lanes.rng)
-            if lane.circuit.failed(now, self._clock.time(), made.reason, made.after):
-                self._changed(lane, "opened")
-        if made.after is not None or made.pause > 0:
-            self._changed(lane, "paused")
-        if not made.again:
-            return made
-        return replace(made, row=replace(row, not_before_at=self._clock.time() + item.due - now))
-
-    def _works_again(self, lane: Lane) -> None:
-        since = lane.circuit.opened_at
-        while lane.failed:
-            lane.failed.pop().failed = False
-        if not lane.circuit.succeeded():
+                self._let_go(lane, item)
+        if not unclaimed:
             return
-        self._changed(lane, "closed")
-        self._standby.works_again(lane, since)
+        try:
+            await self._claims.claim([item for _, item in unclaimed])
+            self.store_problem = ""
+        except StoreUnavailable as problem:
+            self._store_failed(problem)
+            for lane, item in unclaimed:
+                self._flights.put_off(lane, item, self._clock.monotonic() + STORE_AGAIN)
+            return
+        for lane, item in unclaimed:
+            self._let_go(lane, item)
+
+    def _let_go(self, lane: Lane, item: Waiting) -> None:
+        channel = self._channels.get(lane.name)
+        if channel is None or (item.kept and item.token is None):
+            self._flights.stay(lane)
+            self._doubtful.append(item)
+        else:
+            self._flights.begin(lane, item, channel)
 
     # -- recording --------------------------------------------------------------------------------
 
-    async def _record(self) -> None:
-        """Bring into the store what is known of rows; what it does not take now is kept for the next turn."""
+    def _landing(self) -> None:
+        """Take in what came back."""
+        for landed in self._flights.landed():
+            settlement = self._answers.take(landed)
+            if settlement is not None:
+                self._records.add(landed.item, settlement)
+
+    async def _record(self) -> bool:
+        """Bring what is known of rows into the store; whether it took something. The rest is kept for the next turn."""
+        wrote = False
         for each in self._decided:
             self._records.add(each.item, Settlement(each.row, each.attempts, None, each.added))
         self._decided = []
         if self._clock.monotonic() < self._store_again:
-            return
+            return wrote
         try:
             for row in await self._feed.add():
                 self._enter(row)
+                wrote = True
             while batch := await self._records.batch():
                 await self._written(batch, await self._records.write(batch))
-            await self._look_again()
+                wrote = True
+            wrote = await self._look_again() or wrote
             self.store_problem = ""
         except StoreUnavailable as problem:
             self._store_failed(problem)
+        return wrote
 
     async def _written(self, batch: Sequence[tuple[Waiting, Settlement]], refused: Collection[str]) -> None:
         """The store has these; what others have claimed since is theirs."""
@@ -456,8 +354,9 @@ class Dispatcher:
             for added in settlement.added:
                 self._enter(added)
 
-    async def _look_again(self) -> None:
+    async def _look_again(self) -> bool:
         """See how rows stand that another instance holds or has finished; what follows them waits as long."""
+        looked = bool(self._doubtful)
         while self._doubtful:
             item = self._doubtful[0]
             row = await self._feed.row(item.row.id)
@@ -468,11 +367,12 @@ class Dispatcher:
                 if row is not None:
                     self._told(row)
                 continue
-            foreign = row.owner not in ("", self._owner)
+            foreign = row.owner not in ("", self._claims.owner)
             held = row.leased_until - self._clock.time() if foreign else 0.0
             item.row = replace(row, ambiguous=row.ambiguous or item.row.ambiguous or foreign)
-            item.due = now + max(STORE_AGAIN, min(held, 2 * self._lease()))
+            item.due = now + max(STORE_AGAIN, min(held, 2 * self._claims.seconds))
             self.lanes.put_back(item, now)
+        return looked
 
     # -- the end ----------------------------------------------------------------------------------
 
@@ -485,10 +385,8 @@ class Dispatcher:
         self._wake.set()
         until = self._clock.monotonic() + seconds
         async with self._turning:  # a turn that runs may still begin something
-            while self._flights and self._clock.monotonic() < until:
-                await first_of(self._flights, until - self._clock.monotonic(), self._clock)
-            for task, item in list(self._flights.items()):
-                task.cancel()
+            await self._flights.wait(until)
+            for item in self._flights.cut_off():
                 row = replace(item.row, ambiguous=True, reason="stopped while it was being sent")
                 self._records.add(item, Settlement(row))
             for item in self.lanes.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from understudy.core.notices import NoticeKind
@@ -19,7 +19,7 @@ from .circuit import Circuit
 from .flood import Flood
 from .gate import Gate
 from .ports import Rate, Traits
-from .queue import ChannelQueue, Waiting
+from .queue import ChannelQueue, Waiting, chain_name, urgency_of
 
 #: Rows in memory; what is beyond waits in the store. A critical one finds room for as many again.
 MOST_ROWS = 20_000
@@ -204,6 +204,24 @@ class Lanes:
         for lanes in by_gate.values():
             self._due_at(lanes, now, sends, digests)
         return Due(tuple(sends), tuple(digests))
+
+    def at_once(self, name: str, rows: Iterable[OutboxRow], now: float) -> list[str]:
+        """The ids of those of some new rows of a channel that would go out at this moment."""
+        lane = self.lanes.get(name)
+        if lane is None or not lane.circuit.closed or lane.gate.ready_at(now) > now:
+            return []
+        free = min(max(1, lane.traits.concurrency) - lane.in_flight, lane.gate.bucket.spare(now))
+        first = lane.queue.best(now)
+        heads: dict[str, tuple[int, str]] = {}
+        for row in sorted(rows, key=lambda row: row.id):
+            urgency, head = heads.get(chain_name(row), (urgency_of(row), row.id))
+            heads[chain_name(row)] = min(urgency, urgency_of(row)), head
+        goes = [
+            head
+            for chain, head in heads.items()
+            if not lane.queue.waits(chain) and (first is None or head[0] < first.urgency)
+        ]
+        return [row_id for _, row_id in sorted(goes)[: max(0, free)]]
 
     def _due_at(
         self, lanes: list[Lane], now: float, sends: list[tuple[Lane, Waiting]],

@@ -41,7 +41,7 @@ class Waiting:
         self.due = now + max(0.0, row.not_before_at - wall)
         self.expires = now + row.deadline_at - wall
         self.ages_at = now + row.created_at - wall + OVERTAKEN_AT_MOST
-        self.chain = row.fingerprint or f"\0{row.id}"
+        self.chain = chain_name(row)
         self.urgency = urgency_of(row)
         #: It is told with what else is due of this group; empty: by itself.
         self.group = ""
@@ -62,6 +62,11 @@ class Waiting:
 
     def __lt__(self, other: Waiting) -> bool:
         return self.row.id < other.row.id
+
+
+def chain_name(row: OutboxRow) -> str:
+    """What rows go out in their order: those of one alert; a row without an alert waits for nobody."""
+    return row.fingerprint or f"\0{row.id}"
 
 
 def urgency_of(row: OutboxRow) -> int:
@@ -133,6 +138,10 @@ class ChannelQueue:
     def chain_of(self, item: Waiting) -> list[Waiting]:
         """The rows of the same alert, oldest first, itself among them."""
         return list(self._chains.get(item.chain, ()))
+
+    def waits(self, chain: str) -> bool:
+        """Whether rows of that alert are here."""
+        return chain in self._chains
 
     def alone(self, item: Waiting) -> None:
         """Let a row be told by itself after all."""

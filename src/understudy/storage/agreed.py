@@ -8,7 +8,7 @@ from understudy.core.outbox import OutboxRow
 from understudy.notifications.ports import Settlement
 
 #: A lease that ends later than this was written by a clock that was wrong: it counts as over, s.
-LONGEST_LEASE = 3600.0
+LONGEST_LEASE = 300.0
 #: Most delays that `OutboxStore.counts` answers for a channel.
 DELAYS = 1000
 #: What `OutboxStore.settle` may change of a row; the rest says what the row is.
