@@ -147,7 +147,7 @@ def _quantiles(durations: Sequence[Any]) -> Callable[[float], float | None]:
 def _groups(
     roster: Roster, buckets: Mapping[SeriesName, Sequence[PastBucket]]
 ) -> dict[Subject, list[tuple[Labels, list[PastSeries]]]]:
-    series = {name: PastSeries(found, _quantiles) for name, found in buckets.items()}
+    series = {name: PastSeries(found, _quantiles, as_live=True) for name, found in buckets.items()}
     hubs: dict[str, list[PastSeries]] = {}
     apis: list[tuple[Labels, list[PastSeries]]] = []
     for name, hub in roster.apis.items():

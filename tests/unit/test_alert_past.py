@@ -64,14 +64,24 @@ def test_the_last_calls_are_the_fewest_buckets_that_hold_them_within_an_hour(see
         at = minute * MINUTE
         source.advance(at)
         count = rng.randrange(1, 200)
-        total = 0
+        rated = 0  # neutral outcomes say nothing, so they are not what is asked for
         for bucket in reversed([each for each in buckets if each.end <= at and each.start >= at - REACH]):
-            if total >= count:
+            if rated >= count:
                 break
-            total += bucket.total
+            rated += bucket.successes + bucket.failures
         sample = source.last_calls("api", {"api": "a"}, count)
         assert sample is not None
-        assert sample.total == total
+        assert sample.successes + sample.failures == rated
+
+
+def test_windows_of_the_history_begin_where_those_of_the_live_source_do():
+    buckets = [PastBucket(at, at + 10.0, 1, 1, 0) for at in range(0, 40_000, 10)]
+    exact, live = PastSeries(buckets), PastSeries(buckets, as_live=True)
+    for at, window, shorter in ((30_010.0, 300.0, 0), (30_010.0, 600.0, 50), (30_010.0, 21_600.0, 290)):
+        first, last = exact.window(at, window)
+        assert exact.width(first, last) == window
+        first, last = live.window(at, window)
+        assert live.width(first, last) == window - shorter
 
 
 def test_a_hub_is_the_sum_of_its_apis():

@@ -34,8 +34,8 @@ class _Row(NamedTuple):
 class _Series:
     """What others did of one API or route."""
 
-    def __init__(self, since: float, reach: float) -> None:
-        self.settled = Track(since, reach)
+    def __init__(self, since: float, reach: float, offset: float) -> None:
+        self.settled = Track(since, reach, offset)
         self.open: list[_Row] = []
         self.hists: deque[tuple[float, bytes]] = deque()
 
@@ -85,7 +85,7 @@ class Elsewhere:
         for row in rows:
             known = self._series.get(row.series)
             if known is None:
-                known = self._series[row.series] = _Series(row.ts - offset, reach)
+                known = self._series[row.series] = _Series(row.ts - offset, reach, offset)
             mine = _Row(row.ts - offset, counted(row), row.hist)
             if row.ts < border:
                 known.settle(mine)

@@ -36,6 +36,7 @@ class Tallies:
 
     def __init__(self, clock: Clock, hub_of: Callable[[str], str], price_of: Callable[[str], int]) -> None:
         self._now = clock.monotonic
+        self._clock = clock
         self._hub_of = hub_of
         self._price_of = price_of
         self._lock = threading.Lock()
@@ -49,6 +50,9 @@ class Tallies:
         self.failed: set[str] = set()
         #: Called after a failure, on the thread that drained it.
         self.on_failure: Callable[[], None] | None = None
+
+    def _offset(self) -> float:
+        return self._clock.time() - self._clock.monotonic()
 
     def want(self, subjects: Collection[Subject], longest: float) -> None:
         """Count for these kinds of subjects, so that windows of `longest` seconds can be answered from now on."""
@@ -71,7 +75,7 @@ class Tallies:
             if owner is not None:
                 members.setdefault(owner, []).append(track)
         for owner, tracks in members.items():
-            whole = Track(min(track.since for track in tracks), self._reach)
+            whole = Track(min(track.since for track in tracks), self._reach, self._offset())
             whole.seed(together(track.stretches() for track in tracks))
             self._tracks[subject][owner] = whole
 
@@ -134,13 +138,13 @@ class Tallies:
         for subject, name in (*owners, ("route", route)) if route else owners:
             track = self._costs[subject].get(name)
             if track is None:
-                track = self._costs[subject][name] = Track(now, _DAY)
+                track = self._costs[subject][name] = Track(now, _DAY, self._offset())
             track.count(now, Counted(cost, 0, 0, 0, 0.0))
 
     def _track(self, subject: Subject, name: str, now: float) -> Track:
         track = self._tracks[subject].get(name)
         if track is None:
-            track = self._tracks[subject].setdefault(name, Track(now, self._reach))
+            track = self._tracks[subject].setdefault(name, Track(now, self._reach, self._offset()))
         return track
 
     # -- reading ----------------------------------------------------------------------------------

@@ -2,23 +2,22 @@
 
 A track keeps running sums, and for each stretch of time in which something happened what the sums were
 when it began. A window is the difference of two sums, found by bisection. Stretches are seconds at first;
-older ones are thinned to five seconds, minutes and hours, so that a window is up to one stretch shorter
-than its name, never longer. Idle time takes no room. Time is the monotonic second handed in; nothing here
+older ones are thinned to five seconds, minutes and hours (`alerts.stretches`), so that a window is up to one
+stretch shorter than its name, never longer. Idle time takes no room. Time is the monotonic second handed in; nothing here
 reads a clock or takes a lock. Sums are whole microseconds: they do not drift, whatever is added and taken off.
 """
 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from math import inf
 from typing import NamedTuple
 
 from understudy.alerts.ports import Sample
+from understudy.alerts.stretches import width_of
 
-#: Stretches older than the first number are thinned to the second, s.
-_THINNED = ((64.0, 5), (360.0, 60), (3_900.0, 300), (25_200.0, 3_600))
 #: Thinning is done when so many stretches have been added since the last time.
 _THIN_EVERY = 64
 #: The longest duration that is added up, s: what claims to be longer is an error of its clock.
@@ -53,17 +52,21 @@ def _unknown(_: float) -> None:
 
 
 class Track:
-    """The counts of one subject. `reach` is the longest window that is asked for, s."""
+    """The counts of one subject. `reach` is the longest window that is asked for, s.
+
+    `offset` is the wall clock minus the monotonic one: stretches begin where the buckets of the history do.
+    """
 
     __slots__ = (
-        "_added", "_failed_then", "_high", "_low", "_micros_then", "_neutral_then", "_ok_then", "_second", "_starts",
-        "_timed_then", "failed", "micros", "moved", "neutral", "ok", "reach", "since", "timed",
+        "_added", "_failed_then", "_high", "_low", "_micros_then", "_neutral_then", "_offset", "_ok_then", "_second",
+        "_starts", "_timed_then", "failed", "micros", "moved", "neutral", "ok", "reach", "since", "timed",
     )  # fmt: skip
 
-    def __init__(self, since: float, reach: float = LAST_WITHIN) -> None:
+    def __init__(self, since: float, reach: float = LAST_WITHIN, offset: float = 0.0) -> None:
         #: Since when it is known what the subject does, monotonic.
         self.since = since
         self.reach = reach
+        self._offset = offset
         #: Grows with everything that is counted.
         self.moved = 0
         self.ok = self.failed = self.neutral = self.timed = self.micros = 0
@@ -167,7 +170,7 @@ class Track:
 
     def seed(self, past: Iterable[Past]) -> None:
         """Put what was counted before this process began in front, in order of time; done once."""
-        before = Track(self.since, self.reach)
+        before = Track(self.since, self.reach, self._offset)
         for start, counted in past:
             before._begin(start)
             before.count(start, counted)
@@ -193,13 +196,13 @@ class Track:
     def _thin(self, now: float) -> None:
         """Join old stretches, and drop those that no window reaches."""
         self._added = 0
-        thinner = Track(self.since, self.reach)
+        thinner = Track(self.since, self.reach, self._offset)
         group: tuple[int, int] | None = None
         first = bisect_left(self._starts, now - self.reach - 60.0)
         for place in range(first, len(self._starts)):
             start = self._starts[place]
-            width = _width(now - start)
-            mine = (width, int(start // width))
+            width = width_of(now - start)
+            mine = (width, int((start + self._offset) // width))
             if width > 1 and mine == group:
                 thinner._low[-1] = min(thinner._low[-1], self._low[place])
                 thinner._high[-1] = max(thinner._high[-1], self._high[place])
@@ -216,12 +219,3 @@ class Track:
         self._starts, self._low, self._high = other._starts, other._low, other._high
         self._ok_then, self._failed_then, self._neutral_then = other._ok_then, other._failed_then, other._neutral_then
         self._timed_then, self._micros_then = other._timed_then, other._micros_then
-
-
-_AGES = tuple(age for age, _ in _THINNED)
-
-
-def _width(age: float) -> int:
-    """The length of the stretches that are that old, s."""
-    place = bisect_right(_AGES, age)
-    return _THINNED[place - 1][1] if place else 1

@@ -105,8 +105,10 @@ class Run:
         """Judge moment after moment, with a chance to do something else in between."""
         interval = self.resolution or 1.0
         replay = self._replay = Replay(self.rules, self.source, interval, prepare=self.prepare)
+        # Where every call is known, everything is looked at each second, as it is live.
+        go = replay.until if self.resolution else replay.tick
         for number, at in enumerate(self.moments):
-            replay.tick(at)
+            go(at)
             if number % STRETCH == STRETCH - 1:
                 yield
         replay.end()

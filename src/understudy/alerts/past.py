@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from .model import Labels, Subject
 from .ports import Sample
+from .stretches import begin_of
 
 #: How far back the last calls of a subject are looked for, s; as the live source does.
 REACH = 3600.0
@@ -46,14 +47,19 @@ def _none(durations: Sequence[Any]) -> Callable[[float], float | None]:
 
 
 class PastSeries:
-    """The buckets of one subject, in order, none overlapping another."""
+    """The buckets of one subject, in order, none overlapping another.
 
-    def __init__(self, buckets: Sequence[PastBucket], quantiles: Quantiles = _none) -> None:
+    `as_live`: windows begin where those of the live source would; else exactly where their length says.
+    """
+
+    def __init__(self, buckets: Sequence[PastBucket], quantiles: Quantiles = _none, *, as_live: bool = False) -> None:
         self.buckets = buckets
         self.quantiles = quantiles
+        self._as_live = as_live
         self._starts = [each.start for each in buckets]
         self._ends = [each.end for each in buckets]
         self._totals = [0, *accumulate(each.total for each in buckets)]
+        self._rated = [0, *accumulate(each.successes + each.failures for each in buckets)]
         self._successes = [0, *accumulate(each.successes for each in buckets)]
         self._failures = [0, *accumulate(each.failures for each in buckets)]
         self._seconds = [0.0, *accumulate(each.seconds for each in buckets)]
@@ -70,7 +76,8 @@ class PastSeries:
     def window(self, at: float, window: float) -> tuple[int, int]:
         """The buckets of a window that ends at `at`, as a range of their places."""
         last = bisect_right(self._ends, at)
-        first = bisect_left(self._starts, at - window, 0, last)
+        begin = begin_of(window, at) if self._as_live else at - window
+        first = bisect_left(self._starts, begin, 0, last)
         if first == last and last and self._ends[last - 1] == at:
             first -= 1  # a window shorter than a bucket
         return first, last
@@ -80,10 +87,10 @@ class PastSeries:
         return self._ends[last - 1] - self._starts[first] if first < last else 0.0
 
     def back_to(self, at: float, count: int) -> tuple[int, int]:
-        """The last buckets that hold `count` calls together, none older than an hour."""
+        """The last buckets that hold `count` successes and failures together, none older than an hour."""
         last = bisect_right(self._ends, at)
         oldest = bisect_left(self._starts, at - REACH, 0, last)
-        enough = bisect_right(self._totals, self._totals[last] - count, 0, last + 1) - 1
+        enough = bisect_right(self._rated, self._rated[last] - count, 0, last + 1) - 1
         return max(oldest, enough), last
 
     def add(self, first: int, last: int, sample: Sample) -> None:
@@ -115,16 +122,18 @@ class PastSource:
         groups: Mapping[Subject, Sequence[tuple[Labels, Sequence[PastSeries]]]],
         gauge: Gauge = lambda metric, subject, labels, at: None,
     ) -> None:
-        self.at = 0.0
+        self.at = self.now = 0.0
         self._gauge = gauge
         self._groups = {
             subject: {_key(labels): (labels, tuple(series)) for labels, series in found}
             for subject, found in groups.items()
         }
 
-    def advance(self, at: float) -> None:
-        """Go to a moment, epoch seconds."""
-        self.at = at
+    def advance(self, at: float, *, whole: bool = True) -> None:
+        """Go to a moment, epoch seconds, at which a bucket has ended; not `whole`: only time has passed."""
+        self.now = at
+        if whole:
+            self.at = at
 
     def subjects(self, subject: Subject) -> Iterable[Labels]:
         """The label sets that had been heard of by then."""

@@ -81,7 +81,7 @@ class Recorded:
         longest = max((rule.window for rule in rules), default=300.0)
         self._app.alerting.tallies.want({rule.subject for rule in rules}, max(longest, 3600.0))
 
-    def advance(self, at: float) -> None:
+    def advance(self, at: float, *, whole: bool = True) -> None:
         """Play what was recorded until then, each call at its own time; then it is that late."""
         monitor = self._app.monitor
         while self._calls and self._calls[0].at <= at:
