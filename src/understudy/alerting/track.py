@@ -3,8 +3,9 @@
 A track keeps running sums, and for each stretch of time in which something happened what the sums were
 when it began. A window is the difference of two sums, found by bisection. Stretches are seconds at first;
 older ones are thinned to five seconds, minutes and hours (`alerts.stretches`), so that a window is up to one
-stretch shorter than its name, never longer. Idle time takes no room. Time is the monotonic second handed in; nothing here
-reads a clock or takes a lock. Sums are whole microseconds: they do not drift, whatever is added and taken off.
+stretch shorter than its name, never longer. Idle time takes no room. Time is the monotonic second handed in;
+nothing here reads a clock or takes a lock. Sums are whole microseconds: they do not drift, whatever is added and
+taken off.
 """
 
 from __future__ import annotations
