@@ -53,3 +53,21 @@ def test_a_fault_is_shown_with_its_place_and_what_to_do(tmp_path, text, place, s
     assert place in line
     assert said in line
     assert "understudy.toml:" in line
+
+
+@pytest.mark.parametrize("name", ["team", "slack"])
+def test_a_variable_that_a_table_refers_to_makes_no_second_channel(tmp_path, name):
+    (tmp_path / "understudy.toml").write_text(
+        f'[channels.{name}]\nkind = "slack"\nurl = "env:SLACK_WEBHOOK_URL"\n'
+        '[channels.mail]\nkind = "email"\nhost = "smtp.example.com"\nusername = "a@example.com"\n'
+        'password = "env:SMTP_PASSWORD"\nfrom_email = "a@example.com"\nto_emails = ["b@example.com"]\n',
+        "utf-8",
+    )
+    env = {
+        "SLACK_WEBHOOK_URL": "https://hooks.example.com/T/B/not-a-real-one",
+        "SMTP_PASSWORD": "nothing",
+        "DISCORD_WEBHOOK_URL": "https://discord.example.com/api/webhooks/1/none",
+    }
+    loaded = load(tmp_path / "understudy.toml", env=env, cwd=tmp_path)
+    assert set(loaded.settings.channels) == {name, "mail", "discord"}
+    assert loaded.warnings == ()

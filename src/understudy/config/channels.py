@@ -104,11 +104,24 @@ class SeedChannels:
     def layer(self) -> Layer:
         """What the variables say, to go over what the files say."""
         layer = Layer()
+        taken = dict(self._taken())
         for name, variables in _SEEDS.items():
+            # The files put the variable into a channel of their own: a second one would tell everything twice.
+            if any(taken.get(variable, name) != name for variable in variables):
+                continue
             found = {variable: said for variable in variables if (said := self._said(variable)) is not None}
             if found and self._usable(name, found):
                 self._put(layer, name, found)
         return layer
+
+    def _taken(self) -> Iterator[tuple[str, str]]:
+        """The variables that tables of channels refer to, each with the channel."""
+        channels = self._below.values.get("channels")
+        for name, table in channels.items() if isinstance(channels, dict) else ():
+            for value in table.values() if isinstance(table, dict) else ():
+                for each in value if isinstance(value, list) else (value,):
+                    if isinstance(each, str) and each.startswith("env:"):
+                        yield each.removeprefix("env:"), name
 
     def _said(self, variable: str) -> tuple[str, Origin] | None:
         found = self._read(variable)

@@ -25,7 +25,7 @@ SECRET_PARTS = frozenset(
 )
 #: The same below a channel.
 CHANNEL_SECRETS = frozenset(
-    {"url", "urls", "proxy", "bot_token", "password", "routing_key", "api_key", "secrets", "authorization"}
+    {"url", "urls", "proxy", "bot_token", "password", "routing_key", "api_key", "secret", "secrets", "authorization"}
 )
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 

@@ -27,7 +27,9 @@ class ServiceSettings(Options):
 
     host: Annotated[str, at.MinLen(1), Doc("address to listen on; not loopback needs accounts")] = "127.0.0.1"
     port: Annotated[int, at.Ge(0), at.Le(65535), Doc("port to listen on; 0: any free one")] = 8080
-    secret_key: Annotated[Secret | None, Doc("for sessions, once there are accounts; env:NAME or file:PATH")] = None
+    secret_key: Annotated[
+        Secret | None, Doc("signs the links of messages, and sessions once there are accounts; env:NAME or file:PATH")
+    ] = None
     report_token: Annotated[
         Secret | None, Doc("what processes that report here must show; none: whoever reaches the port may report")
     ] = None
