@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from alerted import Alerted, Down, settings_of
 
+from understudy.alerts.escalation import Escalation, Step
 from understudy.alerts.model import Level, Rule
 from understudy.alerts.options import AlertOptions
 from understudy.core.notices import Severity
 from understudy.monitor import PerformanceMonitor
+from understudy.notifications.policy import PolicyOptions
 from understudy.testing import FakeClock
 
 #: What is not critical waits that long for others to be told with, and a little more, s.
@@ -174,3 +176,23 @@ async def test_an_outage_is_told_with_its_cause_and_who_stands_in(clock: FakeClo
         assert facts["standbys"] == "second"
         assert facts["covered"] == "100.0 %"
         assert facts["cause"]
+
+
+async def test_why_says_how_many_calls_were_judged_and_which_policy_the_rules_labels_chose(clock: FakeClock) -> None:
+    rule = Rule("busy", metric="total_requests", operator=">", levels=(Level(Severity.WARNING, 5.0),),
+                labels={"team": "data"}, escalation="duty")  # fmt: skip
+    duty = Escalation((Step(60.0, ("people",)),))
+    policies = {"data": PolicyOptions(match=("team=data",), channels=("people",)), "rest": PolicyOptions()}
+    settings = settings_of(alerts=AlertOptions(rules={"busy": rule}, escalations={"duty": duty}), policies=policies)
+    async with Alerted(clock, settings=settings) as world:
+        assert world.firing() == {}
+        for _ in range(7):
+            world.app.monitor.record_request_success("odds", 0.1)
+        await clock.advance(70)
+        fired, step = (each.notice for each in world.channel.delivered)
+        why = await world.app.alerts.why(fired.event_id)
+        assert (why["event"]["trace"]["samples"], why["event"]["trace"]["value"]) == (7, 7.0)
+        assert why["routing"]["policies"] == ["data"]
+        assert [each["state"] for each in why["deliveries"]] == ["delivered"]
+        why = await world.app.alerts.why(step.event_id)
+        assert (why["routing"], why["event"]["trace"]["told"]) == (None, {"targets": ["people"]})

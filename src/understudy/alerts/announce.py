@@ -260,8 +260,9 @@ class Announcer:
         )
         group, hold_until = self.groups.hold(notice, labels)
         also = state.reached if not targets else ()
-        self.result.tellings.append(Telling(notice, labels, targets, also, hold_until, group, pagers_only))
-        self.result.events.append(records.event(state, rule, notice, "", {}))
+        telling = Telling(notice, labels, targets, also, hold_until, group, pagers_only)
+        self.result.tellings.append(telling)
+        self.result.events.append(records.event(state, rule, notice, told=records.way(telling)))
         state.notified_at = self.now
 
     def _suppress(

@@ -11,10 +11,10 @@ from understudy.core.audit import AuditEntry
 from understudy.core.clock import Clock
 from understudy.core.errors import LeaseLost, NotActive, UnknownName
 from understudy.core.matchers import Matcher, matches
-from understudy.core.notices import Notice
+from understudy.core.notices import Notice, NoticeKind
 
 from .model import Phase
-from .ports import AlertStore, EpisodeQuery, EpisodeRow, Outlet, Signal
+from .ports import AlertStore, EpisodeQuery, EpisodeRow, EventRow, Outlet, Signal
 from .rounds import Rounds
 from .shelf import SilenceShelf
 from .shown import AlertView, EpisodeView, event_as_dict
@@ -125,12 +125,20 @@ class AlertDesk:
         if not events and not told.get("rows"):
             raise UnknownName("event", event_id)
         event = events[0] if events else None
-        notice = Notice.from_dict(event.notice) if event is not None and event.notice else None
         return {
             "event": None if event is None else event_as_dict(event),
-            "routing": None if notice is None else self._outlet.explain(notice, dict(notice.labels)),
+            "routing": self._routing(event),
             "deliveries": list(told.get("rows", ())),
         }
+
+    def _routing(self, event: EventRow | None) -> dict[str, Any] | None:
+        """Whom the policies name for an event; an escalation's step has its own targets, which its trace holds."""
+        if event is None or not event.notice or event.kind == NoticeKind.STEP:
+            return None
+        notice = Notice.from_dict(event.notice)
+        rule = self._rounds.context.rules.get(notice.rule)
+        labels = dict(notice.labels) if rule is None else rule.labels(notice.labels, notice.severity)
+        return self._outlet.explain(notice, labels)
 
     def matching(self, matchers: Sequence[Matcher]) -> list[AlertView]:
         """The alerts that a silence with these matchers would keep quiet now."""

@@ -268,7 +268,7 @@ def _measure(state: AlertState, rule: Prepared, verdict: Verdict, facts: Mapping
     state.since = tuple(min(found, now) if level >= n else inf for n, found in enumerate(since))
     if state.firing:
         state.left = tuple(inf if held >= n else min(found, now) for n, found in enumerate(left))
-    state.value, state.reason = verdict.value, verdict.reason
+    state.value, state.samples, state.reason = verdict.value, verdict.samples, verdict.reason
     if facts:
         state.facts = dict(facts)
     if verdict.value is not None and state.firing:

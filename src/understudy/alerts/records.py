@@ -14,6 +14,7 @@ from .metrics import METRICS
 from .model import Rule
 from .ports import EpisodeRow, EventRow
 from .state import AlertState
+from .tick import Telling
 
 
 def notice(
@@ -59,19 +60,33 @@ def _condition(state: AlertState, rule: Rule) -> dict[str, str]:
     return {"condition": rule.when, "values": state.reason} if rule.kind == "expression" else {}
 
 
-def event(state: AlertState, rule: Prepared, told: Notice, suppressed_by: str, detail: Mapping[str, Any]) -> EventRow:
-    """The line of the timeline, with what it came from; whom it was told is added by whoever plans that."""
+def way(telling: Telling) -> dict[str, Any]:
+    """How something is told where it is not simply to whom the policies name, at once; JSON-ready."""
+    found = {
+        "targets": list(telling.targets), "also": list(telling.also), "group": telling.group,
+        "hold_until": telling.hold_until, "pagers_only": telling.pagers_only,
+    }  # fmt: skip
+    return {name: value for name, value in found.items() if value}
+
+
+def event(
+    state: AlertState, rule: Prepared, about: Notice, suppressed_by: str = "", detail: Mapping[str, Any] = {},
+    told: Mapping[str, Any] = {},
+) -> EventRow:  # fmt: skip
+    """The line of the timeline, with what it came from, what suppressed it, and how it was told."""
     trace: dict[str, Any] = {
-        "phase": state.phase.value, "found": state.reason, "value": state.value, "level": state.level,
-        "rule_version": rule.rule.version,
+        "phase": state.phase.value, "found": state.reason, "value": state.value, "samples": state.samples,
+        "level": state.level, "rule_version": rule.rule.version,
     }  # fmt: skip
     if state.active_at < inf:
         trace["breach_since"] = state.active_at
     if suppressed_by:
         trace["suppressed"] = {"by": suppressed_by, **detail}
+    if told:
+        trace["told"] = dict(told)
     return EventRow(
-        told.event_id, state.episode, state.fingerprint, state.rule, told.kind.value, told.at, told.severity.value,
-        told.actor, suppressed_by, told.as_dict(), trace,
+        about.event_id, state.episode, state.fingerprint, state.rule, about.kind.value, about.at, about.severity.value,
+        about.actor, suppressed_by, about.as_dict(), trace,
     )  # fmt: skip
 
 

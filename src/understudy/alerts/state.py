@@ -67,6 +67,8 @@ class AlertState:
     #: Since when its subject is not judged any more.
     gone_since: float = inf
     value: float | None = None
+    #: Calls that were judged last.
+    samples: int = 0
     #: The worst value of the episode.
     extreme: float | None = None
     reason: str = ""
@@ -219,8 +221,8 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 #: What moves with every evaluation; it is kept now and then.
 _FLEETING = (
-    "evaluated_at", "judged_at", "saved_at", "due_at", "value", "extreme", "reason", "facts", "breaches", "gone_since",
-    "errors",
+    "evaluated_at", "judged_at", "saved_at", "due_at", "value", "samples", "extreme", "reason", "facts", "breaches",
+    "gone_since", "errors",
 )  # fmt: skip
 _LASTING = tuple(each.name for each in fields(AlertState) if each.name not in _FLEETING)
 _NAMES = tuple(each.name for each in fields(AlertState))
