@@ -344,6 +344,16 @@ class TestFlapping:
         assert lab.timeline == ["fired", "flapping_started"]
         assert len(lab.state.flips) <= 50
 
+    def test_32_what_follows_from_something_that_flaps_is_not_told_to_flap_too(self):
+        success = replace(PLAIN, name="success_rate", metric="success_rate", operator="<", keep_firing_for=0.0)
+        errors = replace(PLAIN, name="error_rate", keep_firing_for=0.0)
+        lab = Lab(success, errors)
+        for _ in range(4):
+            lab.find(*(Judged(rule, API, BREACH) for rule in (success, errors)))
+            lab.find(*(Judged(rule, API, OK) for rule in (success, errors)))
+        assert lab.wait(2000.0) == ["flapping_ended:warning"]
+        assert {each.notice.rule for each in lab.tellings} == {"success_rate"}
+
     def test_32_it_survives_a_restart(self):
         lab = Lab(self.RULE)
         self.flap(lab, 2)

@@ -18,7 +18,7 @@ from .grouping import Groups
 from .machine import Move
 from .model import Phase
 from .state import AlertState
-from .suppression import FLAPPING, UNTOLD, Inhibiting, Kept, answered, from_outside, of_its_own
+from .suppression import COOLDOWN, FLAPPING, UNTOLD, Inhibiting, Kept, answered, from_outside, of_its_own
 from .tick import Result, Telling
 
 #: Reminders never lie further apart, s (but for a rule that says so).
@@ -139,7 +139,11 @@ class Announcer:
         if not flapping.begins(state, self.context.options, self.now):
             return
         state.flapping_since = self.now
-        if kept := self._outside(state, rule) or answered(state):
+        kept = self._outside(state, rule) or answered(state)
+        if kept is None and not state.firing and not state.told and state.waiting not in ("", FLAPPING, COOLDOWN):
+            # What kept the episode quiet has ended with it, as a cause does together with what follows from it.
+            kept = Kept(state.waiting)
+        if kept:
             self._suppress(state, rule, NoticeKind.FLAPPING_STARTED, kept)
         else:
             self._tell(state, rule, NoticeKind.FLAPPING_STARTED)
