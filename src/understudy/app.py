@@ -156,7 +156,7 @@ class Understudy:
     def alerting(self) -> Alerting:
         """What runs alerts and notifications; made at first use."""
         made = self._alerting or self._alerting_of(self.settings)
-        self._run_alerting()
+        self._use()
         return made
 
     def add_channel(self, name: str, channel: ChannelOptions | Channel) -> None:
@@ -176,13 +176,20 @@ class Understudy:
         )  # fmt: skip
         if settings is not None:
             made.configure(settings)
-        made.manager.on_use = made.notifications.on_use = self._use
+        made.manager.on_use = made.notifications.on_use = self.monitor.on_unattended = self._use
         self._alerting = made
+        if not self._keep:
+            made.watch()  # what is recorded before a loop runs counts, too
         return made
 
     def _use(self) -> None:
-        """Alerts or notifications are used on this loop: it is bound, unless another one is, and they run."""
-        self.fallback.bind()
+        """Alerts or notifications are used: a loop that runs here is bound, unless another is, and they run on it."""
+        if self._keep or self._stopping:
+            return  # the service binds when it starts; what has been stopped is only read
+        try:
+            self.fallback.bind()
+        except RuntimeError:
+            return  # no loop runs here
         self._run_alerting()
 
     def _run_alerting(self) -> None:

@@ -74,6 +74,9 @@ class PerformanceMonitor:
         self._left: list[Ledger] = []
         #: Events that were counted under `other`, because too many names were in use.
         self.overflowed = 0
+        #: Called where something is recorded while no application drains: a loop that can be taken may run there.
+        self.on_unattended: Callable[[], None] | None = None
+        self._unattended = True
         _ALL.add(self)
 
     # -- recording --------------------------------------------------------------------------------
@@ -391,6 +394,9 @@ class PerformanceMonitor:
                     ledger.recorded.tap = self._tap(ledger, "")
         if self._drainer is None:
             self._start_drainer()
+        if self._unattended and self.on_unattended is not None:
+            self._unattended = False
+            self.on_unattended()
         return ledger
 
     def _append_of(self, name: str) -> Callable[[float], None]:
@@ -425,6 +431,9 @@ class PerformanceMonitor:
         """What the background thread does each second; nothing while an application drains."""
         if self._clock.monotonic() - self._driven_at < _DRIVEN_FOR:
             return
+        if self.on_unattended is not None:
+            self._unattended = True
+            self._appends.clear()  # so that the next success is noticed, too
         try:
             self.drain_recorded()
         except Exception:  # noqa: BLE001 - whatever it was, the next second must be tried again
