@@ -154,7 +154,7 @@ class TestInhibition:
     CAUSE = Rule("api_down", kind="event", event="api_down", levels=(Level(Severity.CRITICAL),), keep_firing_for=0.0)
 
     def lab(self, **extra) -> Lab:
-        return Lab(replace(PLAIN, keep_firing_for=0.0), self.CAUSE, **extra)
+        return Lab(replace(PLAIN, name="error_rate", keep_firing_for=0.0), self.CAUSE, **extra)
 
     def tick(self, lab: Lab, cause: Verdict, effect: Verdict, seconds: int = 1) -> list[str]:
         both = (Judged(lab.rule, API, effect), Judged(self.CAUSE, API, cause))
@@ -248,14 +248,20 @@ class TestInhibition:
         assert lab.tellings[0].notice.rule == "success_rate"
         assert len(lab.standing.firing()) == 2
 
-    def test_a_critical_rule_speaks_for_the_warning_of_another_on_the_same_metric(self):
+    def test_a_rule_of_ones_own_is_told_whatever_the_rules_of_the_program_say(self):
+        own = replace(PLAIN, name="own", keep_firing_for=0.0)
+        lab = Lab(own, self.CAUSE)
+        found = lab.find(Judged(own, API, BREACH), Judged(self.CAUSE, API, BREACH))
+        assert sorted(found) == ["fired:critical", "fired:warning"]
+
+    def test_two_rules_about_one_number_are_both_told(self):
         mild = Rule("mild", metric="error_rate", operator=">", levels=(Level(Severity.WARNING, 10.0),))
         severe = Rule("severe", metric="error_rate", operator=">", levels=(Level(Severity.CRITICAL, 50.0),))
         slow = Rule("slow", metric="response_time", operator=">", levels=(Level(Severity.WARNING, 1.0),))
         lab = Lab(mild, severe, slow)
         found = lab.find(Judged(mild, API, BREACH), Judged(severe, API, BREACH), Judged(slow, API, BREACH))
-        assert sorted(found) == ["fired:critical", "fired:warning"]
-        assert {each.notice.rule for each in lab.tellings} == {"severe", "slow"}
+        assert sorted(found) == ["fired:critical", "fired:warning", "fired:warning"]
+        assert {each.notice.rule for each in lab.tellings} == {"mild", "severe", "slow"}
 
     def test_our_own_network_speaks_for_all_third_parties(self):
         network = Rule(
@@ -518,7 +524,7 @@ class TestOrder:
 
     def test_all_at_once(self):
         cause = TestInhibition.CAUSE
-        lab = Lab(replace(PLAIN, keep_firing_for=0.0, cooldown=1e5), cause)
+        lab = Lab(replace(PLAIN, name="error_rate", keep_firing_for=0.0, cooldown=1e5), cause)
         lab.breach()
         lab.ok()
         down, fine = Judged(cause, API, BREACH), Judged(lab.rule, API, OK)
@@ -531,9 +537,9 @@ class TestOrder:
             lab.find(fine)
             return found
 
-        lab.context.timings = (Timing("always", MuteTiming(match=("rule=errors",))),)
-        lab.silence(1e6, "rule=errors")
-        lab.silence(1e6, "rule=errors", kind="maintenance")
+        lab.context.timings = (Timing("always", MuteTiming(match=("rule=error_rate",))),)
+        lab.silence(1e6, "rule=error_rate")
+        lab.silence(1e6, "rule=error_rate", kind="maintenance")
         assert reason() == "maintenance"
         lab.context.silences = Silences(lab.context.silences.items[:1])
         assert reason() == "silence"

@@ -64,7 +64,9 @@ BUILT_IN: Mapping[str, Inhibition] = {
     ),
     "hub_incident": Inhibition(("event=hub_incident", "kind=event", "subject=hub"), ("subject=api",), ("hub",), 60.0),
     "api_down": Inhibition(
-        ("event=api_down", "kind=event"), ("subject=api", "kind!=event", "metric!~quota.*|keys.*|cost.*"),
+        # Only of the ladders that come with the program: whoever made a rule of their own wants to hear of it.
+        ("event=api_down", "kind=event"),
+        ("subject=api", "kind=threshold", "rule=~success_rate|error_rate|response_time"),
         ("api", "hub"), 300.0,
     ),
     # Every key of the API is refused: that one of them is follows from it.
@@ -73,10 +75,6 @@ BUILT_IN: Mapping[str, Inhibition] = {
     "success_rate": Inhibition(
         ("rule=success_rate", "metric=success_rate", "kind=threshold"),
         ("rule=error_rate", "metric=error_rate", "kind=threshold"), ("subject", *LABELS),
-    ),
-    "severer_level": Inhibition(
-        ("severity=critical", "kind=threshold"), ("severity=warning",),
-        ("kind", "subject", "metric", "operator", *LABELS),
     ),
 }  # fmt: skip
 
