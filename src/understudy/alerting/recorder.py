@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from understudy.monitor import PerformanceMonitor
-
-#: What names of channels begin with among those of APIs.
-PREFIX = "channel:"
+from understudy.notifications.planning import MEASURED_AS
 
 
 class MonitorRecorder:
@@ -17,6 +15,6 @@ class MonitorRecorder:
     def record(self, channel: str, seconds: float, ok: bool, reason: str) -> None:
         """As `Recorder.record`."""
         if ok:
-            self._monitor.record_request_success(f"{PREFIX}{channel}", max(0.0, seconds))
+            self._monitor.record_request_success(f"{MEASURED_AS}{channel}", max(0.0, seconds))
         else:
-            self._monitor.record_request_failure(f"{PREFIX}{channel}", reason, max(0.0, seconds))
+            self._monitor.record_request_failure(f"{MEASURED_AS}{channel}", reason, max(0.0, seconds))
