@@ -99,5 +99,6 @@ class Answers:
             lane.failed.pop().failed = False
         if not lane.circuit.succeeded():
             return
+        lane.queue.afresh(self._clock.monotonic())
         self._changed(lane, "closed")
         self._standby.works_again(lane, since)

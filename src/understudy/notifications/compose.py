@@ -13,6 +13,7 @@ from understudy.core.notices import Notice, NoticeKind
 from understudy.core.outbox import OutboxRow
 
 from . import notes, template
+from .merging import cause, is_merged
 from .message import Card, Message, Receipt
 from .ports import OutboxStore, Traits
 from .render import card
@@ -21,8 +22,6 @@ _log = logging.getLogger("understudy.notifications")
 
 #: What comes later than this says so, s.
 LATE = 60.0
-#: What `OutboxRow.reason` says of an end that stands for its beginning, too.
-MERGED = "fired and resolved"
 #: Receipts that are remembered.
 _KEPT = 2000
 
@@ -47,7 +46,7 @@ class Composer:
     async def message(self, row: OutboxRow, traits: Traits) -> Message:
         """What the channel is to send now for this row."""
         now = self._clock.time()
-        notice = replace(row.notice, merged=True) if row.reason == MERGED else row.notice
+        notice = replace(row.notice, merged=True) if is_merged(row) else row.notice
         return Message(
             id=row.id,
             notice=notice,
@@ -103,8 +102,7 @@ class Composer:
     def _notes(row: OutboxRow, notice: Notice, traits: Traits, now: float) -> tuple[str, ...]:
         language, said = traits.language, []
         if now - row.detected_at > LATE:
-            cause = row.reason if row.reason != MERGED else ""
-            said.append(notes.late(language, row.detected_at, now, cause, traits.time_zone))
+            said.append(notes.late(language, row.detected_at, now, cause(row), traits.time_zone))
         if row.ambiguous and not notice.merged:
             said.append(notes.repeat(language))
         if row.instead_of:
@@ -112,5 +110,5 @@ class Composer:
         if notice.merged:
             said.append(notes.merged(language, unsure=row.ambiguous))
         if row.plain:
-            said.append(notes.plain(language, row.reason))
+            said.append(notes.plain(language, cause(row)))
         return tuple(said)

@@ -13,6 +13,7 @@ from understudy.core.notices import Notice, NoticeKind, Severity
 from understudy.core.outbox import OutboxRow, RowState
 from understudy.core.text import texts
 
+from .merging import because
 from .planning import CALLBACK, Plans
 from .ports import OutboxQuery, OutboxStore, Settlement
 
@@ -74,7 +75,7 @@ class DeadLetters:
             plain=False,
             not_before_at=0.0,
             deadline_at=now + max(60.0, row.deadline_at - row.created_at),
-            reason=f"replayed by {actor}",
+            reason=because(row, f"replayed by {actor}"),
         )
         return await self._change(again)
 

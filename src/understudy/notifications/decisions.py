@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from understudy.core.notices import NoticeKind
 from understudy.core.outbox import OutboxRow, RowState
 
-from .compose import MERGED
 from .lanes import Lane
+from .merging import MERGED, because, cause
 from .ports import Attempt
 from .queue import Waiting
 
@@ -71,13 +71,17 @@ def digested(row: OutboxRow, told_in: str, reason: str = "") -> OutboxRow:
     return replace(row, state=RowState.DIGESTED, told_in=told_in, reason=reason)
 
 
-def given_up(items: Sequence[Waiting]) -> list[Decision]:
-    """Rows whose deadline has passed: dead letters; a test is only over."""
+def given_up(items: Sequence[Waiting], away: Callable[[str], str]) -> list[Decision]:
+    """Rows whose deadline has passed: dead letters; a test is only over.
+
+    `away` says of a channel why it takes nothing now: that is the reason of what was never tried.
+    """
     decisions = []
     for each in items:
-        why = f"not delivered in time: {each.row.reason}" if each.row.reason else "not delivered in time"
+        why = cause(each.row) or away(each.row.channel)
+        said = because(each.row, f"not delivered in time: {why}" if why else "not delivered in time")
         state = RowState.DISCARDED if each.row.kind is NoticeKind.TEST else RowState.DEAD
-        decisions.append(Decision(each, replace(each.row, state=state, reason=why)))
+        decisions.append(Decision(each, replace(each.row, state=state, reason=said)))
     return decisions
 
 

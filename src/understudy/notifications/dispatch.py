@@ -239,7 +239,7 @@ class Dispatcher:
             self._wake.set()
 
     def _expire(self, now: float) -> None:
-        self._decide(given_up(self.lanes.expired(now)))
+        self._decide(given_up(self.lanes.expired(now), lambda name: self.lanes.lanes[name].away(now)))
         for some in self.lanes.strays.values():
             self._decide(without_channel([each for each in some.values() if now >= each.entered + STRAYS_WAIT]))
 

@@ -235,7 +235,7 @@ class Lanes:
             for lane in lanes:
                 if lane.name in asked or not self._open(lane, now):
                     continue
-                item = lane.queue.best(now, other=gate.try_another)
+                item = lane.queue.best(now, other=gate.try_another, aging=lane.circuit.closed)
                 if item is None:
                     continue
                 if not lane.flood.lets_through(item, crowd, gate, now):

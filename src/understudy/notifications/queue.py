@@ -139,6 +139,11 @@ class ChannelQueue:
         """The rows of the same alert, oldest first, itself among them."""
         return list(self._chains.get(item.chain, ()))
 
+    def afresh(self, now: float) -> None:
+        """The channel was away until now: what waited for it was overtaken by nothing."""
+        for item in self.items.values():
+            item.ages_at = max(item.ages_at, now + OVERTAKEN_AT_MOST)
+
     def waits(self, chain: str) -> bool:
         """Whether rows of that alert are here."""
         return chain in self._chains
@@ -173,14 +178,18 @@ class ChannelQueue:
             if chain := self._chains.get(each):
                 self._offer(chain, now)
 
-    def best(self, now: float, *, other: bool = False) -> Waiting | None:
-        """What should go next, if anything may. `other`: one that has not failed lately, where there is one."""
+    def best(self, now: float, *, other: bool = False, aging: bool = True) -> Waiting | None:
+        """What should go next, if anything may.
+
+        `other`: one that has not failed lately, where there is one. `aging`: what has waited long ranks with the
+        most urgent; while the channel is away that is everything, and so means nothing.
+        """
         while self._later and self._later[0][0] <= now:
             _, name = heapq.heappop(self._later)
             if (item := self.items.get(name)) is not None and self._is_free(item):
                 self._push(item, now)
         top = self._top(now, other=other) or (self._top(now, other=False) if other else None)
-        aged = self._aged(now)
+        aged = self._aged(now) if aging else None
         if top is None or aged is None:
             return top or aged
         # Both rank with the most urgent: the older one goes.
@@ -215,7 +224,11 @@ class ChannelQueue:
 
     def _aged(self, now: float) -> Waiting | None:
         while self._aging and self._aging[0][0] <= now:
-            item = self.items.get(self._aging[0][1])
+            at, name = self._aging[0]
+            item = self.items.get(name)
+            if item is not None and item.ages_at > at:
+                heapq.heapreplace(self._aging, (item.ages_at, name))
+                continue
             if item is not None and item.due <= now and self._is_free(item):
                 return item
             heapq.heappop(self._aging)

@@ -13,6 +13,7 @@ from understudy.core.outbox import OutboxRow, RowState
 from understudy.core.redaction import REDACTOR
 
 from .backoff import LONGEST_PAUSE
+from .merging import because, cause
 from .message import Degrade, Delivered, Outcome, PerRecipient, Receipt, Rejected, Retry
 from .ports import Attempt
 
@@ -86,17 +87,17 @@ def asked(outcome: Outcome) -> float:
 
 def _single(row: OutboxRow, outcome: Delivered | Retry | Degrade | Rejected, attempt: Attempt) -> Step:
     if isinstance(outcome, Delivered):
-        told = replace(row, state=RowState.DELIVERED, reason="", recipients=())
+        told = replace(row, state=RowState.DELIVERED, reason=because(row, ""), recipients=())
         return Step(told, (attempt,), Effect.WORKS, receipt=outcome.receipt, pause=outcome.pause)
-    reason = attempt.error
+    reason, kept = attempt.error, because(row, attempt.error)
     if isinstance(outcome, Retry):
-        waits = replace(row, reason=reason, ambiguous=row.ambiguous or outcome.ambiguous)
+        waits = replace(row, reason=kept, ambiguous=row.ambiguous or outcome.ambiguous)
         return Step(waits, (attempt,), Effect.FAILED, again=True, after=outcome.after, reason=reason)
     if isinstance(outcome, Degrade) and not row.plain:
-        return Step(replace(row, plain=True, reason=reason), (attempt,), Effect.WORKS, again=True, reason=reason)
+        return Step(replace(row, plain=True, reason=kept), (attempt,), Effect.WORKS, again=True, reason=reason)
     if isinstance(outcome, Rejected) and outcome.scope == "endpoint":
-        return Step(replace(row, reason=reason), (attempt,), Effect.FATAL, again=True, reason=reason)
-    return Step(replace(row, state=RowState.DEAD, reason=reason), (attempt,), Effect.WORKS, reason=reason)
+        return Step(replace(row, reason=kept), (attempt,), Effect.FATAL, again=True, reason=reason)
+    return Step(replace(row, state=RowState.DEAD, reason=kept), (attempt,), Effect.WORKS, reason=reason)
 
 
 def _per_recipient(row: OutboxRow, outcome: PerRecipient, at: float, seconds: float, everybody: Sequence[str]) -> Step:
@@ -104,7 +105,7 @@ def _per_recipient(row: OutboxRow, outcome: PerRecipient, at: float, seconds: fl
     attempts = tuple(_attempt(row, each, at, seconds, who) for who, each in outcome.outcomes.items())
     later = tuple(who for who, each in outcome.outcomes.items() if isinstance(each, Retry))
     refused = [f"{one.recipient}: {one.error}" for one in attempts if one.result == "rejected"]
-    earlier = row.reason if _refusing(row.reason, everybody) else ""
+    earlier = cause(row) if _refusing(row.reason, everybody) else ""
     reason = clipped("; ".join(filter(None, [earlier, *refused])), MOST_REASON)
     taken = [each for each in outcome.outcomes.values() if isinstance(each, Delivered)]
     receipt = taken[0].receipt if taken else None
@@ -114,13 +115,13 @@ def _per_recipient(row: OutboxRow, outcome: PerRecipient, at: float, seconds: fl
         after = max((each.after for each in waits if each.after is not None), default=None)
         ambiguous = row.ambiguous or any(each.ambiguous for each in waits)
         said = reason or next(one.error for one in attempts if one.result == "retry")
-        narrowed = replace(row, recipients=later, ambiguous=ambiguous, reason=reason)
+        narrowed = replace(row, recipients=later, ambiguous=ambiguous, reason=because(row, reason))
         return Step(narrowed, attempts, effect, again=True, receipt=receipt, after=after, reason=said)
     if not reason:
-        told = replace(row, state=RowState.DELIVERED, reason="", recipients=())
+        told = replace(row, state=RowState.DELIVERED, reason=because(row, ""), recipients=())
         return Step(told, attempts, Effect.WORKS, receipt=receipt)
     # Not everybody has it, and nobody shall have to guess who: it can be sent again to those alone.
-    dead = replace(row, state=RowState.DEAD, reason=reason, recipients=_refusing(reason, everybody))
+    dead = replace(row, state=RowState.DEAD, reason=because(row, reason), recipients=_refusing(reason, everybody))
     return Step(dead, attempts, effect, receipt=receipt, reason=reason)
 
 
