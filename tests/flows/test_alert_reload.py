@@ -17,7 +17,8 @@ from understudy.core.notices import Severity
 from understudy.core.secrets import Secret
 from understudy.notifications.message import Retry
 from understudy.notifications.policy import PolicyOptions
-from understudy.testing import HANGS, FakeClock
+from understudy.resilience.api import ApiOptions
+from understudy.testing import HANGS, FakeClock, MemoryChannel
 
 RULE = Rule("busy", metric="total_requests", operator=">=", levels=(Level(Severity.CRITICAL, 5.0),))
 
@@ -127,3 +128,27 @@ async def test_a_broken_channel_harms_neither_calls_nor_health(clock: FakeClock)
         assert world.app.readiness() == []
         assert world.app.live() == []
         assert any("people" in each for each in world.app.problems())
+
+
+async def test_the_alert_about_an_api_that_is_taken_out_of_the_configuration_ends(clock: FakeClock) -> None:
+    """Nothing is ever known of it again, so without that its alert would fire, and remind people, for ever."""
+    configured = settings_of(apis={"odds": ApiOptions(base_url="http://127.0.0.1:1")})
+    async with Alerted(clock, settings=configured) as world:
+        assert world.firing() == {}
+        await world.calls("odds", 5, fails=True, every=0.1)
+        await clock.advance(10)
+        assert world.firing()["api_down"] == ""
+        world.app.reload(settings_of())
+        await clock.advance(460)  # five minutes in which the calls still count, a minute of grace, and a minute of calm
+        assert world.firing() == {}
+        ended = world.message(lambda each: each.notice.kind == "resolved").notice
+        assert (ended.rule, ended.reason) == ("api_down", "subject_gone")
+
+
+async def test_what_is_wrong_with_a_channel_is_not_told_as_the_alert_of_an_api(clock: FakeClock) -> None:
+    async with Alerted(clock) as world:
+        world.app.add_channel("broken", MemoryChannel(script=[Retry("out of order")] * 100, clock=clock))
+        assert world.firing() == {}
+        await world.calls("odds", 5, fails=True, every=0.1)
+        await clock.advance(30)
+        assert {each.labels.get("api", "") for each in world.app.alerts.active()} == {"odds"}

@@ -11,16 +11,18 @@ from understudy.core.clock import Clock
 from understudy.monitor import PerformanceMonitor
 from understudy.monitor.histogram import quantiles
 from understudy.monitor.rollup import quantiles_of
+from understudy.notifications.planning import MEASURED_AS
 from understudy.resilience import FallbackManager
 from understudy.resilience.registry import Api
 
 from .elsewhere import Elsewhere
 from .gauges import Gauges
-from .recorder import PREFIX
 from .tally import Tallies
 
 #: A key of the monitor's histogram loses so many bits on its way into a rollup.
 _CUT = 3
+#: Calls of an API that was taken out may still end that long after, s; what is recorded later is a new beginning.
+_ENDING = 120.0
 _COSTS = {"cost_per_hour": 3600.0, "cost_per_day": 86_400.0}
 Counts = Counter[int]
 
@@ -42,6 +44,9 @@ class LiveSource:
         self._elsewhere = elsewhere
         self.gauges = Gauges(fallback, tallies, clock.monotonic, clock.time)
         self._labels: dict[tuple[str, str], Labels] = {}
+        self._registered: set[str] = set()
+        #: APIs that were taken out: until when their calls may still end, and how far they had moved then.
+        self._removed: dict[str, tuple[float, int]] = {}
 
     # -- who there is -----------------------------------------------------------------------------
 
@@ -80,8 +85,34 @@ class LiveSource:
 
     def _apis(self) -> Iterable[str]:
         found = dict.fromkeys((*self._known(), *self._tallies.names("api")))
-        # Channels are measured beside the APIs, but what is wrong with them is not for alerts to tell through them.
-        return [name for name in found if not name.startswith(PREFIX)]
+        self._note_removed()
+        if self._removed:
+            return self.apis_among(name for name in found if name not in self._removed)
+        return self.apis_among(found)
+
+    def _note_removed(self) -> None:
+        """Take note of who was taken out of the configuration: the monitor remembers its past for ever."""
+        present, now = self._fallback.roster.apis.keys(), self._now()
+        if present != self._registered:
+            for name in self._registered - present:
+                self._removed[name] = (now + _ENDING, 0)
+            for name in present & self._removed.keys():
+                del self._removed[name]
+            self._registered = set(present)
+        for name, (until, moved) in list(self._removed.items()):
+            latest = self._tallies.read("api", name).moved
+            if now < until:
+                self._removed[name] = (until, latest)
+            elif latest > moved:
+                del self._removed[name]  # somebody records under its name again
+
+    @staticmethod
+    def apis_among(names: Iterable[str]) -> list[str]:
+        """Those that rules are about.
+
+        Channels are measured beside the APIs, but what is wrong with them is not for alerts to tell through them.
+        """
+        return [name for name in names if not name.startswith(MEASURED_AS)]
 
     def _known(self) -> Iterable[str]:
         return (*self._fallback.roster.apis, *self._elsewhere.names("api"), *self._monitor.names())

@@ -111,6 +111,8 @@ class Watch:
             if look is None:
                 look = looks[key] = Look(self.source, subject, labels, at)
             verdict = compiled.judge(look, self._signal(compiled.rule, labels))
+            if key not in self._seen and verdict.finding is Finding.NO_DATA:
+                continue  # the subject is no more: not a word about it, and its alert ends
             found.append(Judged(compiled.rule, state.labels, verdict))
         return found
 
