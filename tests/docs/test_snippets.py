@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import re
 import textwrap
 from pathlib import Path
@@ -16,6 +17,14 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 #: Pages whose first Python block is what a reader tries first.
 FIRST_STEPS = ["README.md", "README.pt-BR.md", "docs/getting-started.md", "docs/pt-BR/getting-started.md"]
+#: What the variables hold that examples of channels refer to, where any text will not do.
+FITTING = {
+    r"URL$": "https://hooks.example.com/an-example",
+    r"^(HOOK_SECRET|NEW|OLD|NOVO|VELHO)$": "whsec_" + base64.b64encode(bytes(32)).decode(),
+    r"^TELEGRAM_BOT_TOKEN$": "123456:an-example",
+    r"^PAGERDUTY_ROUTING_KEY$": "e" * 32,
+    r"^APPRISE_": "ntfy://ntfy.example.com/an-example",
+}
 MIGRATION = "docs/pt-BR/vindo-do-sistema-rapidapi.md"
 
 
@@ -41,7 +50,8 @@ def test_python_that_is_shown_parses(block):
 def test_configuration_that_is_shown_loads(block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in re.findall(r"env:(\w+)", block):
-        monkeypatch.setenv(name, "an-example")
+        fitting = (value for pattern, value in FITTING.items() if re.search(pattern, name))
+        monkeypatch.setenv(name, next(fitting, "an-example"))
     apis = set(re.findall(r"^\[apis\.(\w+)\]", block, re.MULTILINE))
     for name in set(re.findall(r'"(\w+_backup)"', block)) - apis:
         block += f'\n[apis.{name}]\nbase_url = "https://backup.example.net"\n'

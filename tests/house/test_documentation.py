@@ -15,7 +15,10 @@ from house import ROOT, committed, name_of, python_files, report, tree
 DOCS = ROOT / "docs"
 PAGES = sorted(path for path in committed() if path.suffix == ".md")
 #: The prose pages that exist in both languages; architecture, decisions and reference are English only.
-BOTH = ["index", "getting-started", "configuration", "resilience", "storage", "testing", "metrics", "troubleshooting"]
+BOTH = [
+    "index", "getting-started", "configuration", "resilience", "storage", "testing", "metrics", "troubleshooting",
+    "alerts", "notifications", "operations", "history",
+]  # fmt: skip  # names in one line
 
 
 def anchor(heading: str) -> str:
