@@ -35,6 +35,10 @@ RUNS: dict[str, tuple[tuple[str, ...], str]] = {
         r"(?s)is well: 200 from odds_prime .*call 6: 200 from odds_open.*odds_prime meanwhile: 3",
     ),
     "own_httpx_client.py": ((), r"(?s)odds_prime says nothing; 200 from odds_open.*both are out of order: \w+"),
+    "alerts.py": (
+        (),
+        r"(?s)told: fired.*told: acked.*told: resolved.*Acknowledged: .*trigger, acknowledge, resolve.* 9 were delivered, 0",
+    ),
     "blocking_code.py": ((), r"(?s)a route: odds_prime.*\{'odds_open'\} served 8.*a function: no report today"),
     "rapidapi_producao/production_config.py": ((), ""),
     "rapidapi_producao/performance_monitor.py": ((), ""),
@@ -84,6 +88,16 @@ def test_the_example_that_is_a_test_passes(tmp_path):
     run = python("-m", "pytest", "-q", "-p", "no:cacheprovider", file, cwd=tmp_path, env=environment())
     assert run.returncode == 0, run.stdout + run.stderr
     assert "2 passed" in run.stdout
+
+
+def test_the_tests_of_rules_beside_the_examples_pass(tmp_path):
+    variables = {"TEAM_WEBHOOK": "https://hooks.example.com/an-example", "DUTY_KEY": "e" * 32}
+    run = python(
+        "-c", "from understudy.cli import main; main()", "rules", "test", "--config", str(EXAMPLES / "alerts.toml"),
+        str(EXAMPLES / "alerts.test.toml"), cwd=tmp_path, env=environment(**variables),
+    )  # fmt: skip  # a command line
+    assert (run.returncode, run.stderr) == (0, ""), run.stdout + run.stderr
+    assert "OK: 1 test" in run.stdout
 
 
 def test_the_dashboard_of_the_document_serves_and_ends_well(tmp_path):

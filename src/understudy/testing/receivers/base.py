@@ -3,7 +3,7 @@
 async with SlackReceiver() as slack:
     slack.then(too_many(retry_after="3"), DROP_AFTER)
     ...
-    assert [message.text for message in slack.accepted] == ["…"]
+    assert [message.shown for message in slack.accepted] == ["…"]
 """
 
 from __future__ import annotations
