@@ -16,6 +16,8 @@ from .alerts.backtest import Backtest, Proposal, Run, alone, candidates, proposa
 from .alerts.context import Context
 from .alerts.model import Labels, Rule, Subject
 from .alerts.past import PastBucket, PastSeries, PastSource
+from .alerts.ports import Signal
+from .alerts.remembered import Remembered
 from .core.turn import Slices
 from .monitor.history import SETTLED, Retention
 from .monitor.ports import RollupStore
@@ -25,6 +27,8 @@ from .monitor.rollup import Row, SeriesName, add_histogram, quantiles_of
 FINE: Final = ((6 * 3600.0, 10), (45 * 86400.0, 60), (float("inf"), 3600))
 #: Most buckets of one series that are read at once.
 _TOGETHER: Final = 10_080
+#: Judged so long before a span, s, so that timers, cooldowns and flapping stand at its begin as they stood live.
+WARM: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class Past:
     resolution: int
     pieces: tuple[tuple[float, int], ...]
     moments: Sequence[float] = field(repr=False)
+    #: Events that kept alerts tell of.
+    signals: Sequence[Signal] = field(default=(), repr=False)
 
 
 async def read_past(
@@ -60,8 +66,11 @@ async def read_past(
     now: float,
     retention: Retention,
     lead: float = 3600.0,
+    remembered: Remembered | None = None,
 ) -> Past:
     """What the store knows from `start` to `end`, and `lead` seconds before, for the windows of the first moments.
+
+    `remembered` is what kept alerts tell of events; without it nothing is known of any.
 
     Raises:
         ValueError: the span is empty, or nothing of it is settled yet.
@@ -70,7 +79,7 @@ async def read_past(
     end = min(end, now - SETTLED)
     if not start < end:
         raise ValueError("the span is empty: it must begin before its end, and more than a minute ago")
-    stretches = _stretches(start, end, now, retention, lead)
+    stretches = _stretches(start, end, now, retention, lead + WARM)
     names = [SeriesName("api", name) for name in roster.apis] + [SeriesName("route", name) for name in roster.routes]
     buckets: dict[SeriesName, list[PastBucket]] = {name: [] for name in names}
     for tier, first, last in stretches:
@@ -79,11 +88,16 @@ async def read_past(
             for name, found in (await store.read(tier, names, begin, until, _folder(tier))).items():
                 buckets[name] += found
     moments = [
-        float(at) for tier, first, last in stretches for at in range(first + tier, last + 1, tier) if start <= at <= end
+        float(at)
+        for tier, first, last in stretches
+        for at in range(first + tier, last + 1, tier)
+        if start - WARM <= at <= end
     ]
     inside = [(max(float(first), start), tier) for tier, first, last in stretches if last > start]
-    source = PastSource(_groups(roster, buckets), _Gauges(roster, buckets).of)
-    return Past(source, start, end, max(tier for _, tier in inside), tuple(inside), moments)
+    gauges = _Gauges(roster, buckets, remembered)
+    source = gauges.source = PastSource(_groups(roster, buckets), gauges.of)
+    signals = [each for each in remembered.signals if each.at <= end] if remembered is not None else []
+    return Past(source, start, end, max(tier for _, tier in inside), tuple(inside), moments, signals)
 
 
 def _stretches(start: float, end: float, now: float, retention: Retention, lead: float) -> list[tuple[int, int, int]]:
@@ -164,13 +178,23 @@ def _groups(
 
 
 class _Gauges:
-    """The one number of the present that history tells, too: how many callers were served."""
+    """The numbers of the present that the past tells, too: how many callers were served, and which events lasted."""
 
-    def __init__(self, roster: Roster, buckets: Mapping[SeriesName, Sequence[PastBucket]]) -> None:
+    source: PastSource
+
+    def __init__(
+        self, roster: Roster, buckets: Mapping[SeriesName, Sequence[PastBucket]], remembered: Remembered | None
+    ) -> None:
+        self._remembered = remembered
         self._routes = {name: PastSeries(buckets[SeriesName("route", name)]) for name in roster.routes}
 
     def of(self, metric: str, subject: Subject, labels: Labels, at: float) -> float | None:
-        """`coverage` of a route: percent of its calls of the last 5 min that ended well; None for all others."""
+        """What kept alerts tell; `coverage` of a route: percent of the calls of 5 min that ended well; or None."""
+        if self._remembered is not None:
+            # Alerts were kept with their own times, so events are known between two buckets, too.
+            value = self._remembered.gauge(metric, labels, self.source.now)
+            if value is not None:
+                return value
         if metric != "coverage" or subject != "route":
             return None
         series = self._routes.get(labels.get("route", ""))
@@ -192,7 +216,7 @@ async def judged(run: Run, slices: Slices) -> Backtest:
 def run_over(past: Past, rules: Sequence[Rule], prepare: Callable[[Context], None] = alone) -> Run:
     """A backtest of rules over a span of the history; `prepare` as of `alerts.backtest.surrounded`."""
     past.source.advance(0.0)
-    return Run(rules, past.source, past.moments, past.start, past.end, past.resolution, prepare)
+    return Run(rules, past.source, past.moments, past.start, past.end, past.resolution, prepare, past.signals)
 
 
 def part_of(found: Backtest, rule: str) -> Backtest:
@@ -207,15 +231,23 @@ def part_of(found: Backtest, rule: str) -> Backtest:
 
 
 async def proposals(
-    past: Past, rule: Rule, before: Backtest, slices: Slices, prepare: Callable[[Context], None] = alone
+    past: Past,
+    rule: Rule,
+    before: Backtest,
+    slices: Slices,
+    prepare: Callable[[Context], None] = alone,
+    beside: Sequence[Rule] = (),
 ) -> list[Proposal]:
-    """Versions of a noisy rule that would have told less and lost nothing that mattered, the mildest change first."""
+    """Versions of a noisy rule that would have told less and lost nothing that mattered, the mildest change first.
+
+    `beside` are the other rules in force, whose alerts may inhibit its own.
+    """
     if not worth_a_proposal(before.noise()):
         return []
     found = []
     for change, version in candidates(rule):
-        after = await judged(run_over(past, [version], prepare), slices)
-        made = proposal(change, before, after)
+        after = await judged(run_over(past, [version, *beside], prepare), slices)
+        made = proposal(change, before, part_of(after, rule.name))
         if made is not None:
             found.append(made)
     return found

@@ -160,6 +160,22 @@ def test_a_recording_of_calls_is_judged_here(tmp_path, capsys, monkeypatch):
     assert (told["resolution"], rule["noise"]["episodes"], rule["changed"]["noise"]["episodes"]) == (0, 1, 0)
     assert len(rule["changed"]["difference"]["gone"]) == 1
     assert run(["rules", "backtest", "error_rate", "--calls", "calls.jsonl", "--most-pages", "0"]) == 1
+    capsys.readouterr()
+    Path("wrong.toml").write_text(
+        "[[incidents]]\nfrom = 2027-01-15T08:01:40Z\nto = 2027-01-15T08:03:20Z\nname = 'the outage'\n"
+        "labels = {api = 'odds'}\n"
+    )
+    asked = ["rules", "backtest", "success_rate", "--calls", "calls.jsonl", "--incident"]
+    assert run([*asked, "wrong.toml"]) == 0
+    assert "1 of 1 incidents told" in capsys.readouterr().out
+    assert run([*asked, "2027-01-15T08:09/2027-01-15T08:10", "--incident", "wrong.toml"]) == 1
+    shown = capsys.readouterr()
+    assert "1 of 2 incidents told" in shown.out
+    assert "missed" in shown.out
+    assert "1 incident was told by no rule" in shown.err
+    for wrong in ("yesterday", "2027-01-15T08:09/2027-01-15T08:08", "x/y", "nowhere.toml", "new.toml"):
+        assert run([*asked, wrong]) == 2, wrong
+        assert capsys.readouterr().err.count("\n") == 1
     for bad in ("", "{}\n", "x\n", '{"at": 2, "api": "a", "ok": true}\n{"at": 1, "api": "a", "ok": true}\n', "\xff"):
         Path("bad.jsonl").write_text(bad, encoding="latin-1")
         capsys.readouterr()

@@ -8,6 +8,9 @@ import dataclasses
 import pytest
 from test_alert_endpoints import ask
 
+from understudy.alerts.identity import fingerprint
+from understudy.alerts.ports import Change, EpisodeRow, EventRow
+from understudy.alerts.rules import rule_to_doc
 from understudy.app import Understudy
 from understudy.config.settings import Settings
 from understudy.core.clock import SYSTEM_CLOCK
@@ -89,7 +92,11 @@ async def test_a_question_that_makes_no_sense_is_refused_in_one_line(app, many):
         ({"zone": "../x"}, 422),
         ({"last": "soon"}, 400), ({"last": 5}, 422), ({"from": "2099-01-01"}, 400), ({"changed": {}}, 422),
         ({"changed": [{}]}, 422), ({"changed": [1]}, 422), ({"rules": "x"}, 422), ({"proposals": "yes"}, 422),
-        ({"last": "900d"}, 422), ({"colour": "red"}, 422), ({"rules": ["x"] * 51}, 422),
+        ({"last": "900d"}, 422), ({"incidents": {}}, 422),
+        ({"incidents": [{"from": "soon", "to": 5}]}, 422), ({"incidents": [{"from": 9, "to": 5}]}, 422),
+        ({"incidents": [{"from": 1, "to": 5, "labels": {"api": 7}}]}, 422), ({"incidents": [{}] * 1001}, 422),
+        ({"incidents": [{"from": True, "to": 5}]}, 422), ({"incidents": [{"from": 1, "to": 1e12}]}, 422),
+        ({"colour": "red"}, 422), ({"rules": ["x"] * 51}, 422),
     ]  # fmt: skip
     for body, expected in wrong if not many else []:
         status, _, told = await ask(app, PATH, "POST", body)
@@ -109,9 +116,9 @@ async def test_backtests_run_one_after_another(app):
 
 
 async def test_silences_that_hold_over_the_span_keep_a_backtest_quiet_too(app):
-    body = {"rules": ["error_rate"], "last": "9h"}
+    body = {"rules": ["success_rate"], "last": "9h"}
     _, _, before = await ask(app, PATH, "POST", body)
-    silence = {"matchers": ["rule=error_rate"], "reason": "known", "starts_at": SYSTEM_CLOCK.time() - 10 * HOUR}
+    silence = {"matchers": ["rule=success_rate"], "reason": "known", "starts_at": SYSTEM_CLOCK.time() - 10 * HOUR}
     assert (await ask(app, "/api/alerts/silences", "POST", {**silence, "for": "20h"}))[0] == 201
     _, _, after = await ask(app, PATH, "POST", body)
     told, quiet = before["rules"][0]["noise"], after["rules"][0]["noise"]
@@ -119,3 +126,62 @@ async def test_silences_that_hold_over_the_span_keep_a_backtest_quiet_too(app):
     assert told["told"] > 0
     assert quiet["told"] == 0
     assert quiet["suppressed"]["silence"] > 0
+
+
+async def test_what_another_rule_in_force_inhibits_is_not_told_in_a_backtest_either(app):
+    _, _, told = await ask(app, PATH, "POST", {"rules": ["error_rate"], "last": "9h"})
+    [rule] = told["rules"]
+    assert rule["noise"]["episodes"] >= 4
+    assert rule["noise"]["told"] == 0
+    assert rule["noise"]["suppressed"]["inhibition"] >= 4
+
+
+async def test_labelled_incidents_that_no_rule_told_of_are_named(app):
+    end = int(SYSTEM_CLOCK.time()) // MINUTE * MINUTE
+    bad = [end - back * MINUTE for back in range(10 * 60, 2, -1) if back % 120 == 62]
+    seen = {"from": bad[-1], "to": bad[-1] + 10 * MINUTE, "name": "the outage", "labels": {"api": "odds"}}
+    quiet = {"from": bad[-1] + 40 * MINUTE, "to": bad[-1] + 50 * MINUTE, "name": "nobody noticed"}
+    other = {**seen, "name": "elsewhere", "labels": {"api": "scores"}}
+    deaf = {"name": "success_rate", "metric": "success_rate", "operator": "<", "threshold": 1}
+    body = {"rules": ["success_rate"], "changed": [deaf], "last": "9h", "incidents": [seen, quiet, other]}
+    status, _, told = await ask(app, PATH, "POST", body)
+    assert status == 200, told
+    [rule] = told["rules"]
+    assert [each["name"] for each in rule["incidents"]["told"]] == ["the outage"]
+    assert 0 <= rule["incidents"]["told"][0]["after"] <= 3 * MINUTE
+    assert [each["name"] for each in rule["incidents"]["missed"]] == ["nobody noticed", "elsewhere"]
+    assert len(rule["changed"]["incidents"]["missed"]) == 3
+    assert [each["name"] for each in told["missed"]] == ["the outage", "nobody noticed", "elsewhere"]
+    _, _, told = await ask(app, PATH, "POST", {**body, "changed": []})
+    assert [each["name"] for each in told["missed"]] == ["nobody noticed", "elsewhere"]
+
+
+async def test_a_rule_about_an_event_is_tried_on_the_alerts_that_were_kept_of_it(app):
+    now = SYSTEM_CLOCK.time()
+    rule = app.alerts.rules.get("api_down")
+    labels = {"api": "odds"}
+    name = fingerprint("api_down", labels)
+    episodes, events = [], []
+    for number, (since, lasted) in enumerate(
+        [(now - 7 * HOUR, 100.0), (now - 5 * HOUR, 700.0), (now - 2 * HOUR, 45.0)]
+    ):
+        began, ended = round(since, 3), round(since + lasted + rule.keep_firing_for, 3)
+        one = f"episode{number}"
+        episodes.append(
+            EpisodeRow(one, name, number + 1, "api_down", rule.version, labels, "critical", "critical", began, ended)
+        )
+        for kind, at in (("fired", began), ("resolved", ended)):
+            events.append(EventRow(f"{one}{kind}", one, name, "api_down", kind, at, "critical"))
+    await app.keeping.store.alerts.commit(Change(now, episodes=episodes, events=events))
+    patient = {**rule_to_doc(rule), "for": 300}
+    status, _, told = await ask(app, PATH, "POST", {"rules": ["api_down"], "changed": [patient], "last": "9h"})
+    assert status == 200, told
+    [found] = told["rules"]
+    assert not found["blind"]
+    assert found["recorded"]["episodes"] == 3
+    again = [(each["kind"], each["severity"], round(each["at"], 3)) for each in found["events"]]
+    assert again == [(each.kind, each.severity, each.at) for each in events]
+    assert found["changed"]["noise"]["episodes"] == 1
+    assert len(found["changed"]["difference"]["gone"]) == 2
+    # And what is asked about numbers is inhibited by it, as it was live.
+    assert "api_down" in {each["rule"] for each in (await ask(app, PATH, "POST", {"last": "9h"}))[2]["rules"]}

@@ -16,7 +16,7 @@ from .inhibition import inhibitors
 from .model import Rule
 from .noise import Difference, Noise, difference, noise
 from .options import AlertOptions
-from .ports import EpisodeRow, EventRow
+from .ports import EpisodeRow, EventRow, Signal
 from .replay import PastMetrics, Record, Replay
 from .shown import episode_as_dict, event_as_dict
 from .silences import Silence, Silences
@@ -99,12 +99,14 @@ class Run:
     end: float
     resolution: float
     prepare: Callable[[Context], None] = alone
+    #: Events that began and ended, as far as the past tells.
+    signals: Sequence[Signal] = ()
     _replay: Replay | None = field(default=None, repr=False)
 
     def steps(self) -> Iterator[None]:
         """Judge moment after moment, with a chance to do something else in between."""
         interval = self.resolution or 1.0
-        replay = self._replay = Replay(self.rules, self.source, interval, prepare=self.prepare)
+        replay = self._replay = Replay(self.rules, self.source, interval, self.signals, self.prepare)
         # Where every call is known, everything is looked at each second, as it is live.
         go = replay.until if self.resolution else replay.tick
         for number, at in enumerate(self.moments):
@@ -117,13 +119,17 @@ class Run:
     def result(self) -> Backtest:
         """What came of it; nothing before the steps have been gone through."""
         record = self._replay.record if self._replay is not None else Record()
+        episodes = filter(self._counts, record.episodes.values())
         enabled = [rule.name for rule in self.rules if rule.enabled]
         return Backtest(
             tuple(enabled), self.start, self.end, self.resolution,
-            tuple(sorted(record.episodes.values(), key=lambda each: (each.started_at, each.episode))),
-            tuple(record.events),
+            tuple(sorted(episodes, key=lambda each: (each.started_at, each.episode))),
+            tuple(each for each in record.events if each.at >= self.start),
             tuple(name for name in enabled if name not in record.judged),
         )  # fmt: skip  # as the fields stand
+
+    def _counts(self, row: EpisodeRow) -> bool:
+        return row.resolved_at is None or row.resolved_at >= self.start
 
 
 def backtest(run: Run) -> Backtest:

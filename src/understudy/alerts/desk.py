@@ -26,6 +26,9 @@ _log = logging.getLogger("understudy.alerts")
 
 #: Most events of one episode that are shown.
 _MOST_EVENTS: Final = 1000
+#: Most episodes of the past that are looked at, and how many are read at a time.
+_MOST_PAST: Final = 10_000
+_PAGE: Final = 500
 #: The event by which an instance that does not evaluate passes on what a person did there.
 ACT: Final = "act"
 
@@ -79,6 +82,30 @@ class AlertDesk:
         rules = self._rounds.context.rules
         shown = [view(state, rules.get(state.rule)) for state in self._states().values()]
         return [each for each in shown if each.phase != Phase.INACTIVE]
+
+    async def past(self, start: float, end: float) -> tuple[list[EpisodeRow], list[EventRow]]:
+        """Episodes that were firing at some time of a span, the newest 10,000 of them, and all that happened to them.
+
+        Both are in order of time. Events of an episode are those up to the span's end.
+
+        Raises:
+            StoreUnavailable: they cannot be read now.
+        """
+        episodes: list[EpisodeRow] = []
+        page: list[EpisodeRow] = []
+        while len(episodes) < _MOST_PAST:
+            before = page[-1].episode if page else ""
+            page = await self._store.episodes(EpisodeQuery(start=start, end=end, before=before), _PAGE)
+            episodes += page
+            if len(page) < _PAGE:
+                break
+        episodes.sort(key=lambda each: (each.started_at, each.episode))
+        if not episodes:
+            return [], []
+        names = {each.episode for each in episodes}
+        first = min(start, episodes[0].started_at)
+        events = await self._store.events(start=first, end=end, limit=_MOST_PAST * 10)
+        return episodes, [each for each in events if each.episode in names]
 
     async def history(self, query: EpisodeQuery | None = None, limit: int = 100) -> list[EpisodeRow]:
         """Episodes that are kept, the newest first.

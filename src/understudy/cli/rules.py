@@ -109,11 +109,12 @@ def _backtest(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
         "understudy rules backtest success_rate",
         "understudy rules backtest --last 7d --api odds_prime",
         "understudy rules backtest --rules new.toml --most-pages 2 --zone America/Sao_Paulo",
+        "understudy rules backtest --incident 2026-11-24T13:00/2026-11-24T13:40",
         "understudy rules backtest --calls calls.jsonl --json",
     )
 
     @app.command("backtest", help=_("What rules would have told in the past that is kept."), epilog=shown, cls=kind)
-    def command(
+    def command(  # noqa: PLR0913, PLR0917 - each is one option of the command line
         rules: list[str] = typer.Argument(None, help=_("Names of rules; all that watch numbers by default.")),
         changed: Path | None = typer.Option(
             None,
@@ -132,15 +133,20 @@ def _backtest(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
             "--calls",
             help=_("A recording of calls, judged here: a JSON object with at, api, ok, seconds a line."),
         ),
+        incident: list[str] = typer.Option(
+            [],
+            "--incident",
+            help=escape(_("When something was wrong, FROM/TO, or a file of [[incidents]]: who missed it?")),
+        ),
         propose: bool = typer.Option(False, "--propose", help=_("Try versions of noisy rules that tell less.")),
         url: str = url_option(_),
         config: Path | None = config_option(_),
         as_json: bool = json_option(_),
     ) -> None:
-        from .rules_tested import BacktestOptions, show_backtest
+        from .backtested import BacktestOptions, show_backtest
 
         options = BacktestOptions(
-            tuple(rules or ()), changed, last, start, api, zone, most_pages, propose, calls, config
+            tuple(rules or ()), changed, last, start, api, zone, most_pages, propose, tuple(incident), calls, config
         )
         where = service_url(url, config) if calls is None else ""
         raise typer.Exit(show_backtest(Screen(_), where, options, as_json=as_json))

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 from zoneinfo import ZoneInfo
 
 from understudy.alerts.backtest import surrounded
+from understudy.alerts.incidents import Incident, caught
 from understudy.alerts.model import Rule
-from understudy.alerts.noise import difference
+from understudy.alerts.noise import difference, noise
+from understudy.alerts.ports import EpisodeRow, EventRow
+from understudy.alerts.remembered import Remembered
 from understudy.alerts.rules import rule_from
-from understudy.backtesting import Past, Roster, judged, part_of, proposals, read_past, run_over
+from understudy.backtesting import WARM, Past, Roster, judged, part_of, proposals, read_past, run_over
 from understudy.core.turn import Slices
 
 from .fields import Handler, answering, text, texts
 from .http import Answer, Problem, Request, dumped
+from .incidents import incidents_of
 from .span import SPAN, span
 
 if TYPE_CHECKING:
@@ -35,69 +39,125 @@ NUMERIC = ("threshold", "expression", "burn_rate", "no_traffic")
 
 @answering
 async def backtest(app: Understudy, request: Request) -> Answer:
-    """Rules by name, or all that watch numbers; `changed` versions of them stand beside what is in force.
+    """Rules by name, or all of which the past tells; `changed` versions of them stand beside what is in force.
 
-    With `proposals`, versions of noisy rules that would have told less are tried; none is taken in.
+    `incidents` are spans in which something was wrong: the answer says which of them no rule told of. With
+    `proposals`, versions of noisy rules that would have told less are tried; none is taken in. The other rules
+    in force are judged beside those that are asked about, since their alerts may inhibit theirs.
     """
     request.query()
     if app.keeping is None:
         raise Problem(404, "nothing is kept here: this process was started without a store")
-    content = await request.json_object("rules", "changed", "api", "zone", "proposals", *SPAN)
+    content = await request.json_object("rules", "changed", "api", "zone", "proposals", "incidents", *SPAN)
     wanted = content.get("proposals", False)
     if not isinstance(wanted, bool):
         raise Problem(422, "proposals is true or false")
     said = {name: text(content, name, 100) for name in SPAN if content.get(name) is not None}
     start, end = span(said, app.clock.time(), _MONTH)
     zone = _zone(text(content, "zone", 100, default="UTC"))
+    incidents = incidents_of(content.get("incidents"))
     changed = _changed(content)
-    rules = _wanted(app, content, changed)
     api = text(content, "api", 200)
+    _wanted(app, content, changed, frozenset())  # what is wrong with it is said before anything is read
     if app in _busy:
         raise Problem(429, "another backtest is running here; ask again when it has ended", {"Retry-After": "5"})
     _busy.add(app)
     try:
-        return await _judged(app, await _past(app, api, start, end, rules), rules, changed, zone, propose=wanted)
+        kept = await app.alerts.past(start - WARM, end)
+        remembered = Remembered(app.alerts.rules.rules(), *kept)
+        rules = _wanted(app, content, changed, remembered.events)
+        past = await _past(app, api, start, end, (*rules, *changed), remembered)
+        asked = _Asked(rules, changed, zone, incidents, propose=wanted)
+        return await _judged(app, past, asked, kept)
     finally:
         _busy.discard(app)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a backtest is to answer."""
+
+    rules: Sequence[Rule]
+    changed: Sequence[Rule]
+    zone: ZoneInfo
+    incidents: Sequence[Incident]
+    propose: bool
+
+
 async def _judged(
-    app: Understudy, past: Past, rules: Sequence[Rule], changed: Sequence[Rule], zone: ZoneInfo, *, propose: bool
+    app: Understudy, past: Past, asked: _Asked, kept: tuple[Sequence[EpisodeRow], Sequence[EventRow]]
 ) -> Answer:
     slices = Slices(app.clock.monotonic)
     around = surrounded(app.alerts.options, app.alerts.silences())
-    before = await judged(run_over(past, rules, around), slices)
+    rules, changed = asked.rules, asked.changed
+    known = {rule.name for rule in rules}
+    beside = [rule for rule in app.alerts.rules.rules() if rule.enabled and rule.name not in known]
+    before = await judged(run_over(past, [*rules, *beside], around), slices)
     after = None
     if changed:
-        by_name = {rule.name: rule for rule in rules} | {rule.name: rule for rule in changed}
+        by_name = {rule.name: rule for rule in (*rules, *beside, *changed)}
         after = await judged(run_over(past, list(by_name.values()), around), slices)
     told: list[dict[str, Any]] = []
     for name in dict.fromkeys((*(rule.name for rule in rules), *(rule.name for rule in changed))):
-        mine = told_of_rule(name, before, after if any(rule.name == name for rule in changed) else None, zone)
+        tried = after if any(rule.name == name for rule in changed) else None
+        mine = told_of_rule(name, before, tried, asked.zone, asked.incidents)
+        mine["recorded"] = _recorded(name, kept, past, asked.zone)
         rule = next((each for each in rules if each.name == name), None)
-        if propose and rule is not None:
-            only = part_of(before, name)
-            mine["proposals"] = [each.as_dict() for each in await proposals(past, rule, only, slices, around)]
+        if asked.propose and rule is not None:
+            only, others = part_of(before, name), [each for each in (*rules, *beside) if each.name != name]
+            found = await proposals(past, rule, only, slices, around, others)
+            mine["proposals"] = [each.as_dict() for each in found]
         told.append(mine)
     pieces = [{"from": at, "bucket": length} for at, length in past.pieces]
     head = {"start": past.start, "end": past.end, "resolution": past.resolution, "pieces": pieces}
-    return Answer(dumped({**head, "rules": told}))
+    return Answer(dumped({**head, "rules": told, "missed": missed_by_all(asked.incidents, told)}))
 
 
-def told_of_rule(name: str, before: Backtest, after: Backtest | None, zone: ZoneInfo) -> dict[str, Any]:
+def _recorded(
+    name: str, kept: tuple[Sequence[EpisodeRow], Sequence[EventRow]], past: Past, zone: ZoneInfo
+) -> dict[str, Any] | None:
+    """What the rule really told at that time, as it was then; None where no alert of it was kept."""
+    episodes, events = kept
+    mine = [each for each in episodes if each.rule == name and (each.resolved_at or past.end) >= past.start]
+    happened = [each for each in events if each.rule == name and each.at >= past.start]
+    return noise(mine, happened, past.start, past.end, zone).as_dict() if mine else None
+
+
+def told_of_rule(
+    name: str, before: Backtest, after: Backtest | None, zone: ZoneInfo, incidents: Sequence[Incident] = ()
+) -> dict[str, Any]:
     """One rule: what is in force, and where another version is tried, that and what differs."""
     mine = part_of(before, name)
     found: dict[str, Any] = {"rule": name, **mine.as_dict(zone), "changed": None}
     del found["rules"]
     found["blind"] = bool(mine.blind)
+    found["incidents"] = _told_of(incidents, mine)
     if after is not None:
         other = part_of(after, name)
         changes = difference(mine.episodes, other.episodes, before.resolution)
-        found["changed"] = {"noise": other.noise(zone).as_dict(), "difference": changes.as_dict()}
+        found["changed"] = {
+            "noise": other.noise(zone).as_dict(),
+            "difference": changes.as_dict(),
+            "incidents": _told_of(incidents, other),
+        }
     return found
 
 
-async def _past(app: Understudy, api: str, start: float, end: float, rules: Sequence[Rule]) -> Past:
+def _told_of(incidents: Sequence[Incident], found: Backtest) -> dict[str, Any] | None:
+    if not incidents:
+        return None
+    return caught(incidents, found.episodes, found.events, found.resolution).as_dict()
+
+
+def missed_by_all(incidents: Sequence[Incident], told: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The incidents that no rule told of, in the version that is tried where there is one."""
+    missed = [(each["changed"] or each)["incidents"]["missed"] for each in told if each["incidents"]]
+    return [each for each in (incident.as_dict() for incident in incidents) if all(each in one for one in missed)]
+
+
+async def _past(
+    app: Understudy, api: str, start: float, end: float, rules: Sequence[Rule], remembered: Remembered
+) -> Past:
     if end - start > _LONGEST:
         raise Problem(422, "the span is longer than a year")
     roster = _roster(app, api)
@@ -120,6 +180,7 @@ async def _past(app: Understudy, api: str, start: float, end: float, rules: Sequ
             now=app.clock.time(),
             retention=keeping.retention,
             lead=max(3600.0, lead),
+            remembered=remembered,
         )
     except ValueError as error:
         raise Problem(422, str(error)) from None
@@ -136,7 +197,9 @@ def _roster(app: Understudy, api: str) -> Roster:
     return Roster(hubs, () if api else tuple(app.fallback.roster.routes))
 
 
-def _wanted(app: Understudy, content: Mapping[str, Any], changed: Sequence[Rule]) -> list[Rule]:
+def _wanted(
+    app: Understudy, content: Mapping[str, Any], changed: Sequence[Rule], remembered: Collection[str]
+) -> list[Rule]:
     names = texts(content, "rules", MOST_RULES, 200)
     book = app.alerts.rules
     if names:
@@ -144,7 +207,8 @@ def _wanted(app: Understudy, content: Mapping[str, Any], changed: Sequence[Rule]
     if changed:
         known = {rule.name for rule in book.rules()}
         return [_on(book.get(rule.name)) for rule in changed if rule.name in known]
-    return [rule for rule in book.rules() if rule.enabled and rule.kind in NUMERIC][:MOST_RULES]
+    told_of = (each for each in book.rules() if each.kind in NUMERIC or each.event in remembered)
+    return [rule for rule in told_of if rule.enabled][:MOST_RULES]
 
 
 def _on(rule: Rule) -> Rule:
