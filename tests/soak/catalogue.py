@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from . import (
+    alert_faults,
     alert_kill,
     alert_takeover,
     cancellations,
@@ -46,6 +47,7 @@ EXPERIMENTS = (
     Experiment("storage_kill", storage_kill.TITLE, storage_kill.full, storage_kill.sample),
     Experiment("storage_crash", storage_crash.TITLE, storage_crash.full, storage_crash.sample),
     Experiment("delivery_kill", delivery_kill.TITLE, delivery_kill.full, delivery_kill.sample),
+    Experiment("alert_faults", alert_faults.TITLE, alert_faults.full, alert_faults.sample),
     Experiment("alert_kill", alert_kill.TITLE, alert_kill.full, alert_kill.sample),
     Experiment("alert_takeover", alert_takeover.TITLE, alert_takeover.full, alert_takeover.sample),
     Experiment("store_away", store_away.TITLE, store_away.full, store_away.sample),
