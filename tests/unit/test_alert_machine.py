@@ -57,6 +57,13 @@ def test_a_count_of_breaches_in_a_row_is_asked_for_besides():
     assert lab.breach() == ["fired:warning"]
 
 
+def test_looks_between_two_rounds_do_not_count_as_breaches_of_their_own():
+    lab = Lab(replace(PLAIN, count=3))
+    breach = Judged(lab.rule, API, Verdict(Finding.BREACH, 0, 0, 30.0))
+    assert [lab.find(breach, after=0.25) for _ in range(8)] == [[]] * 8
+    assert lab.find(breach, after=0.25) == ["fired:warning"]
+
+
 class TestNoData:
     """Case 7: nothing is known while it is pending, firing or recovering, under each policy."""
 

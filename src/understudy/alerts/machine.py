@@ -24,6 +24,8 @@ from .state import AlertState
 MISSED = 3.0
 #: After a longer outage, timers begin anew; after a shorter one, a breach is seen afresh for that long at most.
 OUTAGE, AFRESH = 3600.0, 600.0
+#: Two rounds are at least such a part of the interval apart.
+_ROUND = 0.9
 #: Epoch seconds are exact to a quarter of a microsecond.
 _EXACT = 1e-6
 
@@ -72,8 +74,9 @@ def step(
         state.recovering_since += gap
         gap = 0.0
     if verdict.finding is Finding.NO_DATA:
-        return _blank(state, rule, verdict, now, gap, ids)
+        return _blank(state, rule, verdict, now, gap, interval, ids)
     state.blank_since = inf
+    _count(state, verdict, now, interval)
     _measure(state, rule, verdict, facts, now)
     return _known(state, rule, verdict.finding, now, ids)
 
@@ -89,7 +92,7 @@ def resolve(state: AlertState, now: float, reason: str = "") -> list[Move]:
     """End the episode, if there is one, and forget what was about to become one."""
     ended = state.firing
     state.phase, state.level, state.active_at = Phase.INACTIVE, -1, inf
-    state.since, state.left, state.breaches = (), (), 0
+    state.since, state.left, state.breaches, state.counted_at = (), (), 0, -inf
     state.recovering_since = state.blank_since = state.gone_since = inf
     state.proven_at = 0.0
     if not ended:
@@ -147,7 +150,7 @@ def shift(state: AlertState, seconds: float) -> None:
 
 _TIMES = (
     "active_at", "recovering_since", "blank_since", "gone_since", "started_at", "resolved_at", "notified_at",
-    "remind_at", "cooldown_until", "flapping_since", "step_at", "repeat_at",
+    "counted_at", "remind_at", "cooldown_until", "flapping_since", "step_at", "repeat_at",
 )  # fmt: skip
 
 
@@ -159,7 +162,6 @@ def _known(state: AlertState, rule: Prepared, finding: Finding, now: float, ids:
                 if finding is Finding.OK:
                     state.held_until = 0.0
                 return resolve(state, now)
-            state.breaches += 1
             state.active_at = min(state.active_at, now)
             if now < state.held_until - _EXACT:
                 return []
@@ -223,15 +225,18 @@ def _recover(state: AlertState, rule: Prepared, now: float, reason: str = "") ->
 
 
 def _blank(
-    state: AlertState, rule: Prepared, verdict: Verdict, now: float, gap: float, ids: Callable[[], str]
-) -> list[Move]:
+    state: AlertState, rule: Prepared, verdict: Verdict, now: float, gap: float, interval: float,
+    ids: Callable[[], str],
+) -> list[Move]:  # fmt: skip
     """Nothing is known: what that means is the rule's choice."""
     policy = rule.rule.no_data
     state.blank_since = min(state.blank_since, now)
     blank = now - state.blank_since
     if policy == "alert" and state.phase in (Phase.INACTIVE, Phase.PENDING):
         state.reason = verdict.reason
-        _measure(state, rule, Verdict(Finding.BREACH, max(0, state.level), max(0, state.level)), {}, now)
+        taken_for = Verdict(Finding.BREACH, max(0, state.level), max(0, state.level))
+        _count(state, taken_for, now, interval)
+        _measure(state, rule, taken_for, {}, now)
         return _known(state, rule, Finding.BREACH, now, ids)
     match state.phase:
         case Phase.INACTIVE:
@@ -254,6 +259,13 @@ def _blank(
         # What was known last was good.
         return _recover(state, rule, now, "no_data")
     return []
+
+
+def _count(state: AlertState, verdict: Verdict, now: float, interval: float) -> None:
+    """Count breaches in a row. Looks between two rounds, after something happened, are none of their own."""
+    if verdict.finding is Finding.BREACH and now - state.counted_at >= _ROUND * interval:
+        state.breaches += 1
+        state.counted_at = now
 
 
 def _measure(state: AlertState, rule: Prepared, verdict: Verdict, facts: Mapping[str, str], now: float) -> None:

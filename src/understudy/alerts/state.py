@@ -55,8 +55,9 @@ class AlertState:
     #: Of each level: since when it is in breach, and since when its hysteresis has been left.
     since: tuple[float, ...] = ()
     left: tuple[float, ...] = ()
-    #: Breaches in a row.
+    #: Breaches in a row, and when the last one was counted.
     breaches: int = 0
+    counted_at: float = -inf
     recovering_since: float = inf
     #: Since when nothing is known.
     blank_since: float = inf
@@ -222,7 +223,7 @@ def _texts(value: Any) -> tuple[str, ...]:
 #: What moves with every evaluation; it is kept now and then.
 _FLEETING = (
     "evaluated_at", "judged_at", "saved_at", "due_at", "value", "samples", "extreme", "reason", "facts", "breaches",
-    "gone_since", "errors",
+    "counted_at", "gone_since", "errors",
 )  # fmt: skip
 _LASTING = tuple(each.name for each in fields(AlertState) if each.name not in _FLEETING)
 _NAMES = tuple(each.name for each in fields(AlertState))
