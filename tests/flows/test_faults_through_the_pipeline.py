@@ -7,14 +7,17 @@ beside them works, and must not notice. Time is fake: it goes on when nobody has
 from __future__ import annotations
 
 import asyncio
+import base64
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from email.utils import formatdate
 
 import pytest
 
 from channel_kit import AT, channel
-from flows.channel_cases import ANA, CASES, mail_options
+from flows.channel_cases import ANA, CASES, SIGNING, mail_options
 from understudy.core.outbox import RowState
+from understudy.core.secrets import Secret
 from understudy.testing.receivers import DROP_AFTER, DROP_BEFORE, GARBAGE, HANG, SLOW, SmtpReceiver
 from understudy.testing.receivers.base import redirect, status
 from understudy.testing.receivers.smtp import drops, hangs, says
@@ -169,6 +172,34 @@ async def test_greylisting_and_a_full_mailbox_are_waited_out_for_those_alone():
     assert row.state is RowState.DEAD, "somebody does not have it, and it can be seen who"
     assert "bea@example.com" in row.reason
     assert row.recipients == ("bea@example.com",)
+
+
+async def test_a_secret_that_changes_while_messages_wait_signs_what_follows():
+    """A4, 58: the receiver has the new secret already, and the configuration follows with a reload."""
+    old = "whsec_" + base64.b64encode(b"o" * 32).decode()
+    case = HTTP["webhook"]
+    bench = Bench("steady")
+    async with case.receiver(clock=bench.clock) as at:
+        known, changed = (
+            replace(case.options(at), secrets=tuple(map(Secret, each))) for each in ([old], [SIGNING, old])
+        )
+        async with channel(known, clock=bench.clock) as before, channel(changed, clock=bench.clock) as after:
+            made = Services(bench)
+            bench.manager.set_channels({**bench.channels, "webhook": before})
+            await bench.start()
+            try:
+                rows = await bench.tell(*(alert(f"api{number}") for number in range(ALERTS)), targets=["webhook"])
+                await made.go_on(5.0, 0.5)
+                assert not at.accepted
+                assert at.refusals
+                bench.manager.set_channels({**bench.channels, "webhook": after})
+                await made.go_on(120.0, 0.5)
+                rows = await bench.rows(rows)
+            finally:
+                await bench.stop()
+    assert {row.state for row in rows} == {RowState.DELIVERED}
+    assert len(at.accepted) == ALERTS
+    assert all(len(each.headers["webhook-signature"].split()) == 2 for each in at.requests[-ALERTS:])
 
 
 def _asked(receiver) -> int:

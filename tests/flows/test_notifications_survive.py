@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 
 import pytest
 
@@ -11,7 +12,7 @@ from understudy.core.clock import SYSTEM_CLOCK, pause
 from understudy.core.notices import NoticeKind
 from understudy.core.outbox import RowState
 from understudy.notifications.manager import NotificationManager
-from understudy.notifications.message import Rejected, Retry
+from understudy.notifications.message import Delivered, Rejected, Retry
 from understudy.notifications.ports import OutboxQuery, Rate, Traits
 from understudy.storage import StorageOptions, open_store
 from understudy.testing import HANGS, MemoryChannel
@@ -141,5 +142,36 @@ def test_a_pair_that_was_never_told_is_settled_in_one_transaction(tmp_path):
             await service.tell(now_alert("a", NoticeKind.RESOLVED))
             await service.until(lambda: service.all_in(RowState.DELIVERED, RowState.DIGESTED))
             assert [each.notice.merged for each in service.chat.delivered] == [True]
+
+    asyncio.run(run())
+
+
+def test_while_another_process_holds_the_store_what_was_sent_is_recorded_later_and_not_sent_again(tmp_path):
+    """A4, 56: the file is locked from the moment of the send; what goes on is the sending of what is ours already."""
+
+    async def run() -> None:
+        async with Service(tmp_path, "only") as service:
+            other = sqlite3.connect(tmp_path / "understudy.sqlite", isolation_level=None)
+
+            def locks(message):
+                other.execute("BEGIN IMMEDIATE")
+                return Delivered()
+
+            service.chat.script.append(locks)
+            await service.tell(now_alert("a"))
+
+            async def arrived() -> bool:
+                return bool(service.chat.delivered)
+
+            await service.until(arrived)
+            await pause(SYSTEM_CLOCK, 1.5)
+            assert await service.all_in(RowState.PENDING)
+            other.execute("ROLLBACK")
+            other.close()
+            await service.until(lambda: service.all_in(RowState.DELIVERED))
+            assert len(service.chat.sent) == 1
+            await service.tell(now_alert("b"))
+            await service.until(lambda: service.all_in(RowState.DELIVERED))
+            assert len(service.chat.sent) == 2
 
     asyncio.run(run())

@@ -200,7 +200,7 @@ async def suffer(chosen: list[tuple[str, Trouble]], tell: Tell, *, ratio: bool) 
     ):  # fmt: skip
         report.none_of(text, found.broken.pop(text, []))
     if ratio:
-        beside, calm = (_p95(sum(each.values(), [])) for each in (found.beside, found.calm))
+        beside, calm = (_p95([took for some in each.values() for took in some]) for each in (found.beside, found.calm))
         report.at_most("p95 of the other channels, times that without a fault", beside / calm, SLOWER)
         worst = max(_p95(found.beside[name]) / _p95(found.calm[name]) for name in NAMES)
         report.figures.update(
