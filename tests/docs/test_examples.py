@@ -37,7 +37,7 @@ RUNS: dict[str, tuple[tuple[str, ...], str]] = {
     "own_httpx_client.py": ((), r"(?s)odds_prime says nothing; 200 from odds_open.*both are out of order: \w+"),
     "alerts.py": (
         (),
-        r"(?s)told: fired.*told: acked.*told: resolved.*Acknowledged: .*trigger, acknowledge, resolve.* 9 were delivered, 0",
+        r"(?s)told: fired.*told: acked.*told: resolved.*trigger, acknowledge, resolve.* 9 were delivered, 0",
     ),
     "blocking_code.py": ((), r"(?s)a route: odds_prime.*\{'odds_open'\} served 8.*a function: no report today"),
     "rapidapi_producao/production_config.py": ((), ""),

@@ -1,7 +1,7 @@
 """What the local receivers of notifications share: a small strict HTTP server that can misbehave as told.
 
 async with SlackReceiver() as slack:
-    slack.then(too_many(retry_after="3"), DROP_AFTER)
+    slack.then(status(429, retry_after="3"), DROP_AFTER)
     ...
     assert [message.shown for message in slack.accepted] == ["…"]
 """
