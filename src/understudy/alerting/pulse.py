@@ -1,8 +1,9 @@
 """When rules are evaluated: each second for everything, at once for what has just happened.
 
 An event, as a breaker that opens, is looked at in the same turn of the loop, or a few milliseconds after the
-last such look. Failures that no event told of are looked at a little later, together, and never for more than
-a small share of the time. The instance that does not evaluate leaves signals for the one that does.
+last such look; it does not wait for the end of a round. Failures that no event told of are looked at a little
+later, together, and never for more than a small share of the time. The instance that does not evaluate leaves
+signals for the one that does.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from math import inf
 
 from understudy.alerts.manager import AlertManager
 from understudy.alerts.ports import Signal
-from understudy.core.clock import Clock
+from understudy.core.clock import Clock, pause
 from understudy.core.errors import LeaseLost, StoreUnavailable
 from understudy.core.turn import Slices
 
@@ -105,43 +107,46 @@ class Pulse:
         self._loop, self._woken = asyncio.get_running_loop(), asyncio.Event()
         self._round_at = self._clock.monotonic()
         try:
-            while True:
-                await self._sleep()
-                try:
-                    await self._turn()
-                except StoreUnavailable as problem:
-                    _log.info("signals and rules are read again later: %s", problem)
-                except LeaseLost as problem:
-                    _log.warning("%s", problem)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._rounds())
+                tasks.create_task(self._looks(self._woken))
         finally:
             self._woken = None
 
-    async def _sleep(self) -> None:
-        """Until a round is due, or something has happened that must be looked at."""
-        woken = self._woken
-        assert woken is not None  # noqa: S101 - `run` made it
+    async def _rounds(self) -> None:
+        """Evaluate everything whenever it is due."""
+        while True:
+            await pause(self._clock, self._round_at - self._clock.monotonic())
+            await self._safely(self._round(self._clock.monotonic()))
+
+    async def _looks(self, woken: asyncio.Event) -> None:
+        """Look at what has just happened."""
         while True:
             now = self._clock.monotonic()
-            due = self._round_at
-            if self._since is not None:
-                due = min(due, self._look_at)
-            if self._failures_at:
-                due = min(due, self._failures_at)
-            if now >= due:
-                return
-            woken.clear()
-            timer = self._clock.call_later(due - now, woken.set)
-            try:
-                await woken.wait()
-            finally:
-                timer.cancel()
+            if now < (due := self._look_due()):
+                woken.clear()
+                timer = self._clock.call_later(due - now, woken.set) if due < inf else None
+                try:
+                    await woken.wait()
+                finally:
+                    if timer is not None:
+                        timer.cancel()
+            else:
+                await self._safely(self._look(now))
 
-    async def _turn(self) -> None:
-        now = self._clock.monotonic()
-        if now >= self._round_at:
-            await self._round(now)
-        else:
-            await self._look(now)
+    def _look_due(self) -> float:
+        """When the next look is due."""
+        events = self._look_at if self._since is not None else inf
+        return min(events, self._failures_at or inf)
+
+    @staticmethod
+    async def _safely(work: Awaitable[None]) -> None:
+        try:
+            await work
+        except StoreUnavailable as problem:
+            _log.info("signals and rules are read again later: %s", problem)
+        except LeaseLost as problem:
+            _log.warning("%s", problem)
 
     async def _round(self, now: float) -> None:
         """Everything is due."""
@@ -154,10 +159,9 @@ class Pulse:
         if now >= self._prune_at:
             self._prune_at = now + _PRUNE_EVERY
             self._source.prune()
-        touched, since = self._touched.take(), self._take_since()
         self._failures_at, self._tallies.failed = 0.0, set()
         if not await self._manager.ready():
-            await self._manager.post(self._posting.changes(touched), self._instance)
+            await self._manager.post(self._posting.changes(()), self._instance)
             return
         self._posting.forget()
         self._source.gauges.forget()
@@ -166,7 +170,7 @@ class Pulse:
         self._tallies.want(self._manager.subjects, self._manager.longest_window)
         slices = Slices(self._clock.monotonic, _SLICE)
         await self._manager.look([each for each in heard if each is not None], None)
-        await self._manager.round(slices.breath, since)
+        await self._manager.round(slices.breath)
 
     async def _posted(self) -> list[tuple[str, Signal]]:
         try:

@@ -11,8 +11,10 @@ from understudy.core.audit import AuditEntry
 from understudy.core.clock import Clock
 from understudy.core.errors import LeaseLost, NotActive, UnknownName
 from understudy.core.matchers import Matcher, matches
-from understudy.core.notices import Notice, NoticeKind
+from understudy.core.notices import Notice, NoticeKind, Severity
+from understudy.core.turn import LoopLock
 
+from .imagined import Imagined, imagine
 from .model import Phase
 from .ports import AlertStore, EpisodeQuery, EpisodeRow, EventRow, Outlet, Signal
 from .rounds import Rounds
@@ -48,7 +50,7 @@ class AlertDesk:
         self._taken_up = False
         #: The alerts as the instance that evaluates has left them in the store, where this one does not.
         self._followed: dict[str, AlertState] = {}
-        self._lock: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+        self._lock = LoopLock()
         #: Enters what people did into the audit log.
         self.acted: Callable[[AuditEntry], Awaitable[None]] = _unaudited
         #: Called before something is awaited here, so that the application runs on this loop.
@@ -67,10 +69,7 @@ class AlertDesk:
 
     def _turn(self) -> asyncio.Lock:
         """One round, or one person's act, at a time; on whatever loop runs now."""
-        loop = asyncio.get_running_loop()
-        if self._lock is None or self._lock[0] is not loop:
-            self._lock = (loop, asyncio.Lock())
-        return self._lock[1]
+        return self._lock.here()
 
     # -- what people see --------------------------------------------------------------------------
 
@@ -82,6 +81,24 @@ class AlertDesk:
         rules = self._rounds.context.rules
         shown = [view(state, rules.get(state.rule)) for state in self._states().values()]
         return [each for each in shown if each.phase != Phase.INACTIVE]
+
+    def imagine(
+        self, rule: str, labels: Mapping[str, str], *, severity: Severity | None = None,
+        kind: NoticeKind = NoticeKind.FIRED, at: float | None = None, value: float | None = None,
+    ) -> Imagined:  # fmt: skip
+        """What an alert of a rule would lead to, now or at another time; nothing happens.
+
+        Raises:
+            UnknownName: there is no such rule.
+        """
+        context, sources = self._rounds.context, self._rounds.standing.sources
+        if (found := context.rules.get(rule)) is None:
+            raise UnknownName("rule", rule)
+        now = self._clock.time()
+        return imagine(
+            found, labels, severity, kind, now if at is None else at, value, context,
+            lambda key, seen: sources.inhibiting(key, seen, now, (), sources),
+        )  # fmt: skip
 
     async def past(self, start: float, end: float) -> tuple[list[EpisodeRow], list[EventRow]]:
         """Episodes that were firing at some time of a span, the newest 10,000 of them, and all that happened to them.

@@ -14,7 +14,7 @@ Quiet alerts cost nothing, those that fire as before next to nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from . import correlation, machine
@@ -46,11 +46,9 @@ def evaluate(
     is left out.
     """
     tick = Tick(standing, now, context)
-    for each in judged:
-        tick.judge(each)
-    tick.correlate()
-    tick.look(complete=complete)
-    return tick.finish(complete=complete)
+    for _ in tick.steps(judged, complete=complete):
+        pass
+    return tick.result
 
 
 class Tick:
@@ -72,6 +70,21 @@ class Tick:
         self._sources, self._inhibits = Sources(context.inhibitors), False
         #: Who did it, where it is a person's act.
         self._actor = ""
+
+    def steps(
+        self, judged: Iterable[Judged], steady: Collection[str] = (), *, complete: bool = False
+    ) -> Iterator[None]:
+        """The whole evaluation, one alert at a time, so that it can be interrupted in between; see `result` then.
+
+        `steady` names alerts of `Standing.steady` whose verdicts are what they were.
+        """
+        self._seen.update(steady)
+        for each in judged:
+            self.judge(each)
+            yield
+        self.correlate()
+        self.look(complete=complete)
+        yield from self._finishing(complete=complete)
 
     def judge(self, judged: Judged) -> None:
         """Take in what a rule found for one label set."""
@@ -138,18 +151,19 @@ class Tick:
                 self._forget(state)
         self.result.version = context.version
 
-    def finish(self, *, complete: bool) -> Result:
+    def _finishing(self, *, complete: bool) -> Iterator[None]:
         """Say who is told of what, and what must be kept."""
         groups = Groups(self._context, self._standing.groups, self._now)
         announcer = Announcer(self.result, self._context, self._inhibiting, groups)
         for key, (state, rule) in self._touched.items():
             announcer.announce(state, rule, self._moves.get(key, []), self._actor)
             self._keep(state)
+            yield
         if complete:
             remind(self.result, self._standing, self._now)
         self.result.groups = groups.changed
+        self.result.steady -= self._touched.keys()
         self._say_what_fails()
-        return self.result
 
     def tell(self, state: AlertState, rule: Prepared, moves: list[machine.Move], actor: str) -> Result:
         """Say who is told of what somebody did with one alert, and what must be kept."""
@@ -157,7 +171,9 @@ class Tick:
         self._moves[state.fingerprint] = moves
         self._actor = actor
         self.look(complete=False)
-        return self.finish(complete=False)
+        for _ in self._finishing(complete=False):
+            pass
+        return self.result
 
     # -- details ----------------------------------------------------------------------------------------------
 
@@ -169,6 +185,8 @@ class Tick:
     def _as_before(self, known: AlertState, rule: Prepared, judged: Judged) -> None:
         """It fires as it did: at most its value moves, or something is due."""
         due = known.due_at <= self._now
+        if not due:
+            self.result.steady.add(known.fingerprint)
         if self._now <= known.evaluated_at or not (due or judged.verdict.value != known.value):
             return
         state = known.copy()

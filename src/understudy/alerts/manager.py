@@ -11,7 +11,7 @@ from understudy.core.durations import Durations
 from understudy.core.errors import StoreUnavailable
 from understudy.core.lease import Lease
 from understudy.core.notices import Notice
-from understudy.core.turn import Turn
+from understudy.core.turn import LoopLock, Turn
 
 from .context import Context, Handling, unhandled
 from .desk import ACT, AlertDesk
@@ -60,6 +60,7 @@ class AlertManager(AlertDesk):
         rounds = Rounds(source, clock, Context(make_id, handling=handling), store, lease, outlet)
         super().__init__(clock, store, outlet, rounds, SilenceShelf(documents, clock, make_id), instance)
         self._active = active
+        self._sweeping = LoopLock()
         #: Every rule, with its versions.
         self.rules = RuleBook(defaults, documents)
         self._edited_at = float("-inf")
@@ -205,8 +206,11 @@ class AlertManager(AlertDesk):
         Raises:
             LeaseLost: another instance evaluates by now.
         """
-        async with self._turn():
-            await self._guarded(self._rounds.everything(breath, since))
+        async with self._sweeping.here():
+            await self._rounds.sweep(breath)
+            async with self._turn():
+                if self._taken_up:
+                    await self._guarded(self._rounds.everything(breath, since))
 
     async def look(self, touched: Sequence[tuple[Subject, Labels]], since: float | None = None) -> None:
         """Evaluate the rules about subjects to which something has just happened.

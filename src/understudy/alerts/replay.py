@@ -122,17 +122,15 @@ class Replay:
         """Time goes by, and nothing new is known but what signals say."""
         self.at = at
         self._source.advance(at, whole=False)
-        judged = self._signalled(at)
-        judged += self._watch.standing(at, {fingerprint(each.rule.name, each.labels) for each in judged})
-        self._evaluate(judged, at, complete=False)
+        self._evaluate(self._looked(at, self._signalled(at)), at, complete=False)
 
     def tick(self, at: float) -> Result:
         """Judge everything at a moment, which is later than the one before."""
         self.at = at
         self._source.advance(at)
         judged = self._signalled(at)
-        judged += finished(self._watch.everything(at, _no_breath))
-        judged += self._watch.standing(at, {fingerprint(each.rule.name, each.labels) for each in judged})
+        finished(self._watch.everything(at, _no_breath))
+        judged = self._looked(at, judged)
         if self._blind and self._ticks % PROBED_EACH == 0:
             self._probe(at)
         self._ticks += 1
@@ -145,6 +143,13 @@ class Replay:
         while self._coming and self._coming[0].at <= at:
             judged += self._watch.signalled(self._coming.popleft(), at)
         return judged
+
+    def _looked(self, at: float, judged: list[Judged]) -> list[Judged]:
+        """These, and each alert that stands beside them."""
+        known = {fingerprint(each.rule.name, each.labels) for each in judged}
+        finished(self._watch.standing(at, _no_breath))
+        beside = self._watch.gathered()
+        return [*judged, *(each for each in beside if fingerprint(each.rule.name, each.labels) not in known)]
 
     def _evaluate(self, judged: list[Judged], at: float, *, complete: bool) -> Result:
         result = evaluate(judged, self.standing, at, self._context, complete=complete)

@@ -14,9 +14,8 @@ from understudy.core.notices import NoticeKind
 
 from . import acts, correlation
 from .context import Context
-from .engine import evaluate
+from .engine import Tick
 from .expression import ExpressionError, parse
-from .identity import fingerprint
 from .keeper import Keeper
 from .model import Labels, Rule, Subject
 from .ports import AlertStore, Change, MetricSource, Outlet, Signal
@@ -29,8 +28,6 @@ from .watch import Watch
 
 _log = logging.getLogger("understudy.alerts")
 
-#: Alerts that move in one transaction; more are taken in several, with turns of the loop in between.
-_AT_ONCE: Final = 500
 _LONGEST: Final = 3600.0
 
 
@@ -51,6 +48,9 @@ class Rounds:
         self._timekeeper = Timekeeper(clock)
         self._taken: list[int] = []
         self._failing: dict[str, Signal] = {}
+        #: Of the last sweep: alerts that fire as before and were left out, and how long it took, s.
+        self._left_out: set[str] = set()
+        self._swept = 0.0
         #: Seconds that evaluating everything took, and seconds from what happened to the alert that tells of it.
         self.evaluation, self.detection = Durations(), Durations()
         #: When everything was last evaluated, epoch s.
@@ -81,8 +81,19 @@ class Rounds:
 
     # -- rounds -----------------------------------------------------------------------------------
 
+    async def sweep(self, breath: Callable[[], Awaitable[None]]) -> None:
+        """Ask every rule about every subject, in pieces; `everything` takes in what was found.
+
+        In between alerts may move, for what has just happened to one subject waits for no round.
+        """
+        began = self._clock.monotonic()
+        at = self._now()
+        await self.watch.everything(at, breath)
+        self._left_out = await self.watch.standing(at, breath, self.standing.steady)
+        self._swept = self._clock.monotonic() - began
+
     async def everything(self, breath: Callable[[], Awaitable[None]], since: float | None = None) -> None:
-        """Evaluate every rule about every subject. `since` is when something happened that has not been looked at.
+        """Move all alerts after a sweep. `since` is when something happened that has not been looked at.
 
         Raises:
             LeaseLost: another instance evaluates by now.
@@ -90,10 +101,8 @@ class Rounds:
         began = self._clock.monotonic()
         await self.keeper.again()
         at = self._now()
-        judged = await self.watch.everything(at, breath)
-        judged += self.watch.standing(at, _names(judged))
-        await self._move(judged, at, since, breath, complete=True)
-        self.evaluation.add(self._clock.monotonic() - began)
+        await self._move(self.watch.gathered(), at, since, breath, complete=True)
+        self.evaluation.add(self._swept + self._clock.monotonic() - began)
         self.evaluated_at = at
 
     async def some(self, touched: Iterable[tuple[Subject, Labels]], since: float | None) -> None:
@@ -154,7 +163,7 @@ class Rounds:
         breath: Callable[[], Awaitable[None]] | None = None, *, complete: bool = False,
     ) -> None:  # fmt: skip
         try:
-            result = evaluate(judged, self.standing, at, self.context, complete=complete)
+            result = await self._evaluated(judged, at, breath, complete=complete)
             await self._take(result)
         except BaseException:
             # What was found was not taken in: the next round finds it again.
@@ -164,6 +173,16 @@ class Rounds:
             self.detection.add(self._clock.time() - since)
         for signal in result.signals:
             self._noticed(signal)
+
+    async def _evaluated(
+        self, judged: Sequence[Judged], at: float, breath: Callable[[], Awaitable[None]] | None, *, complete: bool
+    ) -> Result:
+        tick = Tick(self.standing, at, self.context)
+        # Of those that were left out, some may have moved since: then they are no longer steady, and judged next time.
+        for _ in tick.steps(judged, self._left_out if complete else (), complete=complete):
+            if breath is not None:
+                await breath()
+        return tick.result
 
     def _noticed(self, signal: Signal) -> None:
         """What the engine noticed of itself; the gauge `rules_failing` says so in the next round."""
@@ -203,10 +222,6 @@ class Rounds:
         unread = self.standing.load(documents, self._now())
         if unread:
             _log.error("%d stored alerts cannot be read, and begin anew: %s", len(unread), ", ".join(unread[:5]))
-
-
-def _names(judged: Iterable[Judged]) -> set[str]:
-    return {fingerprint(each.rule.name, each.labels) for each in judged}
 
 
 def _windows(rule: Rule) -> tuple[float, ...]:

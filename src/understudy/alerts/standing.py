@@ -25,6 +25,7 @@ class Standing:
 
     __slots__ = (
         "context", "due_at", "erring", "failing", "groups", "incidents", "reminded", "seen", "sources", "states",
+        "steady",
     )  # fmt: skip
 
     def __init__(self, context: Context) -> None:
@@ -38,6 +39,8 @@ class Standing:
         self.failing: dict[str, AlertState] = {}
         self.incidents: dict[str, str] = {}
         self.erring: dict[str, str] = {}
+        #: Alerts that fire as they did at the last evaluation, see `Result.steady`.
+        self.steady: set[str] = set()
         #: Silences of whose end people were reminded.
         self.reminded: set[str] = set()
         #: When the messages of each group were, or will be, told last.
@@ -48,6 +51,7 @@ class Standing:
     def take(self, result: Result) -> None:
         """Take over what an evaluation came to."""
         for fingerprint, state in result.states.items():
+            self.steady.discard(fingerprint)
             if state is None:
                 self.states.pop(fingerprint, None)
                 self.sources.drop(fingerprint)
@@ -57,6 +61,7 @@ class Standing:
                 before = self.states.get(fingerprint)
                 self.states[fingerprint] = state
                 self._place(state, result.at, before)
+        self.steady |= result.steady
         self._group(result)
         self.reminded.update(result.reminded)
         if result.version is not None:
@@ -97,6 +102,7 @@ class Standing:
         """Inhibitions or rules are others than before."""
         self.sources = Sources(self.context.inhibitors)
         self.failing, self.incidents, self.erring = {}, {}, {}
+        self.steady.clear()
         for state in self.states.values():
             self._place(state, now)
 

@@ -61,6 +61,8 @@ class Result:
     #: When groups are told next, and the version of the context that all states were looked at with.
     groups: dict[str, float] = field(default_factory=dict)
     version: int | None = None
+    #: Alerts that fire as before and that no timer waits for: unless something else is found of them, nothing changes.
+    steady: set[str] = field(default_factory=set)
     #: Silences of whose end people are reminded with this.
     reminded: set[str] = field(default_factory=set)
 

@@ -1,7 +1,11 @@
 """Asks the rules about all subjects, or about those that something has just happened to, and passes on what matters.
 
 What matters is little: a breach, an error, and every alert that is not inactive. Verdicts that say the same as
-the last time about subjects without an alert never leave this module.
+the last time about subjects without an alert never leave this module, nor do those about alerts that fire as before,
+but for some of them in turns, so that the value that is shown follows.
+
+A round goes through everything in pieces, between which single subjects may be looked at, and signals be taken in:
+what such a look finds takes the place of what the round had found of the same alert before.
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Final
 
-from .evaluate import Evaluator, Look
+from .evaluate import Compiled, Evaluator, Look
 from .identity import fingerprint
 from .model import Finding, Labels, Rule, Subject, Verdict
 from .ports import MetricSource, Signal
@@ -26,6 +30,8 @@ _JUDGED_BY_BREAKERS: Final = frozenset(("success_rate", "error_rate"))
 #: few calls show it that the breaker may be waiting for the next ones.
 SETTLED: Final = 1.0
 SETTLED_FEW: Final = 5.0
+#: Of alerts that fire as before, so many are judged in each round for the sake of their value.
+FRESH_VALUES: Final = 100
 _Key = tuple[str, ...]
 
 
@@ -49,6 +55,11 @@ class Watch:
         self._signals: dict[tuple[str, _Key], Signal] = {}
         #: Breaches that are new, with the moment from which on they count.
         self._fresh: dict[str, tuple[Rule, Labels, float]] = {}
+        #: What the round that goes on now has found so far, by fingerprint.
+        self._found: dict[str, Judged] = {}
+        #: Of alerts that fire as before: where they stand in `_seen` and `_signals`, and their turn.
+        self._places: dict[str, tuple[_Key, tuple[str, _Key], int]] = {}
+        self._turn, self._turns = 0, 1
 
     def use(self, rules: Iterable[Rule]) -> None:
         """Go on with these rules; what they find is told afresh."""
@@ -60,6 +71,8 @@ class Watch:
         """What was passed on last was not taken in, or by somebody else: all that matters is told afresh."""
         self._seen.clear()
         self._fresh.clear()
+        self._found.clear()
+        self._places.clear()
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
@@ -72,49 +85,82 @@ class Watch:
 
     # -- rounds -----------------------------------------------------------------------------------
 
-    async def everything(self, at: float, breath: Callable[[], Awaitable[None]]) -> list[Judged]:
-        """Look at every subject; `breath` is awaited between two of them, for the loop to get its turn."""
-        found: list[Judged] = []
-        seen: dict[_Key, tuple[Plan, Memory]] = {}
+    async def everything(self, at: float, breath: Callable[[], Awaitable[None]]) -> None:
+        """Look at every subject; `breath` is awaited between two of them, for the loop to get its turn.
+
+        What was found is in `gathered`.
+        """
+        self._found = {}
+        seen: set[_Key] = set()
         for subject in self._sweeper.subjects:
             for labels in self.source.subjects(subject):
                 key = (subject, *labels.values())
-                seen[key] = self._known(key, subject, labels)
-                self._sweep(subject, labels, at, seen[key], found)
+                seen.add(key)
+                self._found.update(self._sweep(subject, labels, at, self._known(key, subject, labels)))
                 await breath()
-        self._seen = seen
-        return found
+        for key in self._seen.keys() - seen:
+            del self._seen[key]
 
     def some(self, touched: Iterable[tuple[Subject, Labels]], at: float) -> list[Judged]:
         """Look at these subjects only."""
-        found: list[Judged] = []
+        found: dict[str, Judged] = {}
         for subject, labels in touched:
             if subject in self._sweeper.subjects:
                 key = (subject, *labels.values())
-                known = self._seen[key] = self._known(key, subject, labels)
-                self._sweep(subject, labels, at, known, found)
-        return found
+                found.update(self._sweep(subject, labels, at, self._known(key, subject, labels)))
+        return list(found.values())
 
-    def standing(self, at: float, judged: Collection[str]) -> list[Judged]:
-        """Look at each alert that stands, but for those that were looked at in this round already."""
-        found = self._settled(at)
-        judged = {*judged, *(fingerprint(each.rule.name, each.labels) for each in found)}
+    def gathered(self) -> list[Judged]:
+        """What a round has found that still holds."""
+        found, self._found = self._found, {}
+        return list(found.values())
+
+    async def standing(
+        self, at: float, breath: Callable[[], Awaitable[None]], steady: Collection[str] = ()
+    ) -> set[str]:
+        """Look at each alert that stands, but for those that the round has found something of already.
+
+        Those of `steady`, which fire as before, have their turns; answered are those of them that were left out.
+        """
+        self._settled(at)
+        left_out: set[str] = set()
         looks: dict[_Key, Look] = {}
-        for name, state in self._alerts().items():
-            compiled = self._evaluator.compiled.get(state.rule)
-            if name in judged or compiled is None or not state.watched:
+        self._turn, self._turns = self._turn + 1, len(steady) // FRESH_VALUES + 1
+        for name, state in list(self._alerts().items()):
+            if name in self._found:
                 continue
-            subject = compiled.rule.subject
-            labels = self._labels(subject, state.labels)
-            key = (subject, *labels.values())
-            look = looks.get(key)
-            if look is None:
-                look = looks[key] = Look(self.source, subject, labels, at)
-            verdict = compiled.judge(look, self._signal(compiled.rule, labels))
-            if key not in self._seen and verdict.finding is Finding.NO_DATA:
-                continue  # the subject is no more: not a word about it, and its alert ends
-            found.append(Judged(compiled.rule, state.labels, verdict))
-        return found
+            if name in steady and state.due_at > at and self._may_wait(name):
+                left_out.add(name)
+                continue
+            compiled = self._evaluator.compiled.get(state.rule)
+            if compiled is not None and state.watched:
+                self._stand(name, state, compiled, at, looks)
+                await breath()
+        if len(self._places) > 2 * len(self._alerts()) + FRESH_VALUES:
+            self._places.clear()
+        return left_out
+
+    def _stand(self, name: str, state: AlertState, compiled: Compiled, at: float, looks: dict[_Key, Look]) -> None:
+        """Judge an alert by itself."""
+        rule = compiled.rule
+        labels = self._labels(rule.subject, state.labels)
+        key = (rule.subject, *labels.values())
+        look = looks.get(key)
+        if look is None:
+            look = looks[key] = Look(self.source, rule.subject, labels, at)
+        verdict = compiled.judge(look, self._signal(rule, labels))
+        if key not in self._seen and verdict.finding is Finding.NO_DATA:
+            return  # the subject is no more: not a word about it, and its alert ends
+        self._found[name] = Judged(rule, state.labels, verdict)
+        if name not in self._places:
+            self._places[name] = (key, (rule.event, _key(labels)), len(self._places))
+
+    def _may_wait(self, name: str) -> bool:
+        """Whether a change of this alert's verdict would be seen, and its turn is another round's."""
+        place = self._places.get(name)
+        if place is None or (place[0] not in self._seen and place[1] not in self._signals):
+            return False
+        return (place[2] + self._turn) % self._turns != 0
 
     @staticmethod
     def _labels(subject: Subject, labels: Labels) -> Labels:
@@ -123,28 +169,33 @@ class Watch:
         return {**{name: labels[name] for name in first if name in labels}, **labels}
 
     def _known(self, key: _Key, subject: Subject, labels: Labels) -> tuple[Plan, Memory]:
-        return self._seen.get(key) or (self._sweeper.plan(subject, labels), Memory())
+        known = self._seen.get(key)
+        if known is None:
+            known = self._seen[key] = (self._sweeper.plan(subject, labels), Memory())
+        return known
 
-    def _sweep(
-        self, subject: Subject, labels: Labels, at: float, known: tuple[Plan, Memory], found: list[Judged]
-    ) -> None:
+    def _sweep(self, subject: Subject, labels: Labels, at: float, known: tuple[Plan, Memory]) -> dict[str, Judged]:
+        """What is new of a subject, by fingerprint; what a round had found of it before is out of date."""
+        found: dict[str, Judged] = {}
         plan, memory = known
         for rule, verdict in self._sweeper.sweep(self.source, subject, labels, at, plan, memory):
             if rule.kind == "event" and (signal := self._signal(rule, labels)) is not None:
                 verdict = self._evaluator.judge(rule, self.source, labels, at, signal)  # noqa: PLW2901 - knows more
-            if self._matters(rule, labels, verdict) and not self._unsettled(rule, labels, verdict, at):
-                found.append(self._judged(rule, labels, verdict))
+            name = fingerprint(rule.name, labels)
+            self._found.pop(name, None)
+            if self._matters(name, verdict) and not self._unsettled(name, rule, labels, verdict, at):
+                found[name] = self._judged(rule, labels, verdict)
+        return found
 
     def _judged(self, rule: Rule, labels: Labels, verdict: Verdict) -> Judged:
         return Judged(rule, labels, verdict, self.facts(rule, labels) if verdict.finding is Finding.BREACH else {})
 
-    def _unsettled(self, rule: Rule, labels: Labels, verdict: Verdict, at: float) -> bool:
+    def _unsettled(self, key: str, rule: Rule, labels: Labels, verdict: Verdict, at: float) -> bool:
         """Whether a breach is so new that the API's breaker may still speak first."""
         if not self._settle or rule.subject != "api" or rule.metric not in _JUDGED_BY_BREAKERS:
             return False
         if verdict.finding is not Finding.BREACH:
             return False
-        key = fingerprint(rule.name, labels)
         state = self._alerts().get(key)
         if state is not None and state.watched:
             return False
@@ -152,20 +203,18 @@ class Watch:
         _, _, due = self._fresh.setdefault(key, (rule, labels, at + wait))
         return at < due
 
-    def _settled(self, at: float) -> list[Judged]:
-        """The breaches that are no longer new and still there."""
-        found = []
+    def _settled(self, at: float) -> None:
+        """Add the breaches that are no longer new and still there."""
         for key, (rule, labels, due) in list(self._fresh.items()):
             if at < due:
                 continue
             del self._fresh[key]
             verdict = self._evaluator.judge(rule, self.source, labels, at)
             if verdict.finding is Finding.BREACH:
-                found.append(Judged(rule, labels, verdict))
-        return found
+                self._found[key] = Judged(rule, labels, verdict)
 
-    def _matters(self, rule: Rule, labels: Labels, verdict: Verdict) -> bool:
-        return verdict.finding in _TELLING or fingerprint(rule.name, labels) in self._alerts()
+    def _matters(self, name: str, verdict: Verdict) -> bool:
+        return verdict.finding in _TELLING or name in self._alerts()
 
     # -- signals ----------------------------------------------------------------------------------
 
@@ -179,7 +228,9 @@ class Watch:
             rule = compiled.rule
             if rule.kind == "event" and rule.event == signal.event and compiled.applies(signal.labels):
                 verdict = self._evaluator.judge(rule, self.source, signal.labels, at, signal)
-                if self._matters(rule, signal.labels, verdict):
+                name = fingerprint(rule.name, signal.labels)
+                self._found.pop(name, None)
+                if self._matters(name, verdict):
                     found.append(Judged(rule, signal.labels, verdict, _facts(signal)))
         if not signal.active:
             self._signals.pop(key, None)

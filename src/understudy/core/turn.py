@@ -1,7 +1,8 @@
-"""Long work in pieces: how the event loop gets its turn in between."""
+"""Long work in pieces: how the event loop gets its turn in between, and how two such works do not mix."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Generator
 
 
@@ -25,3 +26,17 @@ class Slices:
         if self._now() >= self._until:
             await Turn()
             self._until = self._now() + self._seconds
+
+
+class LoopLock:
+    """A lock on whatever loop runs now: one for each loop, as programs that call `asyncio.run` twice need it."""
+
+    def __init__(self) -> None:
+        self._lock: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+
+    def here(self) -> asyncio.Lock:
+        """The lock of the loop that runs now."""
+        loop = asyncio.get_running_loop()
+        if self._lock is None or self._lock[0] is not loop:
+            self._lock = (loop, asyncio.Lock())
+        return self._lock[1]
