@@ -9,12 +9,20 @@ from urllib.parse import quote, urlencode
 import pytest
 from test_alert_endpoints import HOSTILE, ask, fire
 
+from understudy.alerts.escalation import Escalation, Step
+from understudy.alerts.model import Level, Rule
+from understudy.alerts.options import AlertOptions
+from understudy.alerts.timings import MuteTiming
 from understudy.app import Understudy
 from understudy.config.settings import Settings
 from understudy.core.clock import SYSTEM_CLOCK
+from understudy.core.notices import Severity
 from understudy.notifications.message import PerRecipient, Rejected
+from understudy.notifications.policy import PolicyOptions
+from understudy.notifications.ports import Traits
 from understudy.storage import StorageOptions
 from understudy.testing import FakeClock, MemoryChannel
+from understudy.testing.memory_channel import UNBOUNDED
 from understudy.web.asgi import Service
 from understudy.web.middleware import Limit
 
@@ -225,3 +233,59 @@ async def test_the_metrics_tell_of_alerts_and_deliveries(app, ops):
     assert re.search(r'understudy_notifications_total\{channel="ops",result="(rejected|delivered)"\} [12]', page)
     assert 'understudy_outbox_pending{channel="ops"} 0' in page
     assert "understudy_alert_detection_delay_seconds_count 1" in page
+
+
+async def test_an_alert_that_does_not_fire_is_shown_with_people_channels_and_words(app, ops):
+    settings = dataclasses.replace(
+        app.settings,
+        policies={
+            "night": PolicyOptions(match=('api=~"odds.*"',), min_severity=Severity.CRITICAL, channels=("ops", "gone"))
+        },
+        alerts=AlertOptions(
+            mute_timings={"night": MuteTiming(match=("rule=success_rate",), times=("22:00-06:00",))},
+            escalations={
+                "people": Escalation((Step(600.0, ("boss",)), Step(900.0, ("all",), Severity.CRITICAL, 300.0)))
+            },
+            rules={"deaf": Rule("deaf", metric="error_rate", levels=(Level(Severity.INFO, 5.0),), escalation="people")},
+        ),
+    )
+    app.alerting.configure(settings)
+    quiet = MemoryChannel(Traits("memory", "quiet", UNBOUNDED, language="pt-BR", min_severity=Severity.CRITICAL))
+    app.add_channel("quiet", quiet)
+    path = "/api/notifications/simulate"
+    noon, midnight = "2027-01-15T12:00", "2027-01-15T23:30"
+    body = {"rule": "success_rate", "labels": {"api": "odds_prime"}, "severity": "critical", "at": noon, "value": 54.2}
+    status, _, told = await ask(app, path, "POST", body)
+    assert status == 200, told
+    assert (told["suppressed_by"], told["policies"]) == ("", ["night"])
+    ops_told, gone = told["channels"]
+    assert (ops_told["channel"], ops_told["known"], gone["channel"], gone["known"]) == ("ops", True, "gone", False)
+    said = str(ops_told["message"])
+    assert "odds_prime" in said
+    assert "54.2" in said
+    assert ops_told["message"]["actions"] == []
+    _, _, told = await ask(app, path, "POST", {**body, "at": midnight})
+    assert told["suppressed_by"] == "mute:night"
+    assert told["until"] is not None
+    _, _, told = await ask(app, path, "POST", {**body, "severity": "warning"})
+    by_name = {each["channel"]: each for each in told["channels"]}
+    assert told["policies"] == ["default"]
+    assert by_name["quiet"]["suppressed_by"]
+    assert not by_name["ops"]["suppressed_by"]
+    _, _, told = await ask(app, path, "POST", {"rule": "deaf", "labels": {"api": "a"}, "at": noon})
+    assert (told["escalation"], [each["targets"] for each in told["steps"]]) == ("people", [["boss"]])
+    _, _, told = await ask(app, path, "POST", {**body, "kind": "resolved"})
+    assert (told["kind"], told["steps"]) == ("resolved", [])
+    assert (ops.delivered, quiet.delivered) == ([], [])
+    assert app.alerts.active() == []
+
+
+@pytest.mark.parametrize("bad", [
+    {}, {"rule": "nobody"}, {"rule": "api_down", "kind": "acked"}, {"rule": "api_down", "severity": "dire"},
+    {"rule": "api_down", "at": "soon"}, {"rule": "api_down", "labels": ["api"]}, {"rule": "api_down", "value": "x"},
+    {"rule": "api_down", "labels": {"api": 7}}, {"rule": "api_down", "colour": "red"}, {"rule": 7},
+])  # fmt: skip  # a list of them
+async def test_an_alert_that_cannot_be_imagined_is_refused(app, bad):
+    status, _, told = await ask(app, "/api/notifications/simulate", "POST", bad)
+    assert status == (404 if bad.get("rule") == "nobody" else 422)
+    assert "\n" not in told["detail"]

@@ -1,4 +1,4 @@
-"""`understudy notify stats | log | dead | replay | discard | test | send | preview | drill`."""
+"""`understudy notify stats | log | dead | replay | discard | test | send | simulate | preview | drill`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def notify_commands(_: Texts, kind: type[TyperCommand], group: type[TyperGroup])
         context_settings=HELP,
         help=_("How people are told: channels, deliveries, tests and drills."),
     )
-    for add in (_stats, _log, _dead, _replay, _discard, _test, _send, _preview, _drill):
+    for add in (_stats, _log, _dead, _replay, _discard, _test, _send, _simulate, _preview, _drill):
         add(app, _, kind)
     return app
 
@@ -161,6 +161,41 @@ def _send(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
             body["channels"] = channel
         answered = ServiceClient(service_url(url, config), _, PATIENCE).send("POST", "/api/notifications/send", body)
         raise typer.Exit(show_sent(Screen(_), answered, as_json=as_json))
+
+
+def _simulate(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(
+        _,
+        "understudy notify simulate api_down api=odds_prime",
+        "understudy notify simulate success_rate api=odds_prime --severity critical --at 2026-12-24T23:30",
+        "understudy notify simulate api_down api=odds_prime --kind resolved --json",
+    )
+
+    @app.command(
+        "simulate",
+        help=_("Who would be told of an alert at a time, and the message on each channel; sends nothing."),
+        epilog=shown,
+        cls=kind,
+    )
+    def command(
+        rule: str = typer.Argument(..., help=_("The rule's name.")),
+        label: list[str] = typer.Argument(None, help=_("What it is about, as in api=odds_prime.")),
+        severity: str | None = typer.Option(None, "--severity", help="info, warning, critical"),
+        event: str = typer.Option("fired", "--kind", help="fired, escalated, downgraded, reminder, resolved"),
+        at: str | None = typer.Option(None, "--at", help=_("When: 2026-11-24T13:00; now by default.")),
+        value: float | None = typer.Option(None, "--value", help=_("The measured value; the threshold by default.")),
+        url: str = url_option(_),
+        config: Path | None = config_option(_),
+        as_json: bool = json_option(_),
+    ) -> None:
+        from .imagined import pairs, simulate
+
+        screen = Screen(_)
+        body: dict[str, Any] = {"rule": rule, "labels": pairs(screen, label or ()), "kind": event}
+        more: dict[str, Any] = {"severity": severity, "at": at, "value": value}
+        body |= {name: each for name, each in more.items() if each is not None}
+        client = ServiceClient(service_url(url, config), _)
+        raise typer.Exit(simulate(screen, client, body, as_json=as_json))
 
 
 def _preview(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:

@@ -132,6 +132,7 @@ def suppressed_word(_: Texts, reason: str) -> str:
         "flapping": _("flapping"),
         "cooldown": _("the cooldown"),
         "untold": _("its beginning was not told"),
+        "below the channel's min_severity": _("milder than this channel wants"),
     }.get(word, safe(word))
     return f"{said} ({safe(detail.strip(), 60)})" if colon and detail.strip() else said
 

@@ -79,11 +79,16 @@ class Composer:
         except StoreUnavailable:
             return None  # a message of its own, then
 
-    def _card(self, row: OutboxRow, notice: Notice, traits: Traits, now: float) -> Card:
+    def imagined(self, row: OutboxRow, traits: Traits) -> Card:
+        """What the channel would show of a row that is not sent: without links, as there is nothing to act upon."""
+        return self._card(row, row.notice, traits, row.notice.at, no_links)
+
+    def _card(self, row: OutboxRow, notice: Notice, traits: Traits, now: float, linker: Linker | None = None) -> Card:
         said = self._notes(row, notice, traits, now)
+        links = (linker or self.linker)(notice, row.channel)
         try:
             made = card(
-                notice, traits.language, links=self.linker(notice, row.channel), at=now, notes=said,
+                notice, traits.language, links=links, at=now, notes=said,
                 zone=traits.time_zone, merged=notice.merged,
             )  # fmt: skip
         except Exception:  # noqa: BLE001 - a notice holds anybody's texts; that it exists must be told all the same

@@ -27,7 +27,16 @@ from .options import NotificationOptions
 from .planning import Plans
 from .policy import Policies, PolicyOptions, Routing
 from .ports import Attempt, Channel, OutboxStore, Recorder, StateStore
-from .shown import Accounting, ChannelStatistics, ChannelView, TestResult, account, row_as_dict, statistics
+from .shown import (
+    Accounting,
+    ChannelStatistics,
+    ChannelView,
+    TestResult,
+    account,
+    card_as_dict,
+    row_as_dict,
+    statistics,
+)
 from .trial import Trials
 from .waiters import Waiters
 from .watch import Watch
@@ -149,6 +158,15 @@ class NotificationManager:
     def explain(self, notice: Notice, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Who would be told of a notice, on which channels, and why; JSON-ready."""
         return self.plans.explain(notice, labels)
+
+    def imagined(self, notice: Notice, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """As `explain`, with the message that each channel would get, in its language; nothing is sent. JSON-ready."""
+        found = self.plans.explain(notice, labels)
+        for each in found["channels"]:
+            traits = self.plans.channels.get(each["channel"])
+            row = replace(self.plans.row(notice, each["channel"]), detected_at=notice.at)
+            each["message"] = None if traits is None else card_as_dict(self._composer.imagined(row, traits))
+        return found
 
     def route(self, notice: Notice, labels: Mapping[str, str] | None = None) -> Routing:
         """The policies that match a notice, with their escalation and grouping."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from understudy.core.outbox import OutboxRow, RowState
 
+from .message import Card
 from .ports import Attempt, ChannelCounts
 
 
@@ -174,6 +175,12 @@ def row_as_dict(row: OutboxRow, attempts: Sequence[tuple[int, Attempt]] = ()) ->
         "told_in": row.told_in, "instead_of": row.instead_of, "title": row.notice.title,
         "log": [attempt_as_dict(number, each) for number, each in reversed(attempts)],
     }  # fmt: skip
+
+
+def card_as_dict(card: Card) -> dict[str, Any]:
+    """What a message says, as JSON-ready values."""
+    values = asdict(card)
+    return {**values, "severity": card.severity.value, "kind": card.kind.value}
 
 
 def attempt_as_dict(number: int, attempt: Attempt) -> dict[str, Any]:

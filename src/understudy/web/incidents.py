@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from understudy.alerts.incidents import Incident
-from understudy.monitor.search import moment
 
-from .fields import text
+from .fields import text, when
 from .http import Problem
 
 #: Most labelled incidents of one backtest, and most labels of one.
@@ -28,7 +27,7 @@ def incidents_of(listed: object) -> list[Incident]:
 def _incident(doc: object) -> Incident:
     if not isinstance(doc, dict) or not doc.keys() <= {"from", "to", "name", "labels"}:
         raise Problem(422, "an incident has from and to, and perhaps a name and labels")
-    begin, end = _time(doc.get("from")), _time(doc.get("to"))
+    begin, end = when(doc, "from"), when(doc, "to")
     if begin is None or end is None or not begin <= end:
         raise Problem(422, "an incident lasts from a time such as 2026-11-25T14:00 to a later one")
     labels = {} if doc.get("labels") is None else doc["labels"]
@@ -36,9 +35,3 @@ def _incident(doc: object) -> Incident:
         raise Problem(422, f"labels of an incident are at most {MOST_LABELS} texts, such as api")
     named = {str(name)[:200]: text({"labels": value}, "labels", 200) for name, value in labels.items()}
     return Incident(begin, end, text(doc, "name", 200), named)
-
-
-def _time(said: object) -> float | None:
-    if isinstance(said, bool) or not isinstance(said, str | int | float):
-        return None
-    return moment(str(said)) if isinstance(said, str) else float(said) if 0 <= said < 1e11 else None
