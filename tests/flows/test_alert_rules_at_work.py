@@ -196,3 +196,42 @@ async def test_why_says_how_many_calls_were_judged_and_which_policy_the_rules_la
         assert [each["state"] for each in why["deliveries"]] == ["delivered"]
         why = await world.app.alerts.why(step.event_id)
         assert (why["routing"], why["event"]["trace"]["told"]) == (None, {"targets": ["people"]})
+
+
+@pytest.mark.parametrize("rule", ["success_rate", "api_down"])
+async def test_what_was_resolved_by_hand_goes_on_to_speak_for_what_follows_from_it(rule: str, clock: FakeClock) -> None:
+    async with Alerted(clock) as world:
+
+        async def go_on(seconds: int) -> None:
+            for _ in range(seconds):
+                if rule == "api_down":
+                    await world.calls("odds", fails=True)
+                else:
+                    world.app.monitor.record_request_failure("odds", "no")
+                    world.app.monitor.record_request_success("odds", 0.1)
+                await clock.advance(1.0)
+
+        assert world.firing() == {}
+        await go_on(20)
+        fired = world.channel.delivered[0].notice
+        await world.app.alerts.resolve(fired.fingerprint, actor="ana", reason="we know")
+        await go_on(320)
+        assert world.told == [(kind, rule, "critical") for kind in ("fired", "resolved", "fired")]
+        assert [each.notice.reason for each in world.channel.delivered][1:] == ["we know", "reopened"]
+
+
+async def test_a_rule_that_cannot_be_evaluated_is_told_by_its_name(clock: FakeClock) -> None:
+    def broken() -> float:
+        raise OSError("the number cannot be read")
+
+    async with Alerted(clock) as world:
+        assert world.firing() == {}
+        gauges = world.app.alerting.source.gauges
+        before, gauges.of_all["dead_letters"] = gauges.of_all["dead_letters"], broken
+        await clock.advance(10.0)
+        assert world.told == [("fired", "rule_evaluation_failing", "warning")]
+        assert world.channel.delivered[0].notice.facts == {"rules": "dead_letters"}
+        assert "rules that cannot be evaluated: dead_letters" in world.app.alerts.problems()
+        gauges.of_all["dead_letters"] = before
+        await clock.advance(70.0)
+        assert world.told[1:] == [("resolved", "rule_evaluation_failing", "warning")]

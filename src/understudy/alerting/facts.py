@@ -24,10 +24,14 @@ _UNITS = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"), (0.0, "s"))
 class Facts:
     """Looks facts up in a running application."""
 
-    def __init__(self, fallback: FallbackManager, gauges: Gauges, coverage: Callable[[str], float | None]) -> None:
+    def __init__(
+        self, fallback: FallbackManager, gauges: Gauges, coverage: Callable[[str], float | None],
+        rules_failing: Callable[[], Sequence[str]],
+    ) -> None:  # fmt: skip
         self._fallback = fallback
         self._gauges = gauges
         self._coverage = coverage
+        self._rules_failing = rules_failing
 
     def __call__(self, rule: Rule, labels: Labels) -> Mapping[str, str]:
         """The facts that go with an alert; empty for most."""
@@ -37,6 +41,8 @@ class Facts:
         route = roster.routes.get(labels.get("route", ""))
         if rule.subject == "route" and route is not None:
             return self._served(route, "")
+        if rule.event == "rule_evaluation_failing":
+            return {"rules": _list(self._rules_failing())}
         hub = roster.hubs.get(labels.get("hub", ""))
         if rule.subject == "hub" and hub is not None and hub.apis:
             return {"apis": _list([api.name for api in hub.apis])}

@@ -110,7 +110,8 @@ class Alerting:
             handling=self._handling,
         )  # fmt: skip
         self.manager.drain = monitor.drain_in_turns
-        self.manager.tell_beside(Facts(fallback, self.source.gauges, self.source.gauges.coverage))
+        facts = Facts(fallback, self.source.gauges, self.source.gauges.coverage, lambda: self.manager.failing)
+        self.manager.tell_beside(facts)
         touched = Touched(fallback, self.source.labels_of)
         self._touched = touched
         self.pulse = Pulse(
@@ -119,7 +120,7 @@ class Alerting:
         self.source.gauges.of_all.update(
             dead_letters=lambda: float(self.notifications.dead),
             oldest_critical=lambda: self.notifications.oldest_critical,
-            rules_failing=lambda: float(self.manager.failing),
+            rules_failing=lambda: float(len(self.manager.failing)),
         )
 
     def _hub_of(self, api: str) -> str:

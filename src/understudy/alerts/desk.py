@@ -298,7 +298,7 @@ class AlertDesk:
         if keeper.dropped:
             found.append(f"{keeper.dropped} events of alerts were never kept")
         if self._rounds.failing:
-            found.append(f"{self._rounds.failing} rules cannot be evaluated")
+            found.append(f"rules that cannot be evaluated: {', '.join(self._rounds.failing)}")
         return found
 
 

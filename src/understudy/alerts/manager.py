@@ -168,8 +168,8 @@ class AlertManager(AlertDesk):
         return self._rounds.detection
 
     @property
-    def failing(self) -> int:
-        """Rules whose last three evaluations failed."""
+    def failing(self) -> list[str]:
+        """The names of rules whose last three evaluations failed."""
         return self._rounds.failing
 
     async def ready(self) -> bool:

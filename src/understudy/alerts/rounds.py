@@ -75,9 +75,9 @@ class Rounds:
         return max((window for rule in rules for window in _windows(rule)), default=_LONGEST)
 
     @property
-    def failing(self) -> int:
-        """Rules that cannot be evaluated."""
-        return len({signal.detail.get("rule") for signal in self._failing.values()})
+    def failing(self) -> list[str]:
+        """The names of rules that cannot be evaluated."""
+        return sorted({str(signal.detail.get("rule", "")) for signal in self._failing.values()})
 
     # -- rounds -----------------------------------------------------------------------------------
 

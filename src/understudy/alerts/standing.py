@@ -16,6 +16,9 @@ from .tick import Result
 #: So many evaluations in a row that end with an error are told.
 FAILING: Final = 3
 
+#: After its hold, an alert that was resolved by hand comes again with one of the next rounds, s.
+COMES_AGAIN: Final = 5.0
+
 #: Groups whose times are remembered.
 MOST_GROUPS: Final = 10_000
 
@@ -147,4 +150,6 @@ def place(sources: Sources, state: AlertState, labels: Mapping[str, str], now: f
     """Note whether an alert inhibits others; whether it did or does."""
     if state.firing:
         return sources.put(state.fingerprint, labels, None, now)
-    return sources.put(state.fingerprint, labels, state.resolved_at, now) if state.number else False
+    # One that was resolved by hand while its condition held goes on to speak for others, until it may come again.
+    ended_at = max(state.resolved_at, state.held_until + COMES_AGAIN) if state.held_until else state.resolved_at
+    return sources.put(state.fingerprint, labels, ended_at, now) if state.number else False

@@ -96,6 +96,7 @@ def fact_word(_: Texts, name: str) -> str:
         "condition": _("Condition"),
         "values": _("Values"),
         "apis": _("APIs"),
+        "rules": _("Rules"),
         "step": _("Step"),
         "silence": _("Silence"),
         "matchers": _("Matchers"),
