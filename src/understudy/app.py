@@ -110,7 +110,7 @@ class Understudy:
         self.last_reload_at = clock.time()
         self.last_reload_ok = True
         if settings is not None:
-            reload(self.fallback, settings, self._prober)
+            reload(self.fallback, None, settings, self._prober)
             if keep or settings.channels:
                 self._alerting_of(settings)
 
@@ -468,7 +468,7 @@ class Understudy:
         elif settings.channels:
             self._alerting_of(settings)
             self._run_alerting()
-        changes = reload(self.fallback, settings, self._prober)
+        changes = reload(self.fallback, self.settings, settings, self._prober)
         self.settings = settings
         if self.keeping is not None:
             self.keeping.scheduler.schedules = dict(settings.reports)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from .resilience import FallbackManager
@@ -11,7 +12,11 @@ if TYPE_CHECKING:
     from .probing import Prober
 
 
-def reload(fallback: FallbackManager, settings: Settings, prober: Prober) -> dict[str, Any]:
+#: Sections whose changes are told by name.
+_NAMED = ("apis", "routes")
+
+
+def reload(fallback: FallbackManager, former: Settings | None, settings: Settings, prober: Prober) -> dict[str, Any]:
     """Make the registered APIs and routes those of `settings`; answers the names that changed.
 
     The settings have been validated as a whole, so nothing here can fail half way. APIs that code
@@ -29,6 +34,12 @@ def reload(fallback: FallbackManager, settings: Settings, prober: Prober) -> dic
             for name, options in settings.routes.items()
             if name not in roster.routes or roster.routes[name].options != options
         ),
+        "sections": [
+            each.name
+            for each in fields(settings)
+            if each.name not in _NAMED
+            and (former is None or getattr(former, each.name) != getattr(settings, each.name))
+        ],
     }
     for name in changes["removed"]:
         prober.remove(name)

@@ -38,6 +38,9 @@ def test_a_changed_file_is_taken_in_as_a_whole_or_not_at_all(tmp_path):
         process.send_signal(signal.SIGHUP)
         until(process, "configuration taken in")
         assert list(json.loads(get(url + "/api/fallback"))["apis"]) == ["two"]
+        file.write_text("[alerts]\nsuccess_rate = 90\n")
+        process.send_signal(signal.SIGHUP)
+        until(process, "configuration taken in: removed ['two'], sections ['alerts']")
         file.write_text("[storage]\nkeep_1m = 86400\n")
         process.send_signal(signal.SIGHUP)
         until(process, "where and for how long things are kept changes at the next start only")
