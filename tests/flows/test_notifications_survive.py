@@ -9,6 +9,7 @@ import sqlite3
 import pytest
 
 from understudy.core.clock import SYSTEM_CLOCK, pause
+from understudy.core.errors import StoreUnavailable
 from understudy.core.notices import NoticeKind
 from understudy.core.outbox import RowState
 from understudy.notifications.manager import NotificationManager
@@ -24,9 +25,10 @@ CHAT = Traits("memory", "chat", Rate(1000.0, burst=100), timeout=5.0)
 class Service:
     """A manager on the store in a folder."""
 
-    def __init__(self, folder, name: str, traits: Traits = CHAT) -> None:
+    def __init__(self, folder, name: str, traits: Traits = CHAT, options: StorageOptions | None = None) -> None:
         self.chat = MemoryChannel(traits)
-        self.store = open_store(StorageOptions(url=f"sqlite:///{folder}/understudy.sqlite"), SYSTEM_CLOCK)
+        options = options or StorageOptions(url=f"sqlite:///{folder}/understudy.sqlite")
+        self.store = open_store(options, SYSTEM_CLOCK)
         self.manager = NotificationManager(
             self.store.outbox, SYSTEM_CLOCK, random.Random(name), instance=name, state=self.store.state
         )
@@ -173,5 +175,50 @@ def test_while_another_process_holds_the_store_what_was_sent_is_recorded_later_a
             await service.tell(now_alert("b"))
             await service.until(lambda: service.all_in(RowState.DELIVERED))
             assert len(service.chat.sent) == 2
+
+    asyncio.run(run())
+
+
+@pytest.mark.long
+def test_a_server_that_is_restarted_while_messages_leave_loses_none_and_repeats_none(tmp_path, postgres):
+    """A4, 56: the store goes away with the first send; what comes then is told first and kept when it is back."""
+
+    async def run() -> None:
+        options = postgres.options(postgres.with_tables(), patience=1.0)
+        async with Service(tmp_path, "only", options=options) as service:
+
+            def stops(message):
+                postgres.stop()
+                return Delivered()
+
+            async def arrived() -> bool:
+                return len(service.chat.delivered) == count
+
+            async def kept() -> bool:
+                try:
+                    await service.store.outbox.add(rows)
+                    return await service.all_in(RowState.DELIVERED, RowState.PENDING)
+                except StoreUnavailable:
+                    return False
+
+            async def recorded() -> bool:
+                return list((await service.states()).values()) == [RowState.DELIVERED] * 2
+
+            service.chat.script.append(stops)
+            try:
+                await service.tell(now_alert("a"))
+                count = 1
+                await service.until(arrived)
+                rows = service.manager.plan(now_alert("b"))
+                service.manager.accept(rows, kept=False)
+                count = 2
+                await service.until(arrived)
+            finally:
+                await asyncio.to_thread(postgres.start)
+            await service.until(kept, 30.0)
+            service.manager.accept(rows)
+            await service.until(recorded)
+            assert len(service.chat.sent) == 2
+            assert len(await service.manager.log()) == 2
 
     asyncio.run(run())

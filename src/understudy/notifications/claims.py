@@ -40,10 +40,13 @@ class Claims:
         """
         now, wall = self._clock.monotonic(), self._clock.time()
         until = wall + self.seconds
+        by_channel: dict[str, list[OutboxRow]] = {}
+        for row in rows:
+            if _goes(row, wall):
+                by_channel.setdefault(row.channel, []).append(row)
         chosen: set[str] = set()
-        for name in {row.channel for row in rows}:
-            waits = [row for row in rows if row.channel == name and _goes(row, wall)]
-            chosen.update(self._lanes.at_once(name, waits, now))
+        for name, some in by_channel.items():
+            chosen.update(self._lanes.at_once(name, some, now))
         return [
             replace(row, owner=self.owner, token=1, leased_until=until) if row.id in chosen else row for row in rows
         ]

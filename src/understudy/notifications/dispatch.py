@@ -183,9 +183,9 @@ class Dispatcher:
         await self._fail_over()
         due = self._due()
         # What goes now needs no word of what came back, and the store commits together what it is given together.
-        wrote, _, *_ = await asyncio.gather(
-            self._record(), self._launch(due.sends), *(self._collapse(*each) for each in due.digests)
-        )
+        wrote, _ = await asyncio.gather(self._record(), self._launch(due.sends))
+        for lane, members in due.digests:
+            await self._collapse(lane, members)
         if wrote:
             self._wake.set()  # what was recorded may let others go
 
@@ -245,7 +245,8 @@ class Dispatcher:
 
     async def _collapse(self, lane: Lane, group: tuple[Waiting, ...]) -> None:
         """Fold a group, or what waits for a channel in a flood, into a digest, but for what another instance holds."""
-        members = group or digest.members(lane)
+        waits = [each for each in group if not each.busy and self.lanes.get(each.row.id) is each]
+        members = waits if group else digest.members(lane)
         now = self._clock.monotonic()
         if not group:
             lane.flood.digested(now)
