@@ -138,12 +138,12 @@ class Run:
         opened = Counter(each.key for each in self.receivers["pagerduty"].incidents)
         aliases = Counter(each.alias for each in self.receivers["opsgenie"].alerts)
         for name, keys in (("pagerduty", opened), ("opsgenie", aliases)):
-            counts = [
-                keys[row.notice.dedup_key] for row in rows if row.channel == name and row.kind is NoticeKind.FIRED
-            ]
-            least = 0 if name == self.name and self.trouble.lasts else 1
-            if not all(least <= count <= 1 for count in counts):
-                broken["pagers without one incident for each alert"].append(f"{self}: {counts} at {name}")
+            for row in (each for each in rows if each.channel == name and each.kind is NoticeKind.FIRED):
+                count = keys[row.notice.dedup_key]
+                if count > 1 or (not count and row.state is RowState.DELIVERED):
+                    broken["pagers without one incident for each alert"].append(
+                        f"{self}: {count} of {row.notice.title} at {name}"
+                    )
         times = found.beside if self.name else found.calm
         for each in log:
             if each.channel != self.name and each.since_detected is not None:
