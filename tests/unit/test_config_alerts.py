@@ -180,12 +180,32 @@ reason = "planned"
         (21, "rules.order.levels[1].threshold", "expected a threshold beyond that of the level before, in the direc"),
         (24, "rules.nothing.levels[0].threshold", "required, but not there"),
         (27, "rules.both.severity", "stands in the levels, where there are levels"),
+        (30, "escalations.night.steps[0].targets[0]", "no channel of that name is configured, found 'pager'"),
         (32, "mute_timings.weekend.days", "expected one of mon, tue, wed, thu, fri, sat, sun, not 'someday'"),
         (33, "silences.window", "FREQ: expected one of DAILY, WEEKLY, MONTHLY, YEARLY, found 'SOMETIMES'"),
     ]  # fmt: skip
     assert len(found) == len(expected)
     for fault, (line, path, beginning) in zip(found, expected, strict=True):
         assert fault.startswith(f"understudy.toml:{line}: alerts.{path}: {beginning}")
+
+
+def test_what_could_never_match_or_reach_anybody_is_told(tmp_path):
+    text = """[channels.pager]
+kind = "slack"
+url = "https://hooks.slack.com/services/T0/B0/words"
+[alerts.rules.slow]
+metric = "response_time"
+threshold = 2
+severity = "warning"
+match = ["apis=odds"]
+[alerts.escalations]
+night.steps = [{targets = ["pager", "callback:wake"]}, {targets = ["pagr"]}]
+"""
+    assert faults(tmp_path, text) == [
+        "understudy.toml:8: alerts.rules.slow.match[0]: no subject has a label 'apis'; did you mean 'api'?",
+        "understudy.toml:10: alerts.escalations.night.steps[1].targets[0]: "
+        "no channel of that name is configured, found 'pagr'; did you mean 'pager'?",
+    ]
 
 
 def test_circles_of_inhibitions_are_refused(tmp_path):

@@ -14,7 +14,7 @@ from understudy.core.matchers import parse as parse_matcher
 from .expression import ExpressionError, parse
 from .ladder import clear_point
 from .metrics import DERIVED, EVENTS, METRICS, Metric
-from .model import Rule
+from .model import LABELS, Rule
 from .slo import PAIRS
 
 Place = tuple[str | int, ...]
@@ -49,9 +49,12 @@ def _common(rule: Rule) -> Iterator[RuleFault]:
         yield RuleFault(("name",), "expected a printable name")
     for index, text in enumerate(rule.match):
         try:
-            parse_matcher(text)
+            label = parse_matcher(text).name
         except MatcherError as error:
             yield RuleFault(("match", index), f"expected a condition on labels ({error})")
+            continue
+        if label not in LABELS:
+            yield RuleFault(("match", index), f"no subject has a label {label!r:.80}", near(label, LABELS))
     for label, value in rule.labels.items():
         if not label.strip() or len(label) > 100 or len(value) > 1000:
             yield RuleFault(("labels", label[:100]), "expected a name and a text of at most 1000 characters")

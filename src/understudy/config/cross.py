@@ -63,8 +63,7 @@ class CrossCheck:
 
     def _policies(self) -> None:
         """Policies name channels and escalations that are there, and conditions that can be read."""
-        written = self._layer.values.get("channels")
-        known = list(written) if isinstance(written, dict) else []
+        known = self._channel_names()
         escalations = self._settings.alerts.escalations
         for name, policy in self._settings.policies.items():
             at: Path = ("policies", name)
@@ -86,10 +85,26 @@ class CrossCheck:
                 self._made(("channels", name, "template"), partial(check_template, options.template))
         self._address(("notifications", "public_url"), self._settings.notifications.public_url)
 
+    def _escalations(self) -> None:
+        """Steps name channels that are there; functions of the program's own are known to it only."""
+        known = self._channel_names()
+        for name, escalation in self._settings.alerts.escalations.items():
+            for number, step in enumerate(escalation.steps):
+                for index, target in enumerate(step.targets):
+                    if target in known or target.startswith("callback:"):
+                        continue
+                    place: Path = ("alerts", "escalations", name, "steps", number, "targets", index)
+                    hint = did_you_mean(target, known)
+                    self._add(place, "no channel of that name is configured", shown(place, target), hint)
+
+    def _channel_names(self) -> list[str]:
+        """The channels that are written down, right or wrong."""
+        written = self._layer.values.get("channels")
+        return list(written) if isinstance(written, dict) else []
+
     def _channels(self) -> None:
         self._same_names("channels", list(self._settings.channels))
-        written = self._layer.values.get("channels")
-        known = list(written) if isinstance(written, dict) else []
+        known = self._channel_names()
         for name, channel in self._settings.channels.items():
             place: Path = ("channels", name, "fallback")
             if channel.fallback == name:
@@ -114,6 +129,7 @@ class CrossCheck:
                 hint = did_you_mean(rule.escalation, alerts.escalations)
                 here = (*at, "escalation")
                 self._add(here, "no escalation policy of that name is configured", shown(here, rule.escalation), hint)
+        self._escalations()
         for name, silence in alerts.silences.items():
             self._made(("alerts", "silences", name), partial(silence.silence, name))
         self._made(("alerts", "inhibitions"), partial(inhibitors, alerts.inhibitions))
