@@ -235,3 +235,32 @@ async def test_a_rule_that_cannot_be_evaluated_is_told_by_its_name(clock: FakeCl
         gauges.of_all["dead_letters"] = before
         await clock.advance(70.0)
         assert world.told[1:] == [("resolved", "rule_evaluation_failing", "warning")]
+
+
+@pytest.mark.parametrize(
+    ("no_data", "told"),
+    [
+        ("keep_last", ["fired"]),
+        ("resolve", ["fired", "resolved"]),
+        ("ok_after", ["fired", "resolved"]),
+        ("alert", ["fired", "resolved", "fired"]),
+    ],
+)
+async def test_what_nobody_calls_is_what_the_rule_takes_it_for(no_data, told: list[str], clock: FakeClock) -> None:
+    rule = Rule("rare", metric="success_rate", operator="<", levels=(Level(Severity.INFO, 80.0),), no_data=no_data,
+                no_data_after=600.0, cooldown=0.0, reminder=0.0)  # fmt: skip
+    async with Alerted(clock, settings=settings_of(alerts=AlertOptions(rules={"rare": rule}))) as world:
+        world.app.fallback.register_api("odds", base_url="http://odds")
+        assert world.firing() == {}
+        await clock.advance(5.0)
+        assert [kind for kind, _ in world.of("rare")] == (["fired"] if no_data == "alert" else [])
+        if no_data == "alert":  # nothing was known of it from the beginning
+            for _ in range(70):
+                world.app.monitor.record_request_success("odds", 0.1)
+                await clock.advance(1.0)
+            assert [kind for kind, _ in world.of("rare")] == ["fired", "resolved"]
+        else:
+            for _ in range(20):
+                world.app.monitor.record_request_failure("odds", "no")
+        await clock.advance(1000.0)
+        assert [kind for kind, _ in world.of("rare")] == told

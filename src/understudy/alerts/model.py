@@ -56,7 +56,7 @@ class Rule(Options):
         float | None, at.Ge(0), Doc("how far beyond the threshold counts as good; none: the metric's own default")
     ] = None
     min_samples: Annotated[int, at.Ge(1), at.Le(100000), Doc("fewer are judged with care", "calls")] = 10
-    no_data: Annotated[NoData, Doc("when nothing is known while it fires")] = "keep_last"
+    no_data: Annotated[NoData, Doc("when nothing is known while it fires; alert: fires for that, too")] = "keep_last"
     no_data_after: Annotated[float, at.Ge(0), at.Le(604800), Doc("of ok_after: resolved after", "s")] = 3600.0
     objective: Annotated[float, at.Gt(0), at.Lt(100), Doc("burn_rate: the promised success rate", "%")] = 99.9
     min_failures: Annotated[int, at.Ge(0), at.Le(100000), Doc("burn_rate: fewer failures never fire", "calls")] = 10

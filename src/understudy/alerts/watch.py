@@ -183,7 +183,7 @@ class Watch:
                 verdict = self._evaluator.judge(rule, self.source, labels, at, signal)  # noqa: PLW2901 - knows more
             name = fingerprint(rule.name, labels)
             self._found.pop(name, None)
-            if self._matters(name, verdict) and not self._unsettled(name, rule, labels, verdict, at):
+            if self._matters(name, rule, verdict) and not self._unsettled(name, rule, labels, verdict, at):
                 found[name] = self._judged(rule, labels, verdict)
         return found
 
@@ -213,7 +213,9 @@ class Watch:
             if verdict.finding is Finding.BREACH:
                 self._found[key] = Judged(rule, labels, verdict)
 
-    def _matters(self, name: str, verdict: Verdict) -> bool:
+    def _matters(self, name: str, rule: Rule, verdict: Verdict) -> bool:
+        if verdict.finding is Finding.NO_DATA and rule.no_data == "alert":
+            return True
         return verdict.finding in _TELLING or name in self._alerts()
 
     # -- signals ----------------------------------------------------------------------------------
@@ -230,7 +232,7 @@ class Watch:
                 verdict = self._evaluator.judge(rule, self.source, signal.labels, at, signal)
                 name = fingerprint(rule.name, signal.labels)
                 self._found.pop(name, None)
-                if self._matters(name, verdict):
+                if self._matters(name, rule, verdict):
                     found.append(Judged(rule, signal.labels, verdict, _facts(signal)))
         if not signal.active:
             self._signals.pop(key, None)
