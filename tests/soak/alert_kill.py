@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from json import dumps, loads
+from json import dumps
 from math import inf
 from pathlib import Path
 
@@ -59,6 +59,7 @@ class Seat:
         self._server: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._process, self._signs, self._end = 0, 0, End()
+        self._log = Path()
         #: Whether nobody lives here now; whether the one who does evaluates.
         self.over, self.evaluates = asyncio.Event(), False
         #: How often in a row it told that nothing waits.
@@ -66,6 +67,7 @@ class Seat:
 
     async def open(self, addresses: str, world: Path, log: Path) -> None:
         """Start what begins lives."""
+        self._log = log
         with log.open("ab") as errors:
             self._server = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "soak.alert_kill_child", addresses, str(world), stdin=asyncio.subprocess.PIPE,
@@ -137,7 +139,8 @@ class Seat:
                 self._history.accounts.append((int(rest[1]), int(rest[2])))
             case "ended":
                 if int(rest[0]) != signal.SIGKILL:
-                    self._history.faults.append(f"a service ended by itself with {rest[0]}")
+                    last = self._log.read_text("utf-8", "replace").strip().rpartition("\n")[2]
+                    self._history.faults.append(f"a service ended by itself: {last}")
                 self.over.set()
 
 
@@ -164,10 +167,9 @@ class File:
             tables = {name for (name,) in copy.execute("SELECT name FROM sqlite_master")}
             if "alert_event" not in tables:
                 return Death()
-            pending = {name for (name,) in copy.execute("SELECT id FROM outbox WHERE state = 'pending'")}
-            events = {name for (name,) in copy.execute("SELECT event_id FROM alert_event")}
-            episodes = copy.execute("SELECT labels, resolved_ms FROM alert_episode").fetchall()
-        return Death(pending, events, [(loads(labels)["api"], ended is not None) for labels, ended in episodes])
+            pending = [name for (name,) in copy.execute("SELECT id FROM outbox WHERE state = 'pending'")]
+            events = [name for (name,) in copy.execute("SELECT event_id FROM alert_event")]
+            return Death.of(pending, events, copy.execute("SELECT labels, resolved_ms FROM alert_episode"))
 
 
 async def kill(lives: int, seed: int, tell: Tell = quiet, alerts: int = ALERTS) -> Report:
@@ -191,7 +193,7 @@ async def kill(lives: int, seed: int, tell: Tell = quiet, alerts: int = ALERTS) 
                     history.died(store.read(), apis)
                     tell((number + 1) / (lives + 1))
                 seat.begin()
-                await finish([seat], apis, history)
+                await finish([seat], store, apis, history)
             finally:
                 await seat.close()
         await judge(report, store, history, apis, receivers)
@@ -199,16 +201,18 @@ async def kill(lives: int, seed: int, tell: Tell = quiet, alerts: int = ALERTS) 
     return report
 
 
-async def finish(seats: Sequence[Seat], apis: Apis, history: History) -> None:
+async def finish(seats: Sequence[Seat], store: Store, apis: Apis, history: History) -> None:
     """Let those who live end every alert and deliver everything."""
     until = time.monotonic() + PATIENCE
-    while time.monotonic() < until and not history.finished:
+    while time.monotonic() < until and not any(seat.over.is_set() for seat in seats):
         apis.tick()
-        if apis.busy:
-            for seat in seats:
-                seat.idle = 0  # what it told last was before the last alert ended
         await asyncio.sleep(0.05)
-        history.finished = not apis.busy and all(seat.idle > 1 for seat in seats)
+        if not apis.busy and all(seat.idle > 1 for seat in seats):
+            found = await asyncio.to_thread(store.read)
+            if not found.pending and all(ended for _, ended in found.episodes):
+                history.finished = True
+                return
+            await asyncio.sleep(1.0)
 
 
 async def full(seed: int, tell: Tell = quiet) -> Report:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from statistics import median
 from time import monotonic
 from typing import Protocol
 
@@ -39,12 +41,21 @@ class Store(Protocol):
 
 @dataclass(slots=True)
 class Death:
-    """What the store held when a service had died: unfinished rows, events, episodes (API, whether it had ended)."""
+    """What the store held when a service had died: unfinished rows, events, episodes (API, whether it had ended).
+
+    Alerts about the service itself have no API: of one about messages that wait for long, there may be an episode.
+    """
 
     pending: set[str] = field(default_factory=set)
     events: set[str] = field(default_factory=set)
     episodes: list[tuple[str, bool]] = field(default_factory=list)
     at: float = field(default_factory=monotonic)
+
+    @classmethod
+    def of(cls, pending: Iterable[str], events: Iterable[str], episodes: Iterable[tuple[str, int | None]]) -> Death:
+        """From what was read: ids, and of episodes the labels as JSON with the time of the end."""
+        found = [(str(json.loads(labels).get("api", "")), ended is not None) for labels, ended in episodes]
+        return cls(set(pending), set(events), found)
 
 
 @dataclass
@@ -87,6 +98,7 @@ async def judge(report: Report, store: Store, history: History, apis: Apis, rece
     report.none_of("events without a row for each channel", list(found.without_rows()))
     report.none_of("rows neither delivered, told in another, needless nor dead for a reason", list(found.nowhere()))
     report.none_of("rows delivered by their word that never arrived", list(found.never_arrived()))
+    report.none_of("messages of what no store knows", list(found.unknown()))
     report.none_of("ends told before beginnings", list(found.out_of_order()))
     report.none_of("episodes with more than one incident, and incidents left open", list(found.incidents()))
     report.none_of("repeats of what was not on its way at a kill", [each for each, death in repeats if death is None])
@@ -100,7 +112,9 @@ async def judge(report: Report, store: Store, history: History, apis: Apis, rece
     states = Counter(f"{row.channel} {row.state}" for row in rows)
     report.figures.update(
         kills=len(history.deaths), alerts=len(apis.begun), events=len(events), rows=len(rows),
-        arrivals=len(receivers.arrivals), repeats=len(repeats), openings=len(history.openings),
+        arrivals=len(receivers.arrivals), repeats=len(repeats),
+        said_to_be_a_repeat=sum(each.flagged for each in receivers.arrivals), openings=len(history.openings),
+        median_opening=f"{median(history.openings or [0.0]):.2f} s",
         where_rows_ended=dict(sorted(states.items())),
     )  # fmt: skip
 
@@ -124,8 +138,8 @@ class Findings:
     def untold(self, apis: Apis) -> set[str]:
         """APIs that failed, and had no alert that began and ended."""
         kinds = ("fired", "resolved")
-        seen = {kind: {e.notice["labels"]["api"] for e in self._events if e.kind == kind} for kind in kinds}
-        return set(apis.begun) - (seen["fired"] & seen["resolved"])
+        seen = {(e.kind, e.notice.get("labels", {}).get("api")) for e in self._events}
+        return {api for api in apis.begun if not {(kind, api) for kind in kinds} <= seen}
 
     def without_rows(self) -> Iterator[str]:
         """Events of which some channel has no row, though nothing held them back."""
@@ -150,15 +164,21 @@ class Findings:
         """Messages of which fewer came than were delivered by the store's word."""
         for (channel, key), rows in self._by_key.items():
             delivered = [row for row in rows if row.state is RowState.DELIVERED]
-            if len(self._arrived[channel, key]) < len(delivered):
+            if len(self._arrived.get((channel, key), ())) < len(delivered):
                 yield f"{key} on {channel}"
+
+    def unknown(self) -> Iterator[str]:
+        """Messages without a row: somebody was told of what had not been kept."""
+        return (f"{key} on {channel}" for channel, key in self._arrived if not self._by_key.get((channel, key)))
 
     def out_of_order(self) -> Iterator[str]:
         """Alerts whose beginning came, or came again, after their end, on one channel."""
         spans: dict[tuple[str, str], dict[NoticeKind, list[float]]] = defaultdict(lambda: defaultdict(list))
         for row in self._rows:
             if row.episode and len(self._by_key[row.channel, key_of(row)]) == 1:
-                spans[row.channel, row.episode][row.kind] += [a.at for a in self._arrived[row.channel, key_of(row)]]
+                spans[row.channel, row.episode][row.kind] += [
+                    each.at for each in self._arrived.get((row.channel, key_of(row)), ())
+                ]
         for (channel, episode), seen in spans.items():
             fired, resolved = seen[NoticeKind.FIRED], seen[NoticeKind.RESOLVED]
             if fired and resolved and max(fired) >= min(resolved):
@@ -176,7 +196,7 @@ class Findings:
     def repeats(self, deaths: Sequence[Death]) -> Iterator[tuple[str, int | None]]:
         """Messages that came again, each with the kill that explains it: the row was not finished then."""
         for (channel, key), arrivals in self._arrived.items():
-            rows = self._by_key[channel, key]
+            rows = self._by_key.get((channel, key), [])
             # Where an alert had several episodes, one of their messages is no repeat of another's.
             for before, after in list(pairwise(arrivals))[max(0, len(rows) - 1) :]:
                 between = (number for number, death in enumerate(deaths) if before.at <= death.at <= after.at)
@@ -186,6 +206,6 @@ class Findings:
     def unflagged(self) -> Iterator[str]:
         """Repeats that a reader cannot know to be some; PagerDuty joins them to the incident."""
         for (channel, key), arrivals in self._arrived.items():
-            further = arrivals[max(1, len(self._by_key[channel, key])) :]
+            further = arrivals[max(1, len(self._by_key.get((channel, key), ()))) :]
             if channel != "pager" and not all(each.flagged for each in further):
                 yield f"{key} on {channel}"

@@ -138,7 +138,7 @@ def tell_commits(alerts: Any) -> None:
     async def told(change: Change, lease: Lease | None = None) -> Sequence[OutboxRow]:
         rows: Sequence[OutboxRow] = await commit(change, lease)
         for event in change.events:
-            say("kept", event.kind, event.notice["labels"]["api"], event.event_id)
+            say("kept", event.kind, event.notice.get("labels", {}).get("api", "-"), event.event_id)
         return rows
 
     alerts.commit = told

@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 from understudy.core.notices import NoticeKind
 from understudy.core.outbox import OutboxRow
 from understudy.notifications import notes
+from understudy.notifications.render import card
 from understudy.testing.receivers import PagerDutyReceiver, SlackReceiver, SmtpReceiver, WebhookReceiver
 from understudy.testing.receivers.base import Received
 from understudy.testing.receivers.smtp import Mail
@@ -145,7 +146,7 @@ def key_of(row: OutboxRow) -> str:
         return f"{row.notice.dedup_key} {'resolve' if ended else 'trigger'}"
     if row.kind is NoticeKind.DIGEST:
         return _digest(f"• {severity}: {title}" for severity, title in row.notice.members)
-    return f"{'resolved' if ended else 'fired'} {row.notice.labels['api']}"
+    return card(row.notice, "en").title
 
 
 def _digest(lines: Any) -> str:
@@ -172,7 +173,8 @@ def _at_chat(request: Received) -> tuple[str, bool]:
     members = [line for line in lines if line.startswith("•")]
     if members:
         return _digest(members), flagged
-    return f"{'resolved' if 'resolved' in head.lower() else 'fired'} {head.rpartition(' · ')[2]}", flagged
+    # An end that is told for its beginning, too, says so.
+    return head.partition(" ")[2].replace("Fired and resolved: ", "Resolved: "), flagged
 
 
 def _at_mail(mail: Mail) -> tuple[str, bool]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import tempfile
 import time
@@ -39,10 +38,9 @@ class Database:
     def read(self) -> Death:
         """What it holds now."""
         with closing(psycopg.connect(self._where, password=self.password)) as connection:
-            pending = {str(row[0]) for row in connection.execute("SELECT id FROM outbox WHERE state = 'pending'")}
-            events = {str(row[0]) for row in connection.execute("SELECT event_id FROM alert_event")}
-            episodes = connection.execute("SELECT labels, resolved_ms FROM alert_episode").fetchall()
-        return Death(pending, events, [(json.loads(labels)["api"], ended is not None) for labels, ended in episodes])
+            pending = [str(row[0]) for row in connection.execute("SELECT id FROM outbox WHERE state = 'pending'")]
+            events = [str(row[0]) for row in connection.execute("SELECT event_id FROM alert_event")]
+            return Death.of(pending, events, connection.execute("SELECT labels, resolved_ms FROM alert_episode"))
 
 
 async def kill(kills: int, seed: int, tell: Tell = quiet, alerts: int = ALERTS) -> Report:
@@ -65,7 +63,7 @@ async def kill(kills: int, seed: int, tell: Tell = quiet, alerts: int = ALERTS) 
                     for number in range(kills):
                         waits.append(await _one(seats, store, history, apis, rng, alerts))
                         tell((number + 1) / (kills + 1))
-                    await finish(seats, apis, history)
+                    await finish(seats, store, apis, history)
                 finally:
                     for seat in seats:
                         await seat.close()
