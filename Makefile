@@ -35,7 +35,7 @@ docs: $(VENV)/.has-dev ## Build the documentation; a warning is an error.
 wheel: $(VENV)/.has-dev
 	tools/check_wheel.sh $(BIN)/python
 
-soak: $(VENV)/.has-test ## Run the long experiments at full length (twenty minutes); writes tests/soak/results/.
+soak: $(VENV)/.has-test ## Run the long experiments at full length (forty minutes); writes tests/soak/results/.
 	PYTHONPATH=tests $(BIN)/python -m soak
 
 bench: $(VENV)/.has-bench ## Measure against other libraries; writes benchmarks/results/ and what the READMEs quote.
