@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from understudy.alerts.model import LABELS
 from understudy.alerts.ports import EpisodeQuery
@@ -101,6 +102,15 @@ async def why(app: Understudy, request: Request) -> Answer:
     return Answer(dumped(await app.alerts.why(request.parts["event"])))
 
 
+@answering
+async def page(app: Understudy, request: Request) -> Answer:
+    """Where the links of messages lead: to the episode, or to everything that fires, as the API shows it."""
+    request.query()
+    alert = request.parts.get("alert", "")
+    where = f"/api/alerts/{quote(alert, safe='')}" if alert else "/api/alerts"
+    return Answer(dumped({"see": where}), 302, headers={"Location": where})
+
+
 def actor(request: Request) -> str:
     """Who did it, as the audit log has it."""
     return f"http {request.client}"
@@ -136,6 +146,8 @@ def _done(request: Request, state: str, **more: object) -> Answer:
 
 
 ROUTES: dict[tuple[str, str], Handler] = {
+    ("GET", "/alerts"): page,
+    ("GET", "/alerts/{alert}"): page,
     ("GET", "/api/alerts"): alerts,
     ("GET", "/api/alerts/why/{event}"): why,
     ("GET", "/api/alerts/{alert}"): episode,
