@@ -11,18 +11,19 @@ from understudy.config.settings import Settings
 from understudy.core.clock import Clock
 from understudy.notifications.message import Message
 from understudy.storage.memory import MemoryStore
-from understudy.testing import FakeClock, MemoryChannel
+from understudy.testing import FakeClock, MemoryChannel, ScriptedHttp
 
 
 class Alerted:
     """`app` with one channel, and calls that end as they are told. With `store`, it keeps things there."""
 
     def __init__(
-        self, clock: FakeClock, store: MemoryStore | None = None, settings: Settings | None = None, seed: int = 1
-    ) -> None:
+        self, clock: FakeClock, store: MemoryStore | None = None, settings: Settings | None = None, seed: int = 1,
+        http: ScriptedHttp | None = None,
+    ) -> None:  # fmt: skip
         self.clock = clock
         self.channel = MemoryChannel(clock=clock)
-        self.app = Understudy.build(settings, clock=clock, seed=seed, keep=store is not None)
+        self.app = Understudy.build(settings, clock=clock, seed=seed, keep=store is not None, http=http)
         if store is not None:
             self.app._open_store = lambda: store  # the file that outlives the process
         self.app.add_channel("people", self.channel)

@@ -9,9 +9,11 @@ from understudy.alerts.escalation import Escalation, Step
 from understudy.alerts.model import Level, Rule
 from understudy.alerts.options import AlertOptions
 from understudy.core.notices import Severity
+from understudy.core.secrets import Secret
 from understudy.monitor import PerformanceMonitor
+from understudy.notifications.options import NotificationOptions
 from understudy.notifications.policy import PolicyOptions
-from understudy.testing import FakeClock
+from understudy.testing import FakeClock, ScriptedHttp
 
 #: What is not critical waits that long for others to be told with, and a little more, s.
 GROUPED = 34.0
@@ -264,3 +266,24 @@ async def test_what_nobody_calls_is_what_the_rule_takes_it_for(no_data, told: li
                 world.app.monitor.record_request_failure("odds", "no")
         await clock.advance(1000.0)
         assert [kind for kind, _ in world.of("rare")] == told
+
+
+async def test_the_dead_mans_switch_is_not_fed_while_nothing_is_evaluated(clock: FakeClock) -> None:
+    def broken(subject: str) -> list[object]:
+        raise RuntimeError("a fault of our own")
+
+    http = ScriptedHttp(200, clock=clock)
+    options = NotificationOptions(heartbeat_url=Secret("https://hc.example.com/ping/not-a-real-one"))
+    async with Alerted(clock, settings=settings_of(notifications=options), http=http) as world:
+        assert world.firing() == {}
+        await clock.advance(130.0)
+        assert len(http.requests) == 3
+        source = world.app.alerting.source
+        works, source.subjects = source.subjects, broken
+        await clock.advance(300.0)
+        assert len(http.requests) == 4
+        assert any("alerts have not been evaluated for" in each for each in world.app.problems())
+        source.subjects = works
+        await clock.advance(70.0)
+        assert len(http.requests) > 4
+        assert not any("alerts have not been evaluated for" in each for each in world.app.problems())

@@ -35,6 +35,8 @@ FAILURES_AFTER, FAILURES_SHARE = 0.25, 0.05
 _SLICE = 0.001
 #: Signals of other instances are read that often, as many at a time.
 _POSTED_EVERY, _MOST_POSTED = 1.0, 1000
+#: Without a round for so long, evaluation does not work, s.
+STALLED = 60.0
 #: Numbers of what is no more are forgotten that often, s.
 _PRUNE_EVERY = 60.0
 
@@ -69,6 +71,8 @@ class Pulse:
         self._woken: asyncio.Event | None = None
         self._look_at = self._failures_at = self._failures_rest = 0.0
         self._round_at = self._read_at = self._prune_at = 0.0
+        #: When a round was last gone through; None while none should be.
+        self._done_at: float | None = None
         #: When something was first touched since the last look, epoch s.
         self._since: float | None = None
         touched.wake = self._wake
@@ -77,6 +81,11 @@ class Pulse:
     def lag(self) -> float:
         """By how much the evaluation of everything is late, s."""
         return max(0.0, self._clock.monotonic() - self._round_at) if self._woken is not None else 0.0
+
+    def stalled(self) -> str:
+        """Why alerts are not evaluated although they should be; empty while they are."""
+        late = 0.0 if self._done_at is None else self._clock.monotonic() - self._done_at
+        return f"alerts have not been evaluated for {late:.0f} s" if late > STALLED + self._manager.interval else ""
 
     # -- being woken ------------------------------------------------------------------------------
 
@@ -106,10 +115,14 @@ class Pulse:
         """Evaluate until cancelled."""
         self._loop, self._woken = asyncio.get_running_loop(), asyncio.Event()
         self._round_at = self._clock.monotonic()
+        self._done_at = self._round_at if self._done_at is None else self._done_at
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._rounds())
                 tasks.create_task(self._looks(self._woken))
+        except asyncio.CancelledError:
+            self._done_at = None
+            raise
         finally:
             self._woken = None
 
@@ -162,6 +175,7 @@ class Pulse:
         self._failures_at, self._tallies.failed = 0.0, set()
         if not await self._manager.ready():
             await self._manager.post(self._posting.changes(()), self._instance)
+            self._done_at = self._clock.monotonic()
             return
         self._posting.forget()
         self._source.gauges.forget()
@@ -171,6 +185,7 @@ class Pulse:
         slices = Slices(self._clock.monotonic, _SLICE)
         await self._manager.look([each for each in heard if each is not None], None)
         await self._manager.round(slices.breath)
+        self._done_at = self._clock.monotonic()
 
     async def _posted(self) -> list[tuple[str, Signal]]:
         try:

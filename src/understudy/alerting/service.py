@@ -117,6 +117,7 @@ class Alerting:
         self.pulse = Pulse(
             clock, self.manager, self.source, self.tallies, self.elsewhere, touched, monitor.drain_in_turns, instance
         )
+        self.notifications.made_by(self.pulse.stalled)
         self.source.gauges.of_all.update(
             dead_letters=lambda: float(self.notifications.dead),
             oldest_critical=lambda: self.notifications.oldest_critical,

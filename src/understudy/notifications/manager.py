@@ -279,6 +279,10 @@ class NotificationManager:
         """How many dead letters wait for a person, as counted last."""
         return self._dead.depth
 
+    def made_by(self, stalled: Callable[[], str]) -> None:
+        """Stop the heartbeat, too, while what makes the messages says why it does not work."""
+        self._watch.unmade = stalled
+
     def channels(self) -> dict[str, ChannelView]:
         """Every channel as it stands."""
         return {name: self._watch.view(lane) for name, lane in self.lanes.lanes.items()}

@@ -60,6 +60,8 @@ class Watch:
         #: When a heartbeat was last answered well, epoch seconds, and what was wrong with the last one.
         self.beat_at: float | None = None
         self.beat_problem = ""
+        #: Why what makes the messages does not work, so that nobody would be told; empty while it does.
+        self.unmade: Callable[[], str] = str
 
     # -- breakers -----------------------------------------------------------------------------------
 
@@ -169,13 +171,13 @@ class Watch:
     # -- what is wrong ------------------------------------------------------------------------------
 
     def stalled(self) -> str:
-        """Why nothing is delivered although it should be; empty while it is."""
+        """Why nobody is told although somebody should be; empty while all is well."""
         if self._dispatcher.store_problem:
             return f"the outbox cannot be used: {self._dispatcher.store_problem}"
         turned = self._dispatcher.turned_at
         if turned is not None and self._clock.monotonic() - turned > STALLED:
             return f"the dispatcher has not turned for {self._clock.monotonic() - turned:.0f} s"
-        return ""
+        return self.unmade()
 
     def oldest_critical(self) -> float:
         """How long the oldest critical message has been waiting, s; 0 when none waits."""
