@@ -93,10 +93,12 @@ async def test_what_ends_unseen_is_nothing_to_complain_of(pager):
     assert pager.incidents == []
 
 
-async def test_a_test_resolves_itself(pager):
-    of = notice(NoticeKind.TEST, fingerprint="", episode="")
-    [outcome] = await sent(pager, message(of))
-    assert isinstance(outcome, Delivered)
+async def test_a_test_opens_what_its_end_closes(pager):
+    """The end comes as a message of its own, as that of an alert does."""
+    of, over = (notice(kind, fingerprint="test1", episode="") for kind in (NoticeKind.TEST, NoticeKind.RESOLVED))
+    await sent(pager, message(of))
+    assert pager.incidents == [(of.dedup_key, "triggered")]
+    await sent(pager, message(over))
     assert pager.incidents == [(of.dedup_key, "resolved")]
 
 

@@ -107,7 +107,7 @@ class OpsgenieChannel:
         )
 
     async def send(self, message: Message) -> Outcome:
-        """As `Channel.send`. A test closes itself, so that it leaves no open alert."""
+        """As `Channel.send`."""
         try:
             return await within(self._options.timeout, self._send(message), self._clock)
         except Overdue as error:
@@ -129,16 +129,13 @@ class OpsgenieChannel:
         notice = message.notice
         alias = f"/{quote(notice.dedup_key[:MAX_ALIAS], safe='')}"
         why = told(message)
-        close = ("POST", f"{alias}/close?identifierType=alias", why)
         match action_of(notice):
             case Action.CLOSE:
-                return [close]
+                return [("POST", f"{alias}/close?identifierType=alias", why)]
             case Action.ACKNOWLEDGE:
                 return [("POST", f"{alias}/acknowledge?identifierType=alias", why)]
         asked = [("POST", "", alert(message, self._options))]
-        if notice.kind is NoticeKind.TEST:
-            asked.append(close)
-        elif self._options.service == "opsgenie":  # JSM has these for people only
+        if self._options.service == "opsgenie":  # JSM has these for people only
             if notice.kind in (NoticeKind.ESCALATED, NoticeKind.DOWNGRADED):
                 # An alert that is open keeps the priority that it was created with.
                 priority = {"priority": PRIORITIES[notice.severity]}

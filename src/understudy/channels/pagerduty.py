@@ -14,7 +14,7 @@ import annotated_types as at
 
 from understudy.core.errors import OptionError
 from understudy.core.legible import cut, iso, line, utf16
-from understudy.core.notices import NoticeKind, Severity
+from understudy.core.notices import Severity
 from understudy.core.options import Doc
 from understudy.core.redaction import REDACTOR
 from understudy.core.secrets import Secret
@@ -87,12 +87,8 @@ class PagerDutyChannel:
         )
 
     async def send(self, message: Message) -> Outcome:
-        """As `Channel.send`. A test resolves itself, so that it leaves no open incident."""
-        outcome = await self._post(event(message, self._options.routing_key), message)
-        if message.notice.kind is NoticeKind.TEST and isinstance(outcome, Delivered):
-            ended = await self._post(brief(message, "resolve", self._options.routing_key), message)
-            return outcome if isinstance(ended, Delivered) else ended
-        return outcome
+        """As `Channel.send`."""
+        return await self._post(event(message, self._options.routing_key), message)
 
     async def close(self) -> None:
         """Nothing to give back: the HTTP client is shared."""

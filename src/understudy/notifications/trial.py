@@ -55,16 +55,16 @@ class Trials:
         )  # fmt: skip
 
     def _row(self, channel: str, actor: str, kind: NoticeKind, fingerprint: str = "") -> OutboxRow:
-        row_id = self._plans.make_id()
+        row_id, now = self._plans.make_id(), self._clock.time()
         notice = Notice(
             event_id=f"test-{row_id}",
             kind=kind,
             severity=Severity.INFO,
-            at=self._clock.time(),
+            at=now,
             title=TITLE,
             fingerprint=fingerprint or f"test{row_id}",
             actor=actor,
-            started_at=self._clock.time() if kind is NoticeKind.RESOLVED else None,
+            started_at=now if kind is NoticeKind.RESOLVED else None,
             reason="test" if kind is NoticeKind.RESOLVED else "",
         )
         row = self._plans.row(notice, channel, priority=Priority.CRITICAL)
