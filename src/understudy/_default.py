@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .app import Understudy
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .notifications.manager import NotificationManager
     from .resilience import FallbackManager
 
+_log = logging.getLogger("understudy.notifications")
 _current: Understudy | None = None
 
 
@@ -89,7 +91,7 @@ async def add_custom_alert_rule(
 
 def setup_email_notifications(
     smtp_server: str,
-    smtp_port: int = 587,
+    smtp_port: int | str = 587,
     username: str = "",
     password: str = "",
     from_email: str = "",
@@ -99,7 +101,8 @@ def setup_email_notifications(
     """Send notifications by mail; answers the channel's name. Without recipients, whoever sends gets them.
 
     Port 465 means TLS from the first byte, any other STARTTLS. `options` are further ones of `[channels.NAME]`.
-    No event loop need run.
+    Where a value is still the one of the template, the channel stays off, and a warning in the log says so. No event
+    loop need run.
 
     Raises:
         OptionError: something cannot be used as it is; nothing has changed.
@@ -107,10 +110,14 @@ def setup_email_notifications(
     from .channels.email import EmailOptions
     from .core.secrets import Secret
 
+    if _left_as_shown("email", smtp_server, username, password, from_email):
+        return "email"
     sender = from_email or username
+    if isinstance(smtp_port, str) and smtp_port.strip().isdecimal():
+        smtp_port = int(smtp_port)  # variables of the environment are texts
     security = options.pop("security", "tls" if smtp_port == _TLS_PORT else "starttls")
     chosen = EmailOptions(
-        host=smtp_server, port=smtp_port, username=username, password=Secret(password), from_email=sender,
+        host=smtp_server, port=cast("int", smtp_port), username=username, password=Secret(password), from_email=sender,
         to_emails=_several(to_emails) or (sender,), security=security, **options,
     )  # fmt: skip
     return _set_up("email", chosen)
@@ -121,6 +128,8 @@ def setup_slack_notifications(webhook_url: str, **options: Any) -> str:
     from .channels.slack import SlackOptions
     from .core.secrets import Secret
 
+    if _left_as_shown("slack", webhook_url):
+        return "slack"
     return _set_up("slack", SlackOptions(url=Secret(webhook_url), **options))
 
 
@@ -129,6 +138,8 @@ def setup_discord_notifications(webhook_url: str, **options: Any) -> str:
     from .channels.discord import DiscordOptions
     from .core.secrets import Secret
 
+    if _left_as_shown("discord", webhook_url):
+        return "discord"
     return _set_up("discord", DiscordOptions(url=Secret(webhook_url), **options))
 
 
@@ -137,6 +148,8 @@ def setup_telegram_notifications(bot_token: str, chat_id: str | int | Sequence[s
     from .channels.telegram import TelegramOptions
     from .core.secrets import Secret
 
+    if _left_as_shown("telegram", bot_token, chat_id):
+        return "telegram"
     chats = (str(chat_id),) if isinstance(chat_id, int) else _several(chat_id)
     return _set_up("telegram", TelegramOptions(bot_token=Secret(bot_token), chat_id=chats, **options))
 
@@ -153,3 +166,13 @@ def _several(given: str | Sequence[str | int]) -> tuple[str, ...]:
 def _set_up(name: str, options: ChannelOptions) -> str:
     current().add_channel(name, options)
     return name
+
+
+def _left_as_shown(name: str, *given: object) -> bool:
+    """Whether a value is still the one of the template; then the channel stays off, which is told."""
+    from .config.environ import is_placeholder
+
+    if not any(isinstance(each, str) and is_placeholder(each) for each in given):
+        return False
+    _log.warning("the channel %s is not configured, and stays off: a value in it is a placeholder", name)
+    return True

@@ -201,11 +201,14 @@ match = ["apis=odds"]
 [alerts.escalations]
 night.steps = [{targets = ["pager", "callback:wake"]}, {targets = ["pagr"]}]
 """
-    assert faults(tmp_path, text) == [
-        "understudy.toml:8: alerts.rules.slow.match[0]: no subject has a label 'apis'; did you mean 'api'?",
-        "understudy.toml:10: alerts.escalations.night.steps[1].targets[0]: "
-        "no channel of that name is configured, found 'pagr'; did you mean 'pager'?",
-    ]
+    label, target = faults(tmp_path, text)
+    assert label == (
+        "understudy.toml:8: alerts.rules.slow.match[0]: no subject has a label 'apis'; did you mean 'api'?"
+    )
+    assert target == (
+        "understudy.toml:10: alerts.escalations.night.steps[1].targets[0]: no channel of that name is configured, "
+        "found 'pagr'; did you mean 'pager'?"
+    )
 
 
 def test_circles_of_inhibitions_are_refused(tmp_path):

@@ -80,6 +80,8 @@ def test_what_cannot_be_delivered_in_time_is_answered_as_pending_and_goes_on():
     ("fields", "said"),
     [
         ({"title": " "}, "title"),
+        ({"title": None}, "title: expected a text, found None"),
+        ({"title": "x", "content": b"y"}, "content: expected a text, found b'y'"),
         ({"title": "x", "severity": "bad"}, "severity: expected one of info, warning, critical"),
         ({"title": "x", "priority": "urgent"}, "priority: expected one of low, normal, high, critical"),
         ({"title": "x", "channels": "chat"}, "channels: expected a list"),

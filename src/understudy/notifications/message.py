@@ -157,6 +157,9 @@ class NotificationMessage:
     channels: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
+        for name in ("title", "content"):
+            if not isinstance(getattr(self, name), str):
+                raise ValueError(f"{name}: expected a text, found {getattr(self, name)!r:.80}")  # noqa: TRY004 - one kind of error for whoever fills in a form
         severities = [str(each) for each in Severity]
         if str(self.severity) not in severities:
             raise ValueError(f"severity: expected one of {', '.join(severities)}, found {self.severity!r}")
