@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -70,7 +71,22 @@ def test_a_configured_channel_is_drilled_and_says_that_it_is_a_drill(capsys, tmp
     assert code == 0, out
     assert len(slack.accepted) == 2
     assert "understudy_drill" in slack.accepted[0].shown
-    assert "This is a drill" in slack.accepted[0].shown
+    for message in slack.accepted:
+        assert "[DRILL]" in message.shown
+        assert "This is a drill" in message.shown
+
+
+def test_a_drill_spares_those_whom_it_would_ring_out_of_bed(capsys, tmp_path, slack):
+    both = Path(configured(tmp_path, slack))
+    both.write_text(both.read_text() + f'[channels.phone]\nkind = "pagerduty"\nrouting_key = "{"0" * 32}"\n')
+    code, out, _ = drill(capsys, "--config", str(both), "--json")
+    report = json.loads(out)
+    assert (code, list(report["channels"]), report["spared"]) == (0, ["ops"], ["phone"])
+    only = tmp_path / "only.toml"
+    only.write_text(f'[channels.phone]\nkind = "pagerduty"\nrouting_key = "{"0" * 32}"\n')
+    code, _, err = drill(capsys, "--config", str(only))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--pagers" in err
 
 
 def test_a_channel_that_refuses_fails_the_drill(capsys, tmp_path, slack):

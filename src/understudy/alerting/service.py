@@ -6,6 +6,7 @@ import logging
 import random
 import secrets
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from understudy.alerts.context import Grouping, Handling
@@ -31,6 +32,7 @@ from understudy.resilience import FallbackManager
 from understudy.storage.memory import MemoryStore
 from understudy.storage.options import StorageOptions
 
+from .drills import Drilled, Drills
 from .elsewhere import Elsewhere
 from .facts import Facts
 from .late import Late, LateHttp
@@ -42,6 +44,7 @@ from .source import LiveSource
 from .tally import Tallies
 
 if TYPE_CHECKING:
+    from understudy.app import Understudy
     from understudy.channels.options import ChannelOptions
     from understudy.config.settings import Settings
     from understudy.storage.store import Store
@@ -61,7 +64,8 @@ _LINK_KEY = "links:key"
 class Alerting:
     """Alerts and notifications of one application.
 
-    With `keep` they live in the store, from `open` on; without, in memory.
+    With `keep` they live in the store, from `open` on; without, in memory. `another` makes the application that a
+    drill is played in.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class Alerting:
         instance: str,
         keep: bool,
         http: HttpClient | None = None,
+        another: Callable[..., Understudy] | None = None,
     ) -> None:
         self._clock = clock
         self._rng = rng
@@ -117,6 +122,10 @@ class Alerting:
         self.pulse = Pulse(
             clock, self.manager, self.source, self.tallies, self.elsewhere, touched, monitor.drain_in_turns, instance
         )
+        self.drills = Drills(
+            clock, cast(Any, self._state), lambda: self.notifications.options, self._channels, self._is_active,
+            partial(self._drilled, another) if another is not None else None,
+        )  # fmt: skip
         self.notifications.made_by(self.pulse.stalled)
         self.source.gauges.of_all.update(
             dead_letters=lambda: float(self.notifications.dead),
@@ -198,9 +207,19 @@ class Alerting:
         self._added[name] = made
         self._apply()
 
-    def _apply(self) -> None:
+    def _channels(self) -> dict[str, Channel]:
         configured = {name: channel for name, (_, channel) in self._configured.items()}
-        self.notifications.set_channels({**configured, **self._added})
+        return {**configured, **self._added}
+
+    async def _drilled(
+        self, another: Callable[..., Understudy], channels: Mapping[str, Channel], *, pagers: bool
+    ) -> Drilled:
+        from understudy.drilling import drilled  # few programs have drills
+
+        return await drilled(another, self._clock, channels, pagers=pagers)
+
+    def _apply(self) -> None:
+        self.notifications.set_channels(self._channels())
         self._link()
 
     def _link(self) -> None:
@@ -263,6 +282,7 @@ class Alerting:
         lifecycle.on_stop("deliveries", lambda: self.notifications.stop(drain()))
         lifecycle.background("forgetting", self._forget)
         lifecycle.background("alerts", self.pulse.run)
+        lifecycle.background("drills", self.drills.run)
 
     async def _forget(self) -> None:
         while True:
@@ -294,7 +314,7 @@ class Alerting:
 
     def problems(self) -> list[str]:
         """What is wrong with alerts and notifications, for people; empty when nothing is."""
-        return [*self.manager.problems(), *self.notifications.problems()]
+        return [*self.manager.problems(), *self.notifications.problems(), *self.drills.problems()]
 
 
 def _forgetful() -> StorageOptions:

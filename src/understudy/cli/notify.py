@@ -251,6 +251,7 @@ def _drill(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
     def command(
         local: bool = typer.Option(False, "--local", help=_("With strict receivers on this machine: nobody is told.")),
         channel: list[str] = typer.Option([], "--channel", help=_("Only through these channels.")),
+        pagers: bool = typer.Option(False, "--pagers", help=_("Pagers, too: they ring people's phones.")),
         patience: float = typer.Option(60.0, "--patience", min=5, max=3600, help=_("Longest wait for a message, s.")),
         config: Path | None = config_option(_),
         override: list[str] = override_option(_),
@@ -262,4 +263,4 @@ def _drill(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
         from .drill import drill
 
         settings = None if local else load(config, overrides=override, environment=environment).settings
-        raise typer.Exit(drill(Screen(_), settings, list(channel), patience=patience, as_json=as_json))
+        raise typer.Exit(drill(Screen(_), settings, list(channel), patience=patience, pagers=pagers, as_json=as_json))

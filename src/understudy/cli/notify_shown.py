@@ -20,6 +20,7 @@ def show_statistics(screen: Screen, content: Any, *, as_json: bool) -> int:
     else:
         _channels(screen, content["channels"])
         _account(screen, content["accounting"])
+        _drilled(screen, content.get("drill") or {})
         for problem in content["problems"]:
             screen.line(f"▲ {safe(problem, 400)}", "degraded")
     return FAILED if content["problems"] else OK
@@ -77,6 +78,24 @@ def _account(screen: Screen, account: Mapping[str, Any]) -> None:
     parts = [f"{screen.number(counted[name])} {word}" for name, word in words.items() if counted.get(name)]
     total = _.plural("{count} message to deliver", "{count} messages to deliver", int(account["rows"]))
     screen.line(f"{total}: {', '.join(parts)}" if parts else total, "quiet")
+
+
+def _drilled(screen: Screen, drill: Mapping[str, Any]) -> None:
+    """What the last drill found, and when the next one is."""
+    _ = screen.text
+    last = drill.get("last")
+    if last:
+        states = {
+            "good": (_("every channel told of it"), "good"),
+            "bad": (_("not every channel told of it"), "bad"),
+            "playing": (_("it goes on"), "quiet"),
+            "interrupted": (_("it was interrupted"), "degraded"),
+            "spared": (_("every channel is a pager, and was spared"), "degraded"),
+        }
+        said, style = states.get(str(last.get("state")), (safe(last.get("state")), "quiet"))
+        screen.line(_("last drill {time}: {result}", time=screen.moment(last["at"]), result=said), style)
+    if drill.get("next_at"):
+        screen.line(_("next drill {time}", time=screen.moment(drill["next_at"])), "quiet")
 
 
 def show_log(screen: Screen, content: Any, *, as_json: bool) -> int:

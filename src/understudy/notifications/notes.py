@@ -1,4 +1,4 @@
-"""What a reader must know about a message itself: that it is late, may be a repeat, stands in for another."""
+"""What a reader must know about a message itself: that it is late, may be a repeat, stands in, is a drill."""
 
 from __future__ import annotations
 
@@ -51,3 +51,9 @@ def template(language: str, error: str) -> str:
     """The user's own template could not be used."""
     _ = texts(language)
     return _("Your template could not be used, so this is the standard message: {error}", error=line(error))
+
+
+def drill(language: str) -> tuple[str, str]:
+    """The message belongs to a drill: the word for its titles, and what it means."""
+    _ = texts(language)
+    return _("DRILL"), _("This is a drill: nothing is wrong, and nothing is to be done.")

@@ -107,6 +107,8 @@ class NotificationsView:
     channels: Mapping[str, Mapping[str, Any]]
     accounting: Mapping[str, Any]
     problems: tuple[str, ...]
+    #: The schedule of drills, and what the last one found.
+    drill: Mapping[str, Any]
 
     @classmethod
     async def of(cls, app: Understudy, start: float, end: float) -> Self:
@@ -121,7 +123,9 @@ class NotificationsView:
             name: _masked({**each, **(numbers[name].as_dict() if name in numbers else {})})
             for name, each in {**standing, **gone}.items()
         }
-        return cls(start, end, channels, account.as_dict(), tuple(map(masked, manager.problems())))
+        drills = app.alerting.drills
+        problems = tuple(map(masked, (*manager.problems(), *drills.problems())))
+        return cls(start, end, channels, account.as_dict(), problems, drills.as_dict())
 
     def as_dict(self) -> dict[str, Any]:
         """The view as JSON-ready values."""
@@ -131,6 +135,7 @@ class NotificationsView:
             "channels": {name: dict(each) for name, each in self.channels.items()},
             "accounting": dict(self.accounting),
             "problems": list(self.problems),
+            "drill": dict(self.drill),
         }
 
 
