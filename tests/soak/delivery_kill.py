@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from understudy.core.outbox import OutboxRow, RowState
+from understudy.notifications.merging import is_merged
 from understudy.notifications.ports import OutboxQuery
 from understudy.storage import StorageOptions
 from understudy.storage.sqlite_store import SqliteStore
@@ -115,6 +116,8 @@ def _judge(
     ])  # fmt: skip
     report.none_of("refusals", [*hook.refusals, *pager.refusals])
     report.at_most("repeats at the webhook", hook.repeats, lives * IN_FLIGHT)
+    unsure = [row for row in rows if row.ambiguous and not is_merged(row)]
+    report.at_most("messages told as possible repeats, on two channels", len(unsure), 2 * lives * IN_FLIGHT)
 
 
 def _name(key: str) -> str:
