@@ -189,7 +189,8 @@ async def suffer(chosen: list[tuple[str, Trouble]], tell: Tell, *, ratio: bool) 
     """These troubles one after the other, each beside a run without any."""
     began, found = time.perf_counter(), Found()
     for number, (name, trouble) in enumerate(chosen):
-        for run in (Run("", CALM), Run(name, trouble)):
+        pair = Run("", CALM), Run(name, trouble)
+        for run in pair if number % 2 else reversed(pair):
             with tempfile.TemporaryDirectory() as folder:
                 await run.go(Path(folder), found)
         tell((number + 1) / len(chosen))
