@@ -15,6 +15,7 @@ from understudy.core.turn import LoopLock, Turn
 
 from .context import Context, Handling, unhandled
 from .desk import ACT, AlertDesk
+from .hearing import Hearing
 from .inhibition import inhibitors
 from .metrics import EVENTS
 from .model import Labels, Rule, Subject
@@ -60,7 +61,7 @@ class AlertManager(AlertDesk):
         rounds = Rounds(source, clock, Context(make_id, handling=handling), store, lease, outlet)
         super().__init__(clock, store, outlet, rounds, SilenceShelf(documents, clock, make_id), instance)
         self._active = active
-        self._sweeping = LoopLock()
+        self._sweeping, self._hearing = LoopLock(), Hearing()
         #: Every rule, with its versions.
         self.rules = RuleBook(defaults, documents)
         self._edited_at = float("-inf")
@@ -243,10 +244,17 @@ class AlertManager(AlertDesk):
         """
         self.on_use()
         if await self.ready():
+            heard = self._hearing.add(signal)
             async with self._turn():
-                await self._guarded(self._rounds.signalled(signal))
+                while not heard.done:
+                    await self._hearing.take(self._signalled)
+            if heard.problem is not None:
+                raise heard.problem
         else:
             await self._store.post([signal], self._instance)
+
+    async def _signalled(self, signals: Sequence[Signal]) -> None:
+        await self._guarded(self._rounds.signalled(signals))
 
     # -- several instances ------------------------------------------------------------------------
 
@@ -274,7 +282,7 @@ class AlertManager(AlertDesk):
                 await self._act_for(signal)
             elif signal.event not in EVENTS:
                 async with self._turn():
-                    await self._guarded(self._rounds.signalled(signal))
+                    await self._signalled([signal])
             else:
                 found.append((instance, signal))
             self._rounds.heard([number])

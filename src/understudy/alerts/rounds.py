@@ -11,6 +11,7 @@ from understudy.core.durations import Durations
 from understudy.core.errors import LeaseLost
 from understudy.core.lease import Lease
 from understudy.core.notices import NoticeKind
+from understudy.core.turn import Slices
 
 from . import acts, correlation
 from .context import Context
@@ -114,16 +115,16 @@ class Rounds:
         at = self._now()
         await self._move(self.watch.some(touched, at), at, since)
 
-    async def signalled(self, signal: Signal, number: int | None = None) -> None:
-        """Evaluate the rules about something that began or ended; `number` is forgotten in the store with that.
+    async def signalled(self, signals: Sequence[Signal]) -> None:
+        """Evaluate the rules about what began or ended; no two of the signals are about one alert.
 
         Raises:
             LeaseLost: as above.
         """
-        if number is not None:
-            self._taken.append(number)
         at = self._now()
-        await self._move(self.watch.signalled(signal, at), at, signal.at if signal.active else None)
+        judged = [each for signal in signals for each in self.watch.signalled(signal, at)]
+        slices = Slices(self._clock.monotonic)
+        await self._move(judged, at, min((each.at for each in signals if each.active), default=None), slices.breath)
 
     def heard(self, numbers: Sequence[int]) -> None:
         """These posted signals were taken in: they are forgotten with the next change."""
