@@ -7,6 +7,7 @@ import gc
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -32,6 +33,9 @@ from .serve import Ended, open_socket, refuse_exposure, serve
 from .simulated import load_sample, traffic
 
 _log = logging.getLogger("understudy.service")
+
+#: A thread that has not waited for anything lets others run after this, s.
+_SWITCH = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,9 @@ class _Running:
         # it would stop the loop for a tenth of a second each time.
         gc.collect()
         gc.freeze()
+        # Else the loop would wait for as long as 5 ms, each time that it has waited for the network, until the
+        # thread that writes to the store lets go of the interpreter.
+        sys.setswitchinterval(_SWITCH)
         work = [self._watched()] if self._options.reload else []
         if self._options.traffic > 0:
             work.append(traffic(self._app, self._clock, self._options.traffic))

@@ -30,8 +30,9 @@ EVERY = 10.0
 #: Events whose consequence is saved at once; the part before the dot.
 _TELLING = frozenset(("breaker", "key", "quota", "hold"))
 _EVERYTHING = ""
-#: Events this close together are saved in one go, s.
-_COALESCE = 0.005
+#: Events this close together are saved in one go, s. By then the alert about them has been kept: on disk, too, the
+#: messages to people go first.
+_COALESCE = 0.03
 _PREFIX = "resilience/"
 #: Documents of another layout are not taken up.
 _LAYOUT = 1
