@@ -122,16 +122,19 @@ class Alerting:
         self.pulse = Pulse(
             clock, self.manager, self.source, self.tallies, self.elsewhere, touched, monitor.drain_in_turns, instance
         )
-        self.drills = Drills(
-            clock, cast(Any, self._state), lambda: self.notifications.options, self._channels, self._is_active,
-            partial(self._drilled, another) if another is not None else None,
-        )  # fmt: skip
+        self.drills = self._scheduled(another)
         self.notifications.made_by(self.pulse.stalled)
         self.source.gauges.of_all.update(
             dead_letters=lambda: float(self.notifications.dead),
             oldest_critical=lambda: self.notifications.oldest_critical,
             rules_failing=lambda: float(len(self.manager.failing)),
         )
+
+    def _scheduled(self, another: Callable[..., Understudy] | None) -> Drills:
+        return Drills(
+            self._clock, cast(Any, self._state), lambda: self.notifications.options, self._channels, self._is_active,
+            partial(self._drilled, another) if another is not None else None,
+        )  # fmt: skip
 
     def _hub_of(self, api: str) -> str:
         return self.source.hub_of(api)
