@@ -492,6 +492,33 @@ def test_two_instances_never_send_one_row_both():
     Bench.run(run, "chat")
 
 
+class SlowReceipts(FlakyOutbox):
+    """An outbox that answers at once, but for receipts, while `wait` is set."""
+
+    wait = 0.0
+
+    async def receipt(self, channel, episode):
+        if self.wait:
+            await self._clock.sleep(self.wait)
+        return await super().receipt(channel, episode)
+
+
+def test_what_was_claimed_long_before_it_could_be_sent_is_claimed_again_before_it_is_sent():
+    async def run(bench: Bench) -> None:
+        bench.store.wait = 31.0  # longer than a lease
+        reminder = alert("a", REMINDER, nth=1)
+        await bench.tell(reminder)
+        await bench.clock.advance(1.0)
+        bench.store.wait = 0.0
+        other = Bench(("chat", {"living": "edit"}), store=bench.store, clock=bench.clock, seed=8)
+        await other.start()
+        await bench.clock.advance(60.0)
+        assert [each.notice for each in (*bench.channels["chat"].sent, *other.channels["chat"].sent)] == [reminder]
+        await other.stop()
+
+    Bench.run(run, ("chat", {"living": "edit"}), store=SlowReceipts)
+
+
 def test_a_sender_whose_lease_has_ended_is_fenced_off():
     async def run(bench: Bench) -> None:
         chat = bench.channels["chat"]

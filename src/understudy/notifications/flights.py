@@ -90,6 +90,10 @@ class Flights:
                 # Another send of the destination has come back meanwhile, and wants a pause.
                 self.put_off(lane, item, lane.gate.asked_until)
                 return
+            if item.kept and item.until < self._clock.monotonic() + lane.traits.timeout:
+                # The process stood still, or the store was slow: by now somebody else may have told this, and the end.
+                self.put_off(lane, item, self._clock.monotonic())
+                return
             began = self._clock.time()
             outcome, seconds = await self._sends.send(channel, message)
         except asyncio.CancelledError:
