@@ -117,8 +117,7 @@ class Alerting:
         self.manager.drain = monitor.drain_in_turns
         facts = Facts(fallback, self.source.gauges, self.source.gauges.coverage, lambda: self.manager.failing)
         self.manager.tell_beside(facts)
-        touched = Touched(fallback, self.source.labels_of)
-        self._touched = touched
+        touched = self._touched = Touched(fallback, self.source.labels_of)
         self.pulse = Pulse(
             clock, self.manager, self.source, self.tallies, self.elsewhere, touched, monitor.drain_in_turns, instance
         )
