@@ -223,3 +223,28 @@ def test_notes_are_sentences_in_both_languages():
         ]  # fmt: skip
         assert all(re.fullmatch(r"[A-ZÀ-Ú].*[.)}]", each) for each in said)
         assert len(set(said)) == 6
+
+
+@pytest.mark.parametrize(
+    ("language", "zone", "said"),
+    [
+        ("en", "", "At the present rate it ends Thursday, 2026-12-03 18:00:00 UTC."),
+        ("pt-BR", "America/Sao_Paulo",
+         "No ritmo atual, acaba quinta-feira, 2026-12-03 18:00:00 UTC (15:00:00 America/Sao_Paulo)."),
+        # Beyond midnight there it is Friday, and here Thursday still.
+        ("en", "Asia/Tokyo",
+         "At the present rate it ends Friday, 2026-12-03 18:00:00 UTC (2026-12-04 03:00:00 Asia/Tokyo)."),
+    ],
+)  # fmt: skip  # a table
+def test_a_quota_that_runs_out_is_told_by_the_day_and_hour_of_its_end(language, zone, said):
+    at = 1_796_320_800.0 - 3 * 3600.0  # Thursday, 2026-12-03 15:00 UTC
+    about = notice(
+        at=at, rule="quota_forecast", title="quota_forecast", metric="quota_exhausted_in", operator="<", window=None,
+        value=3 * 3600.0, threshold=86_400.0,
+    )  # fmt: skip  # one line of fields
+    assert said in card(about, language, zone=zone).paragraphs
+    ended = notice(kind=NoticeKind.RESOLVED, at=at, metric="quota_exhausted_in", value=9e9, rule="quota_forecast")
+    endless = notice(at=at, metric="quota_exhausted_in", value=float("inf"), rule="quota_forecast")
+    late = notice(at=at, metric="quota_exhausted_in", value=1e300, rule="quota_forecast")
+    for other in (ended, endless, late):
+        assert not any("At the present rate it" in each for each in card(other, "en").paragraphs)

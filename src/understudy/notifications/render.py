@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -28,6 +29,7 @@ from .wording import (
     reason_word,
     rule_word,
     severity_word,
+    weekday,
 )
 
 ActionKind = Literal["acknowledge", "silence", "open", "runbook"]
@@ -129,6 +131,7 @@ class _Writer:
         notice = self._notice
         yield self._happened()
         yield self._measured()
+        yield self._spent()
         yield self._content()
         if notice.kind is NoticeKind.DIGEST or notice.members:
             yield self._members()
@@ -186,6 +189,18 @@ class _Writer:
         if notice.window:
             said = _("{measured} over {duration}", measured=said, duration=duration(_, notice.window))
         return said
+
+    def _spent(self) -> str:
+        """When a quota ends as things go now, by the day of the week: people plan by days, not by seconds."""
+        _, notice = self._text, self._notice
+        over = notice.kind is NoticeKind.RESOLVED
+        if notice.metric != "quota_exhausted_in" or over or notice.value is None or not isfinite(notice.value):
+            return ""
+        ends = notice.at + notice.value
+        day = weekday(_, ends, self._zone)
+        if not day:
+            return ""
+        return _("At the present rate it ends {day}, {moment}.", day=day, moment=moment(ends, self._zone))
 
     def _counted(self) -> str:
         """`12 alerts: 3 critical, 9 warning`."""

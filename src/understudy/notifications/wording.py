@@ -230,6 +230,16 @@ def moment(at: float, zone: str = "") -> str:
     return f"{shown} ({day}{local:%H:%M:%S} {zone})"
 
 
+def weekday(_: Texts, at: float, zone: str = "") -> str:
+    """The day of the week of a time, where its reader lives; empty for a time that no calendar has."""
+    try:
+        when = datetime.fromtimestamp(at, UTC)
+    except (ValueError, OverflowError, OSError):
+        return ""
+    days = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
+    return days[(_in_zone(when, zone) or when).weekday()]
+
+
 def clock_time(at: float, beside: float, zone: str = "") -> str:
     """The time of day; with its date where `beside` lies on another day."""
     try:
