@@ -82,6 +82,9 @@ def test_rules_are_shown_and_tried_on_the_past(said):
     ended = said("rules", "show", "nothing", code=1)
     assert ended.count("\n") == 1
     assert "OK" in said("rules", "check", local=True)
+    assert "as it really was" in said("rules", "noise")
+    assert json.loads(said("rules", "noise", "--last", "7d", "--json"))["end"] > 0
+    assert said("rules", "noise", "--zone", "Mars/Olympus", code=1).count("\n") == 1
     Path("new.toml").write_text('[rules.always]\nmetric = "sucess_rate"\n')
     assert "sucess_rate" in said("rules", "backtest", "--rules", "new.toml", "--last", "1h", code=1)
 
@@ -97,6 +100,11 @@ def test_a_silence_is_previewed_made_listed_and_ended(said):
 
 def test_notifications_without_a_channel_say_so(said):
     assert "No channel is configured" in said("notify", "stats")
+    # Nobody would be told, which is an answer, and the exit code says so.
+    assert "No channel is configured" in said("notify", "simulate", "api_down", "api=odds", code=1)
+    assert json.loads(said("notify", "simulate", "api_down", "api=odds", "--json", code=1))["severity"] == "critical"
+    assert said("notify", "simulate", "nobody", code=1).count("\n") == 1
+    assert said("notify", "simulate", "api_down", "api", code=2).count("\n") == 1
     assert said("notify", "log") is not None
     assert "No dead letters" in said("notify", "dead")
     assert "nobody was told" in said("notify", "send", "Hello", code=1)

@@ -185,3 +185,32 @@ async def test_a_rule_about_an_event_is_tried_on_the_alerts_that_were_kept_of_it
     assert len(found["changed"]["difference"]["gone"]) == 2
     # And what is asked about numbers is inhibited by it, as it was live.
     assert "api_down" in {each["rule"] for each in (await ask(app, PATH, "POST", {"last": "9h"}))[2]["rules"]}
+
+
+async def test_the_noise_of_real_alerts_is_told_rule_by_rule(app):
+    now = SYSTEM_CLOCK.time()
+    episodes, events = [], []
+    for number in range(6):
+        rule, lasted = ("success_rate", 60.0) if number < 4 else ("response_time", 4000.0)
+        labels, began, one = {"api": "odds"}, now - (number + 1) * 4 * HOUR, f"noise{number}"
+        name = fingerprint(rule, labels)
+        episodes.append(EpisodeRow(one, name, number, rule, 1, labels, "critical", "critical", began, began + lasted))
+        told = [("fired", began), ("acked", began + 30.0), ("resolved", began + lasted)]
+        for kind, at in told if rule == "response_time" else (told[0], told[2]):
+            events.append(EventRow(f"{one}{kind}", one, name, rule, kind, at, "critical"))
+    await app.keeping.store.alerts.commit(Change(now, episodes=episodes, events=events))
+    status, _, told = await ask(app, "/api/alerts/noise", last="7d", zone="America/Sao_Paulo")
+    assert status == 200, told
+    first, second = told["rules"]
+    assert [first[name] for name in ("rule", "episodes", "short", "unanswered", "pages", "noisy")] == [
+        "success_rate", 4, 4, 4, 4, True
+    ]  # fmt: skip  # in that order
+    assert first["pages_per_week"] == pytest.approx(4.0)
+    assert [second[name] for name in ("rule", "episodes", "short", "unanswered", "noisy")] == [
+        "response_time", 2, 0, 0, False
+    ]  # fmt: skip  # in that order
+    assert (await ask(app, "/api/alerts/noise", last="1h"))[2]["rules"] == []
+    for wrong in ({"zone": "Mars/Olympus"}, {"last": "soon"}, {"colour": "red"}):
+        status, _, told = await ask(app, "/api/alerts/noise", **wrong)
+        assert status in (400, 422)
+        assert "\n" not in told["detail"]

@@ -81,3 +81,18 @@ def test_a_version_waits_longer_on_every_level_and_nothing_else_changes():
     assert version.for_ == 120.0
     assert [level.for_ for level in version.levels] == [120.0, 900.0, None]
     assert [level.threshold for level in version.levels] == [20.0, 40.0, 60.0]
+
+
+def test_thresholds_are_tried_that_allow_more_as_far_as_the_metric_goes():
+    ladder = Rule(
+        "success", metric="success_rate", operator="<", for_=600.0,
+        levels=(Level(Severity.WARNING, 80.0), Level(Severity.CRITICAL, 60.0)),
+    )  # fmt: skip  # one line of fields
+    assert [dict(change) for change, _ in candidates(ladder)] == [
+        {"warning": 72.0, "critical": 54.0},
+        {"warning": 60.0, "critical": 45.0},
+    ]
+    strict = Rule("errors", metric="error_rate", operator=">", for_=600.0, levels=(Level(Severity.CRITICAL, 85.0),))
+    assert [dict(change) for change, _ in candidates(strict)] == [{"critical": 93.5}]
+    event = Rule("down", kind="event", event="api_down", for_=600.0, levels=(Level(Severity.CRITICAL),))
+    assert list(candidates(event)) == []

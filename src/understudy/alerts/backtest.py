@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from .context import Context
 from .inhibition import inhibitors
-from .model import Rule
+from .metrics import METRICS
+from .model import Level, Rule
 from .noise import Difference, Noise, difference, noise
 from .options import AlertOptions
 from .ports import EpisodeRow, EventRow, Signal
@@ -26,6 +27,8 @@ from .timings import Timing
 STRETCH: Final = 50
 #: Longest breach that a proposal asks for before a rule fires, s; each step is tried.
 TRIED_FOR: Final = (60.0, 120.0, 300.0, 600.0)
+#: Thresholds are tried that are by such a part milder.
+TRIED_FURTHER: Final = (0.1, 0.25)
 #: A rule is worth a proposal when at least so many of its episodes, in percent, were noise.
 TOO_NOISY: Final = 20.0
 #: A proposal may lose no episode that lasted longer, s.
@@ -158,13 +161,29 @@ def worth_a_proposal(found: Noise) -> bool:
 
 
 def candidates(rule: Rule) -> Iterator[tuple[Mapping[str, float], Rule]]:
-    """Versions of a rule that wait longer, the most careful first."""
+    """Versions of a rule that wait longer, and those that allow more, the most careful first of each."""
     for seconds in TRIED_FOR:
         if seconds > rule.for_:
             levels = tuple(
                 replace(level, for_=None if level.for_ is None else max(level.for_, seconds)) for level in rule.levels
             )
             yield {"for": seconds}, replace(rule, for_=seconds, levels=levels)
+    for further in TRIED_FURTHER:
+        moved = _moved(rule, further)
+        if moved is not None:
+            change: dict[str, float] = {level.severity.value: level.threshold for level in moved}
+            yield change, replace(rule, levels=moved)
+
+
+def _moved(rule: Rule, further: float) -> tuple[Level, ...] | None:
+    """The levels with thresholds that are so much milder; None where the metric has no such values."""
+    metric = METRICS.get(rule.metric)
+    if rule.kind != "threshold" or metric is None or rule.operator not in (">", ">=", "<", "<="):
+        return None
+    times = 1.0 + further if rule.operator.startswith(">") else 1.0 - further
+    levels = tuple(replace(each, threshold=round(each.threshold * times, 6)) for each in rule.levels)
+    fits = all(metric.lowest < each.threshold < metric.highest and each.threshold > 0 for each in levels)
+    return levels if fits else None
 
 
 def proposal(change: Mapping[str, float], before: Backtest, after: Backtest) -> Proposal | None:

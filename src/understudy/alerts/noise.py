@@ -116,6 +116,20 @@ def _covered(episodes: Iterable[EpisodeRow], start: float, end: float) -> float:
     return covered
 
 
+def budget(
+    episodes: Sequence[EpisodeRow], events: Sequence[EventRow], start: float, end: float, zone: tzinfo = UTC
+) -> dict[str, Noise]:
+    """The noise of a span by rule, the rule that rang most often first; of rules without an episode nothing."""
+    mine: dict[str, tuple[list[EpisodeRow], list[EventRow]]] = {}
+    for episode in episodes:
+        mine.setdefault(episode.rule, ([], []))[0].append(episode)
+    for event in events:
+        if event.at >= start and event.rule in mine:
+            mine[event.rule][1].append(event)
+    found = {rule: noise(*each, start, end, zone) for rule, each in mine.items()}
+    return dict(sorted(found.items(), key=lambda each: (-each[1].pages, -each[1].told, each[0])))
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """What another version of a rule does differently: episodes that go, that come, and that begin at another time."""

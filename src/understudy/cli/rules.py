@@ -32,7 +32,7 @@ def rules_commands(_: Texts, kind: type[TyperCommand], group: type[TyperGroup]) 
         context_settings=HELP,
         help=_("What alerts: show, check, test and try rules on the past."),
     )
-    for add in (_list, _show, _check, _test, _backtest):
+    for add in (_list, _show, _check, _test, _backtest, _noise):
         add(app, _, kind)
     return app
 
@@ -150,3 +150,20 @@ def _backtest(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
         )
         where = service_url(url, config) if calls is None else ""
         raise typer.Exit(show_backtest(Screen(_), where, options, as_json=as_json))
+
+
+def _noise(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    shown = examples(_, "understudy rules noise", "understudy rules noise --last 7d --zone America/Sao_Paulo --json")
+
+    @app.command("noise", help=_("What each rule has cost people, and which are noisy."), epilog=shown, cls=kind)
+    def command(
+        last: str | None = typer.Option(None, "--last", help=_("The span until now: 24h, 7d; 30 days by default.")),
+        zone: str = typer.Option("UTC", "--zone", help=_("Where night is: America/Sao_Paulo.")),
+        url: str = url_option(_),
+        config: Path | None = config_option(_),
+        as_json: bool = json_option(_),
+    ) -> None:
+        from .noise import show_noise
+
+        content = ServiceClient(service_url(url, config), _).get("/api/alerts/noise", last=last, zone=zone)
+        raise typer.Exit(show_noise(Screen(_), content, as_json=as_json))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from understudy.core.audit import AuditEntry
 from understudy.core.errors import UnknownName
 
-from . import act, alerts, backtests, imagined, instances, notifications, past, rules, silences
+from . import act, alerts, backtests, imagined, instances, noise, notifications, past, rules, silences
 from .http import Answer, Problem, Request, dumped
 from .views import DecisionsView, FallbackView, HealthView, PerformanceView, StatusView
 
@@ -142,6 +142,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     **alerts.ROUTES,
     **rules.ROUTES,
     **backtests.ROUTES,
+    **noise.ROUTES,
     **silences.ROUTES,
     **notifications.ROUTES,
     **imagined.ROUTES,

@@ -54,7 +54,7 @@ async def backtest(app: Understudy, request: Request) -> Answer:
         raise Problem(422, "proposals is true or false")
     said = {name: text(content, name, 100) for name in SPAN if content.get(name) is not None}
     start, end = span(said, app.clock.time(), _MONTH)
-    zone = _zone(text(content, "zone", 100, default="UTC"))
+    zone = zone_of(text(content, "zone", 100, default="UTC"))
     incidents = incidents_of(content.get("incidents"))
     changed = _changed(content)
     api = text(content, "api", 200)
@@ -223,7 +223,8 @@ def _changed(content: Mapping[str, Any]) -> list[Rule]:
     return [rule_from(each, "api") for each in docs]
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone of a request; a `Problem` when there is none of that name."""
     try:
         return ZoneInfo(name)
     except (ValueError, KeyError, OSError):
