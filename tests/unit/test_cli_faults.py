@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from test_config_hostile import API, HOOK, MISTAKES, SLACK, VARIABLES, get
 
+import understudy.alerts
 import understudy.channels
 from understudy.cli.faults import SENTENCES, said, told
 from understudy.core.errors import ConfigError
@@ -96,3 +97,19 @@ def test_what_channels_expect_is_said_too():
                     found.add(last.value)
     assert len(found) > 15
     assert found <= set(SENTENCES)
+
+
+#: How rules say what is wrong with them.
+_RAISED = ("RuleFault", "_error")
+
+
+def test_what_rules_and_conditions_expect_is_said_too():
+    found: set[str] = set()
+    for module in ("rule_faults", "expression"):
+        source = (Path(understudy.alerts.__file__).parent / f"{module}.py").read_text("utf-8")
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in _RAISED:
+                texts = [each.value for each in node.args[1:] if isinstance(each, ast.Constant)]
+                found |= {text for text in texts if isinstance(text, str)}
+    assert len(found) > 25
+    assert [each for each in sorted(found) if said(each, PT) == each] == []

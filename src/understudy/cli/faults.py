@@ -59,6 +59,40 @@ SENTENCES = (
     "a token as 123456:ABC…", "at least one chat", "a number, an @channel, or GROUP/TOPIC",
     "printable ASCII characters",
     "a readable file of certificates (PEM)",
+    # what alerts expect
+    "expected {what}, found {found}", "{what}, at character {place}", "{what}, at character {place} of {text}",
+    "{what}; did you mean {near}?", "the name of a metric", "one level with the severity",
+    'write severity = "warning"', 'write severity = "critical"', "write threshold and severity",
+    "no milder severity than that of the level before",
+    "a threshold beyond that of the level before, in the direction of {operator}", "the mildest level stands first",
+    "a level with the severity", "at least one level", "at least one level with one of the burn rates 1, 6 and 14.4",
+    "one of the burn rates 1, 6 and 14.4", "a higher burn rate than that of the level before",
+    "a burn rate is about the success rate; leave the metric out", "the name of an event",
+    "no escalation policy of that name is configured", "a printable name", "a condition on labels ({why})",
+    "no subject has a label {label}", "the event {event} is about one {known}, not {subject}",
+    "{metric} is known of {known} only, not of {subject}", "stands in the levels, where there are levels",
+    "the table's own name is the rule's", "belongs to kind {kind} only, and this is {other}",
+    "could never resolve: {metric} cannot reach {value}", "a {metric} between {low} and {high}",
+    "a {metric} between {low} upwards", "the operator {operator} can have one level only",
+    "stands in the condition (when), where there is one", "at least one metric",
+    "a rule about missing traffic has none", "a number of the present, which {metric} is not",
+    "a metric, a number or a sign", "']' after the window", "a smaller number", "a metric or a number",
+    "'and', 'or' or the end of the condition", "'and' between two comparisons",
+    "one of the units ms, s, m, h, d and %", "a window such as 15m", "a window between 10s and 30d",
+    "no window: {metric} is a number of the present", "a comparison, as in success_rate < 80, and not a mere number",
+    "a number on both sides, and not a comparison", "something in {unit}, as on the left, and not in {other}",
+    "inhibitions that cannot go around in a circle: in this one all alerts could keep each other quiet",
+    "a silence needs a reason: whoever finds it must know why nothing is told",
+    "a silence needs at least one matcher: one without any would keep everything quiet",
+    "{key}: expected local time such as 2026-11-28T22:00, found {found}",
+    "{key}: give local time without an offset; time_zone says where, found {found}",
+    "no time zone named {name}; names are like 'America/Sao_Paulo' or 'UTC'", "one of {choices}, not {found}",
+    "a span of the day such as 22:00-06:00, not {found}", "a number from {least} to {most}, not {found}",
+    "{key}: expected one of {choices}, found {found}", "one of = != =~ !~", 'the name of a label, as in api="odds"',
+    "a quote is not closed", "there is more than one condition; give a list",
+    "a single {sign}, at character {place}; write it twice to mean it",
+    "nothing is called {name}, at character {place}", "whsec_ and 24 to 64 random bytes in base64",
+    "each `after` at least as long as the one before", "0, or at least 60",
     # what was found
     "a value that is not shown",
     # what to do
@@ -107,11 +141,13 @@ def said(sentence: str, text: Texts) -> str:
 
 def _value(name: str, value: str, text: Texts) -> str:
     """A value inside a sentence: some are sentences themselves, some a row of them."""
+    if name == "what" and value.startswith("'") and (known := said(value, text)) != value:
+        return known
     if name == "what" and value.startswith("'"):
         return value.replace("' or '", f"' {text('or')} '")  # a choice of words of ours
     if name == "reasons":
         return ", ".join(said(part, text) for part in value.split(", "))
-    return said(value, text) if name in ("what", "reason") else value
+    return said(value, text) if name in ("what", "reason", "why") else value
 
 
 @cache
