@@ -124,6 +124,8 @@ class Context:
     escalations: Mapping[str, Escalation] = field(default_factory=dict)
     handling: Callable[[Mapping[str, str]], Handling] = unhandled
     interval: float = 1.0
+    #: Breaches in a row are counted that often, s; 0: with each interval.
+    counted_each: float = 0.0
     #: Grows with each change, so that what waits is looked at again.
     version: int = 0
 

@@ -111,7 +111,9 @@ class Tick:
         # The end of what another question led to is told before this one is asked.
         if not moves:
             state.question, state.rule_version = rule.question, rule.rule.version
-            moves += machine.step(state, rule, verdict, judged.facts, self._now, context.interval, context.ids)
+            moves += machine.step(
+                state, rule, verdict, judged.facts, self._now, context.interval, context.ids, context.counted_each
+            )
         self._touched[key] = (state, rule)
 
     def correlate(self) -> None:

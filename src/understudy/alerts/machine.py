@@ -24,7 +24,7 @@ from .state import AlertState
 MISSED = 3.0
 #: After a longer outage, timers begin anew; after a shorter one, a breach is seen afresh for that long at most.
 OUTAGE, AFRESH = 3600.0, 600.0
-#: Two rounds are at least such a part of the interval apart.
+#: Two rounds are at least such a part of their distance apart.
 _ROUND = 0.9
 #: Epoch seconds are exact to a quarter of a microsecond.
 _EXACT = 1e-6
@@ -54,9 +54,10 @@ def quiet(state: AlertState, rule: Prepared, verdict: Verdict) -> bool:
 
 def step(
     state: AlertState, rule: Prepared, verdict: Verdict, facts: Mapping[str, str], now: float, interval: float,
-    ids: Callable[[], str],
+    ids: Callable[[], str], counted_each: float = 0.0,
 ) -> list[Move]:  # fmt: skip
     """Take one verdict in. One that is not newer than the last one is left out."""
+    counted_each = counted_each or interval
     if now <= state.evaluated_at:
         return []
     state.evaluated_at = now
@@ -74,9 +75,9 @@ def step(
         state.recovering_since += gap
         gap = 0.0
     if verdict.finding is Finding.NO_DATA:
-        return _blank(state, rule, verdict, now, gap, interval, ids)
+        return _blank(state, rule, verdict, now, gap, counted_each, ids)
     state.blank_since = inf
-    _count(state, verdict, now, interval)
+    _count(state, verdict, now, counted_each)
     _measure(state, rule, verdict, facts, now)
     return _known(state, rule, verdict.finding, now, ids)
 
@@ -225,7 +226,7 @@ def _recover(state: AlertState, rule: Prepared, now: float, reason: str = "") ->
 
 
 def _blank(
-    state: AlertState, rule: Prepared, verdict: Verdict, now: float, gap: float, interval: float,
+    state: AlertState, rule: Prepared, verdict: Verdict, now: float, gap: float, counted_each: float,
     ids: Callable[[], str],
 ) -> list[Move]:  # fmt: skip
     """Nothing is known: what that means is the rule's choice."""
@@ -235,7 +236,7 @@ def _blank(
     if policy == "alert" and state.phase in (Phase.INACTIVE, Phase.PENDING):
         state.reason = verdict.reason
         taken_for = Verdict(Finding.BREACH, max(0, state.level), max(0, state.level))
-        _count(state, taken_for, now, interval)
+        _count(state, taken_for, now, counted_each)
         _measure(state, rule, taken_for, {}, now)
         return _known(state, rule, Finding.BREACH, now, ids)
     match state.phase:
@@ -261,9 +262,9 @@ def _blank(
     return []
 
 
-def _count(state: AlertState, verdict: Verdict, now: float, interval: float) -> None:
+def _count(state: AlertState, verdict: Verdict, now: float, each: float) -> None:
     """Count breaches in a row. Looks between two rounds, after something happened, are none of their own."""
-    if verdict.finding is Finding.BREACH and now - state.counted_at >= _ROUND * interval:
+    if verdict.finding is Finding.BREACH and now - state.counted_at >= _ROUND * each:
         state.breaches += 1
         state.counted_at = now
 

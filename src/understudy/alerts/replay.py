@@ -22,7 +22,7 @@ from .model import Finding, Rule, Verdict
 from .ports import EpisodeRow, EventRow, MetricSource, Signal
 from .standing import Standing
 from .tick import Judged, Result
-from .timers import next_timer
+from .timers import COUNTED_EACH, next_timer
 from .watch import SETTLED, Watch
 
 #: Rules that have found nothing are looked at each so many moments, about so many subjects: is anything known?
@@ -89,7 +89,9 @@ class Replay:
         #: Rules of which nothing was known so far.
         self._blind = [rule for rule in rules if rule.enabled]
         self._ticks = 0
-        self._context = context = Context(ids=ids_of(lambda: self.at), interval=interval)
+        self._context = context = Context(
+            ids=ids_of(lambda: self.at), interval=interval, counted_each=min(interval, COUNTED_EACH)
+        )
         prepare(context)
         context.set_rules(rules)
         self.standing = Standing(context)
