@@ -75,7 +75,6 @@ class Recorded:
     def __init__(self, calls: Iterable[Call], start: float, rules: Sequence[Rule], uptime: float = 0.0) -> None:
         self._clock = ReplayClock(start, uptime)
         self._app = Understudy.build(clock=self._clock, seed=0)
-        self._app.monitor.on_unattended = None  # whatever loop runs here is not for the past to take
         self._calls = deque(calls)
         self._source = self._app.alerting.source
         self._app.alerting.watch()
