@@ -191,7 +191,9 @@ class Findings:
             if count > episodes[key]:
                 yield f"{key}: {count} for {episodes[key]} episodes"
         for each in self._receivers.pager.open:
-            yield f"{each.key} is open"
+            rows = [row for row in self._rows if row.channel == "pager" and row.notice.dedup_key == each.key]
+            said = ", ".join(f"{row.kind} {row.state} {row.reason}".strip() for row in reversed(rows))
+            yield f"{each.key} is open: {said}; {len(each.events)} triggers"
 
     def repeats(self, deaths: Sequence[Death]) -> Iterator[tuple[str, int | None]]:
         """Messages that came again, each with the kill that explains it: the row was not finished then."""

@@ -519,6 +519,31 @@ def test_what_was_claimed_long_before_it_could_be_sent_is_claimed_again_before_i
     Bench.run(run, ("chat", {"living": "edit"}), store=SlowReceipts)
 
 
+@pytest.mark.parametrize("pager", [False, True])
+def test_the_end_waits_behind_a_beginning_that_another_instance_may_be_telling_at_this_moment(pager):
+    leads = [True]
+
+    async def run(bench: Bench) -> None:
+        bench.channels["people"].script.append(8.0)  # the instance stands still while it sends
+        fired = alert("a", at=bench.clock.time())
+        await bench.tell(fired)
+        await bench.turn()
+        leads[0] = False
+        heir = Bench(("people", {"pager": pager}), store=bench.store, clock=bench.clock, seed=8)
+        await heir.start()
+        resolved = alert("a", RESOLVED, at=bench.clock.time())
+        await heir.tell(resolved)
+        await bench.clock.advance(5.0)
+        assert not heir.channels["people"].sent
+        await bench.clock.advance(60.0)
+        assert [each.notice for each in bench.channels["people"].delivered] == [fired]
+        assert [each.notice for each in heir.channels["people"].delivered] == [resolved]
+        assert [row.state for row in await bench.rows()] == [RowState.DELIVERED] * 2
+        await heir.stop()
+
+    Bench.run(run, ("people", {"pager": pager}), active=lambda: leads[0])
+
+
 def test_a_sender_whose_lease_has_ended_is_fenced_off():
     async def run(bench: Bench) -> None:
         chat = bench.channels["chat"]

@@ -59,7 +59,8 @@ class Claims:
             return False
         if row.owner != self.owner:
             # By a clock that was set back a lease may seem to last for hours: it is looked at again before that.
-            item.due = max(item.due, now + min(left, 2 * self.seconds))
+            item.held_until = now + min(left, 2 * self.seconds)
+            item.due = max(item.due, item.held_until)
             return True
         if row.token:
             item.token, item.until = row.token, now + left

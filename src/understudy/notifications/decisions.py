@@ -34,11 +34,12 @@ class Decision:
     added: tuple[OutboxRow, ...] = ()
 
 
-def at_the_end(lane: Lane, item: Waiting) -> list[Decision]:
+def at_the_end(lane: Lane, item: Waiting, now: float) -> list[Decision]:
     """What the end of an alert changes about what still waits in front of it, and about itself.
 
     In chat and mail one message tells of both. A pager that has not been reached is told of neither: there
     is nothing left to get up for; unless an attempt ended without an answer, for then it may ring already.
+    What another instance may be telling at this moment is left to it, and the end waits behind it.
     """
     if item.row.kind is not NoticeKind.RESOLVED or item.busy:
         return []
@@ -47,6 +48,9 @@ def at_the_end(lane: Lane, item: Waiting) -> list[Decision]:
         for each in lane.queue.chain_of(item)
         if each < item and not each.busy and each.row.kind in _OUTDATED and each.row.episode == item.row.episode
     ]
+    unwanted = Decision(item, replace(item.row, state=RowState.SUPPRESSED, reason=NO_END_WANTED))
+    if any(each.held_until > now for each in before):
+        return [] if lane.traits.resolves or item.row.pager else [unwanted]
     began = next((each for each in before if each.row.kind is NoticeKind.FIRED), None)
     pager = item.row.pager
     if pager and lane.traits.always_page:
@@ -62,7 +66,7 @@ def at_the_end(lane: Lane, item: Waiting) -> list[Decision]:
         unsure = item.row.ambiguous or any(each.row.ambiguous for each in before)
         told.append(Decision(item, replace(item.row, reason=MERGED, ambiguous=unsure)))
     elif not (lane.traits.resolves or pager) and not before:
-        told.append(Decision(item, replace(item.row, state=RowState.SUPPRESSED, reason=NO_END_WANTED)))
+        told.append(unwanted)
     return told
 
 

@@ -143,7 +143,7 @@ class Dispatcher:
         if self._claims.found(item):
             self.lanes.put_back(item, now)
         self._standby.entered(row)
-        self._decide(at_the_end(lane, item))
+        self._decide(at_the_end(lane, item, now))
 
     # -- the loop ---------------------------------------------------------------------------------
 
@@ -371,7 +371,8 @@ class Dispatcher:
             foreign = row.owner not in ("", self._claims.owner)
             held = row.leased_until - self._clock.time() if foreign else 0.0
             item.row = replace(row, ambiguous=row.ambiguous or item.row.ambiguous or foreign)
-            item.due = now + max(STORE_AGAIN, min(held, 2 * self._claims.seconds))
+            item.held_until = now + min(held, 2 * self._claims.seconds)
+            item.due = max(now + STORE_AGAIN, item.held_until)
             self.lanes.put_back(item, now)
         return looked
 

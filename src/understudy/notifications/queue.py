@@ -27,8 +27,8 @@ class Waiting:
     """A row that waits or is being sent."""
 
     __slots__ = (
-        "ages_at", "busy", "chain", "due", "entered", "expires", "failed", "group", "kept", "log", "loose", "row",
-        "token", "unkept_sent", "until", "urgency",
+        "ages_at", "busy", "chain", "due", "entered", "expires", "failed", "group", "held_until", "kept", "log", "loose",
+        "row", "token", "unkept_sent", "until", "urgency",
     )  # fmt: skip
 
     def __init__(self, row: OutboxRow, now: float, wall: float, *, kept: bool = True) -> None:
@@ -56,6 +56,8 @@ class Waiting:
         self.unkept_sent = not kept
         #: Attempts that are to be recorded with the next one.
         self.log: tuple[Attempt, ...] = ()
+        #: Another instance may be sending it until then (monotonic).
+        self.held_until = 0.0
         #: Our lease: its token, and until when it lasts (monotonic).
         self.token: int | None = None
         self.until = 0.0
