@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -110,3 +111,15 @@ def test_a_trace_is_written_as_indented_lines_however_deep_it_is():
     assert lines[:3] == ["a: 1", "b:", "  c:"]
     assert "    - 2" in lines
     assert any("end" in line for line in lines)
+
+
+@pytest.mark.parametrize(("width", "stacked"), [(80, True), (200, False)])
+def test_what_fires_can_be_read_on_a_narrow_terminal(width, stacked):
+    """An id in pieces cannot be copied, and a column of three letters is no column."""
+    out, alert = io.StringIO(), replace(ALERT, rule="api_down", labels={"api": "odds"}, reason="", acknowledged_by="")
+    show_active(Screen(texts("en"), out=out, width=width, plain=True), AlertsView((alert,)).as_dict(), as_json=False)
+    (line,) = [line for line in out.getvalue().splitlines() if "api_down" in line]
+    assert "critical" in line
+    assert "api=odds" in line
+    assert (ULID in line) is not stacked
+    assert ULID in out.getvalue()

@@ -64,10 +64,16 @@ def active_table(screen: Screen, view: AlertsView) -> None:
         )
         for each in view.alerts
     ]
-    table = screen.table(*columns, whole=(6,))
+    table = screen.table(*columns, whole=(0, 1, 3, 6))
     for row in rows:
         table.add_row(*row)
-    screen.console.print(table)
+    if screen.fits(table):
+        screen.console.print(table)
+    else:
+        for shown, rule, about, since, phase, told, episode in rows:
+            screen.line(Text.assemble(shown, "  ", rule, f"  {about}"))
+            screen.line(f"  {phase}, {since}, {columns[5]}: {told}")
+            screen.line(f"  {episode}", "quiet")
     for each in view.alerts[:20]:
         if each.reason:
             screen.line(Text.assemble((f"{safe(each.rule)}: ", "name"), (safe(each.reason), "quiet")))

@@ -84,6 +84,11 @@ class Screen:
                 return table
         return self.table()
 
+    def fits(self, table: Table) -> bool:
+        """Whether the terminal is wide enough for a table in which no word is folded."""
+        boundless = self.console.options.update(max_width=10_000)
+        return Measurement.get(self.console, boundless, table).minimum <= self.console.width
+
     def state(self, state: str) -> Text:
         """A state as shape and word."""
         return Text(f"{SHAPES.get(state, '?')} {self.word(state)}", style=state if state in SHAPES else "")
