@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from alerted import memory_store, settings_of
+from alerted import Alerted, memory_store, settings_of
 
 from understudy.alerts.backtest import backtest, surrounded
 from understudy.alerts.context import EngineOptions
@@ -20,6 +20,7 @@ from understudy.alerts.defaults import default_rules
 from understudy.alerts.model import Level, Rule
 from understudy.alerts.options import AlertOptions
 from understudy.alerts.ports import EpisodeQuery
+from understudy.alerts.remembered import Remembered
 from understudy.app import Understudy
 from understudy.backtesting import Roster, read_past, run_over
 from understudy.core.notices import Severity
@@ -144,7 +145,7 @@ def paired(live, again, end: float):
 
 def crowded(event, live) -> bool:
     """Whether the same alert changed within a bucket of it: of two things in one bucket either may come first."""
-    keeps = {rule.name: rule.keep_firing_for for rule in RULES}
+    keeps = {rule.name: rule.keep_firing_for for rule in (*RULES, *default_rules())}
     mine = [each for each in live if each[:2] == event[:2] and each != event]
     turns = [each[-1] for each in mine]
     turns += [each[-1] - keeps[each[0]] for each in mine if each[2] in ("resolved", "downgraded")]
@@ -167,3 +168,34 @@ async def test_every_kind_of_event_lies_within_one_bucket_of_the_live_one(seed):
     assert {each[4].partition(":")[0] for each in live} >= {"", "inhibition", "flapping"}
     assert len(apart) > 60
     assert (found.resolution, found.as_dict()["resolution"]) == (BUCKET, BUCKET)
+
+
+async def test_an_outage_that_a_breaker_saw_is_told_again_with_what_followed_from_it():
+    clock = FakeClock()
+    store = memory_store(clock)
+    async with Alerted(clock, store) as world:
+        begin = clock.time()
+        await clock.advance(5)
+        await world.calls("odds", 60, every=1.0)
+        await world.calls("odds", 45, fails=True, every=1.0)
+        await world.calls("odds", 240, every=1.0)
+        await clock.advance(120)
+        app = world.app
+        kept = await app.alerts.past(begin, clock.time())
+        labels = {row.episode: row.labels["api"] for row in kept[0]}
+        live = told([(each, labels[each.episode]) for each in kept[1]], begin)
+        rules = [each for each in app.alerts.rules.rules() if each.enabled]
+        past = await read_past(
+            store.rollups, Roster({"odds": ""}), begin - 30.0, clock.time(), now=clock.time(),
+            retention=app.keeping.retention, remembered=Remembered(rules, *kept),
+        )  # fmt: skip  # one line of arguments
+        found = backtest(run_over(past, rules, surrounded(app.alerts.options)))
+    labels = {row.episode: row.labels["api"] for row in found.episodes}
+    again = told([(each, labels[each.episode]) for each in found.events], begin)
+    alone, rest, _ = paired(live, again, past.end - begin)
+    assert [each for each in (*alone, *rest) if not crowded(each, live)] == []
+    down = [each for each in live if each[0] == "api_down"]
+    assert [each[2] for each in down] == ["fired", "resolved"]
+    # Alerts were kept to the moment, so what they tell of events is exact.
+    assert [each for each in again if each[0] == "api_down"] == down
+    assert {each[4].partition(":")[0] for each in again if each[0] in LADDERS} == {"inhibition"}
