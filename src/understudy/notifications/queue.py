@@ -27,8 +27,8 @@ class Waiting:
     """A row that waits or is being sent."""
 
     __slots__ = (
-        "ages_at", "busy", "chain", "due", "entered", "expires", "failed", "group", "held_until", "kept", "log", "loose",
-        "row", "token", "unkept_sent", "until", "urgency",
+        "ages_at", "busy", "chain", "due", "entered", "expires", "failed", "group", "held_until", "kept", "log",
+        "loose", "row", "token", "unkept_sent", "until", "urgency",
     )  # fmt: skip
 
     def __init__(self, row: OutboxRow, now: float, wall: float, *, kept: bool = True) -> None:
