@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 
+from understudy.alerting.service import undelivered
 from understudy.app import Understudy
+from understudy.notifications.message import NotificationMessage, Retry
 from understudy.testing import FakeClock, MemoryChannel
 
 
@@ -81,3 +84,21 @@ async def test_what_was_stopped_is_only_read():
     before = asyncio.all_tasks()
     assert app.alerts.active() == []
     assert asyncio.all_tasks() == before
+
+
+def test_what_a_program_without_a_store_could_not_deliver_is_told_when_it_ends(caplog):
+    clock = FakeClock()
+    app, channel = Understudy.build(clock=clock, seed=1), MemoryChannel(clock=clock, script=[Retry("no route")] * 50)
+    app.add_channel("people", channel)
+
+    async def main() -> None:
+        message = NotificationMessage("hello", severity="critical")
+        sent = asyncio.ensure_future(app.notifications.send_notification(message, wait=2.0))
+        await clock.advance(3)
+        assert (await sent)["people"].state == "pending"
+
+    asyncio.run(main())
+    undelivered(weakref.ref(app.notifications))
+    assert caplog.messages[-1:] == [
+        "the program ends with messages that were not delivered, and are lost: 1 for people"
+    ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import random
 import secrets
+import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -108,6 +110,8 @@ class Alerting:
             cast(Any, self._outbox), clock, rng, instance=instance, state=cast(Any, self._state),
             http=LateHttp(lambda: self._http("", "")), recorder=MonitorRecorder(monitor), active=self._is_active,
         )  # fmt: skip
+        if self._memory is not None:
+            atexit.register(undelivered, weakref.ref(self.notifications))
         self.manager = AlertManager(
             self.source, clock, make_id=self.notifications.make_id, store=cast(Any, self._alerts),
             documents=cast(Any, self._documents), outlet=self.notifications, options=AlertOptions(),
@@ -317,6 +321,16 @@ class Alerting:
     def problems(self) -> list[str]:
         """What is wrong with alerts and notifications, for people; empty when nothing is."""
         return [*self.manager.problems(), *self.notifications.problems(), *self.drills.problems()]
+
+
+def undelivered(of: weakref.ref[NotificationManager]) -> None:
+    """Say what a program takes with it when it ends: without a store, what waits then is never sent."""
+    notifications = of()
+    views = notifications.channels() if notifications is not None else {}
+    waiting = {name: view.waiting for name, view in views.items() if view.waiting}
+    if waiting:
+        told = ", ".join(f"{count} for {name}" for name, count in waiting.items())
+        _log.warning("the program ends with messages that were not delivered, and are lost: %s", told)
 
 
 def _forgetful() -> StorageOptions:
