@@ -110,8 +110,6 @@ class Alerting:
             cast(Any, self._outbox), clock, rng, instance=instance, state=cast(Any, self._state),
             http=LateHttp(lambda: self._http("", "")), recorder=MonitorRecorder(monitor), active=self._is_active,
         )  # fmt: skip
-        if self._memory is not None:
-            atexit.register(undelivered, weakref.ref(self.notifications))
         self.manager = AlertManager(
             self.source, clock, make_id=self.notifications.make_id, store=cast(Any, self._alerts),
             documents=cast(Any, self._documents), outlet=self.notifications, options=AlertOptions(),
@@ -249,6 +247,8 @@ class Alerting:
         if not self._watching:
             self._watching = True
             self._events.subscribe(self._touched.heard)
+            if self._memory is not None:
+                atexit.register(undelivered, weakref.ref(self.notifications))
         self._monitor.watch_with(self.tallies)
 
     async def open(self, store: Store, roles: Roles) -> None:
