@@ -43,15 +43,6 @@ def test_a_policy_that_proceeds_adds_to_those_behind_it():
     assert routed(policies, severity="warning").channels == ("chat", "pager")
 
 
-def test_that_a_channel_fails_is_told_by_the_others():
-    bench = Bench("chat", "mail")
-    rows = bench.manager.plan(alert(name="channel:chat"))
-    assert {(row.channel, row.state, row.reason) for row in rows} == {
-        ("chat", RowState.SUPPRESSED, "about this channel itself"),
-        ("mail", RowState.PENDING, ""),
-    }
-
-
 def test_conditions_see_severity_rule_and_kind_and_labels_that_are_not_part_of_the_identity():
     policies = {
         "a": PolicyOptions(match=("severity=warning", "rule=~api.*", "kind=fired", "team=core"), channels=("chat",))

@@ -208,7 +208,7 @@ class Pulse:
         if failures:
             failed, self._tallies.failed = self._tallies.failed, set()
             self._failures_at = 0.0
-            touched += [("api", self._source.labels_of(name)) for name in self._source.apis_among(failed)]
+            touched += [("api", self._source.labels_of(name)) for name in failed]
         if not await self._manager.ready():
             await self._manager.post(self._posting.changes(touched), self._instance)
             return

@@ -1,13 +1,15 @@
-"""Lets the monitor measure the channels, too: notifications are calls to third-party APIs like others."""
+"""Lets a monitor measure the channels: notifications are calls to third-party APIs like others."""
 
 from __future__ import annotations
 
 from understudy.monitor import PerformanceMonitor
-from understudy.notifications.planning import MEASURED_AS
 
 
 class MonitorRecorder:
-    """A `notifications.ports.Recorder`: each send counts under the name `channel:NAME`."""
+    """A `notifications.ports.Recorder`: each send counts under the name of its channel.
+
+    In a monitor of the channels' own: what is told of APIs must not depend on how that was told to people.
+    """
 
     def __init__(self, monitor: PerformanceMonitor) -> None:
         self._monitor = monitor
@@ -15,6 +17,6 @@ class MonitorRecorder:
     def record(self, channel: str, seconds: float, ok: bool, reason: str) -> None:
         """As `Recorder.record`."""
         if ok:
-            self._monitor.record_request_success(f"{MEASURED_AS}{channel}", max(0.0, seconds))
+            self._monitor.record_request_success(channel, max(0.0, seconds))
         else:
-            self._monitor.record_request_failure(f"{MEASURED_AS}{channel}", reason, max(0.0, seconds))
+            self._monitor.record_request_failure(channel, reason, max(0.0, seconds))

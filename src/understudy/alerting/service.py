@@ -106,9 +106,11 @@ class Alerting:
         self.tallies = Tallies(clock, self._hub_of, fallback.roster.price_of)
         self.elsewhere = Elsewhere(clock, None)
         self.source = LiveSource(clock, fallback, monitor, self.tallies, self.elsewhere)
+        #: How the services behind the channels do: apart from the APIs, which are what alerts are about.
+        self.sending = PerformanceMonitor(clock)
         self.notifications = NotificationManager(
             cast(Any, self._outbox), clock, rng, instance=instance, state=cast(Any, self._state),
-            http=LateHttp(lambda: self._http("", "")), recorder=MonitorRecorder(monitor), active=self._is_active,
+            http=LateHttp(lambda: self._http("", "")), recorder=MonitorRecorder(self.sending), active=self._is_active,
         )  # fmt: skip
         self.manager = AlertManager(
             self.source, clock, make_id=self.notifications.make_id, store=cast(Any, self._alerts),

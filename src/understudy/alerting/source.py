@@ -11,7 +11,6 @@ from understudy.core.clock import Clock
 from understudy.monitor import PerformanceMonitor
 from understudy.monitor.histogram import quantiles
 from understudy.monitor.rollup import quantiles_of
-from understudy.notifications.planning import MEASURED_AS
 from understudy.resilience import FallbackManager
 from understudy.resilience.registry import Api
 
@@ -87,8 +86,8 @@ class LiveSource:
         found = dict.fromkeys((*self._known(), *self._tallies.names("api")))
         self._note_removed()
         if self._removed:
-            return self.apis_among(name for name in found if name not in self._removed)
-        return self.apis_among(found)
+            return [name for name in found if name not in self._removed]
+        return list(found)
 
     def _note_removed(self) -> None:
         """Take note of who was taken out of the configuration: the monitor remembers its past for ever."""
@@ -105,14 +104,6 @@ class LiveSource:
                 self._removed[name] = (until, latest)
             elif latest > moved:
                 del self._removed[name]  # somebody records under its name again
-
-    @staticmethod
-    def apis_among(names: Iterable[str]) -> list[str]:
-        """Those that rules are about.
-
-        Channels are measured beside the APIs, but what is wrong with them is not for alerts to tell through them.
-        """
-        return [name for name in names if not name.startswith(MEASURED_AS)]
 
     def _known(self) -> Iterable[str]:
         return (*self._fallback.roster.apis, *self._elsewhere.names("api"), *self._monitor.names())

@@ -18,10 +18,6 @@ DEADLINES = {Severity.CRITICAL: 86_400.0, Severity.WARNING: 21_600.0, Severity.I
 TEST_DEADLINE = 60.0
 #: Why a row is not told: its channel wants only what is more severe.
 BELOW_MINIMUM = "below the channel's min_severity"
-#: Why a row is not told: it says that this very channel fails, and would only wait there with the rest.
-ABOUT_ITSELF = "about this channel itself"
-#: What names of channels begin with where their sends are measured like calls of APIs.
-MEASURED_AS = "channel:"
 #: Kinds that only tell what somebody did about an alert.
 _ACTS = frozenset((NoticeKind.ACKED, NoticeKind.UNACKED, NoticeKind.SNOOZED))
 CALLBACK = "callback"
@@ -93,8 +89,6 @@ class Plans:
         traits = self.channels.get(channel)
         if traits is None or not is_alert(notice):
             return ""
-        if notice.labels.get("api") == f"{MEASURED_AS}{channel}":
-            return ABOUT_ITSELF
         # An escalation's end, or its way down, goes where the worst of it went.
         severity = max(filter(None, (notice.severity, notice.previous)), key=lambda each: each.rank)
         return BELOW_MINIMUM if severity.rank < Severity(traits.min_severity).rank else ""

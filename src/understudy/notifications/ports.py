@@ -203,7 +203,7 @@ class StateStore(Protocol):
 
 
 class Recorder(Protocol):
-    """Takes note of how channels do, beside the APIs; the monitor is one, under the name `channel:NAME`."""
+    """Takes note of how the services behind the channels do; a monitor is one."""
 
     def record(self, channel: str, seconds: float, ok: bool, reason: str) -> None:
         """A send came back after so many seconds; cheap, and never raises."""

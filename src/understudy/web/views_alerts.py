@@ -120,7 +120,9 @@ class NotificationsView:
         # A channel that was taken out of the configuration still has a past.
         gone = {name: {"name": name, "kind": "", "state": "removed"} for name in numbers if name not in standing}
         channels = {
-            name: _masked({**each, **(numbers[name].as_dict() if name in numbers else {})})
+            name: _masked(
+                {**each, **(numbers[name].as_dict() if name in numbers else {}), "sending": _sending(app, name)}
+            )
             for name, each in {**standing, **gone}.items()
         }
         drills = app.alerting.drills
@@ -137,6 +139,12 @@ class NotificationsView:
             "problems": list(self.problems),
             "drill": dict(self.drill),
         }
+
+
+def _sending(app: Understudy, channel: str) -> dict[str, Any]:
+    """How the service behind a channel did in the last hour, s and percent."""
+    seen = app.alerting.sending.snapshot(channel, "1h")
+    return {"total": seen.total, "success_rate": seen.success_rate, "p50": seen.p50, "p95": seen.p95}
 
 
 def _masked(values: Mapping[str, Any]) -> dict[str, Any]:
