@@ -20,7 +20,7 @@ from pathlib import Path
 
 from understudy.storage import StorageOptions
 
-from .alert_kill_check import Death, History, Store, judge
+from .alert_kill_check import OPENING, Death, History, Store, judge
 from .alert_kill_world import Apis, Receivers
 from .experiment import Report, Tell, quiet
 
@@ -197,6 +197,7 @@ async def kill(lives: int, seed: int, tell: Tell = quiet, alerts: int = ALERTS) 
             finally:
                 await seat.close()
         await judge(report, store, history, apis, receivers)
+    report.at_most("slowest opening", max(history.openings, default=0.0), OPENING, " s")
     report.seconds = time.perf_counter() - began
     return report
 
