@@ -7,6 +7,7 @@ wakes up later is caught by the token, which the store compares with every write
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable
@@ -62,17 +63,19 @@ class Roles:
             await pause(self._clock, RENEW * self._rng.uniform(0.8, 1.0))
 
     async def renew(self) -> None:
-        """One round: ask for every role."""
-        for role in self.wanted:
-            try:
-                lease = await self._leases.claim(role, self.holder, TTL)
-                self._adrift.discard(role)
-            except StoreUnavailable as problem:
-                if role in self._held:
-                    _log.warning("role %s was not renewed: %s", role, problem)
-                    self._adrift.add(role)
-                lease = self.held(role)
-            self._set(role, lease)
+        """One round: ask for every role, all together, which the store commits as one."""
+        await asyncio.gather(*(self._renew(role) for role in self.wanted))
+
+    async def _renew(self, role: str) -> None:
+        try:
+            lease = await self._leases.claim(role, self.holder, TTL)
+            self._adrift.discard(role)
+        except StoreUnavailable as problem:
+            if role in self._held:
+                _log.warning("role %s was not renewed: %s", role, problem)
+                self._adrift.add(role)
+            lease = self.held(role)
+        self._set(role, lease)
 
     async def release(self) -> None:
         """Give every role back, so that another instance need not wait; for a graceful stop."""

@@ -24,13 +24,19 @@ from .tables import alert_episode, alert_event, alert_signal, alert_state
 
 _log = logging.getLogger("understudy.storage")
 
+#: Where nobody else can leave signals, and this process has not, they are looked for only that often, s.
+_LOOK_EVERY = 10.0
+
 
 class SqlAlerts:
     """The `AlertStore` of the SQL stores."""
 
-    def __init__(self, desk: Desk, clock: Clock) -> None:
+    def __init__(self, desk: Desk, clock: Clock, *, alone: bool = False) -> None:
+        """`alone`: no other process uses the database, so what is posted is known without asking it each second."""
         self._desk = desk
         self._clock = clock
+        self._alone = alone
+        self._posts, self._look_at = 0, 0.0
 
     async def states(self) -> dict[str, dict[str, Any]]:
         """As `alerts.ports.AlertStore.states`."""
@@ -105,16 +111,26 @@ class SqlAlerts:
             if last is not None:
                 connection.execute(delete(alert_signal).where(number <= last))
 
-        await self._desk.write(work)
+        self._posts += 1
+        try:
+            await self._desk.write(work)
+        finally:
+            self._posts, self._look_at = self._posts + 1, 0.0
 
     async def posted(self, limit: int) -> list[tuple[int, str, Signal]]:
         """As `alerts.ports.AlertStore.posted`."""
+        if self._alone and self._clock.monotonic() < self._look_at:
+            return []
+        posts = self._posts
         rows = select(alert_signal).order_by(alert_signal.c.id).limit(limit)
 
         def work(connection: Connection) -> list[tuple[int, str, Signal]]:
             return [(row.id, row.instance, Signal(**json.loads(row.doc))) for row in connection.execute(rows)]
 
-        return await self._desk.read(work)
+        found = await self._desk.read(work)
+        if not found and posts == self._posts:
+            self._look_at = self._clock.monotonic() + _LOOK_EVERY
+        return found
 
     async def forget(self, before: float, limit: int) -> int:
         """As `alerts.ports.AlertStore.forget`."""

@@ -30,13 +30,12 @@ class SqlLeases:
         def work(connection: Connection) -> int | None:
             now = now_ms(connection, self._clock)
             until = now + round(ttl * 1000)
-            connection.execute(
-                insert(connection, leader)
-                .values(role=role, holder="", token=0, until_ms=0)
-                .on_conflict_do_nothing()
-            )  # fmt: skip
             rows = select(leader.c.holder, leader.c.token, leader.c.until_ms).where(leader.c.role == role)
-            found = connection.execute(rows.with_for_update()).one()
+            found = connection.execute(rows.with_for_update()).one_or_none()
+            if found is None:
+                new = insert(connection, leader).values(role=role, holder="", token=0, until_ms=0)
+                connection.execute(new.on_conflict_do_nothing())
+                found = connection.execute(rows.with_for_update()).one()
             free = not found.holder or not now < found.until_ms <= now + _LONGEST_MS
             if found.holder != holder and not free:
                 return None

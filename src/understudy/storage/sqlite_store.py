@@ -11,6 +11,7 @@ from understudy.core.lease import Lease
 from understudy.monitor.rollup import TIER_NAMES
 
 from . import sqlite
+from .alerts import SqlAlerts
 from .health import HealthBoard
 from .hot import HotRollups
 from .jobs import Steps
@@ -42,6 +43,7 @@ class SqliteStore(SqlStore):
         board = HealthBoard("sqlite", str(options.path))
         self._backend = SqliteBackend(options.path, clock, board, open_it, revisions)
         super().__init__(options, clock, self._backend, board, partial(HotRollups, generation=self._generation))
+        self.alerts = SqlAlerts(self._desk, clock, alone=True)
         keep = {TIER_NAMES[tier]: float(seconds) for tier, seconds in kept(options).items()}
         self._space = Space(options.path, options.max_bytes, {**keep, "requests": options.keep_requests}, board)
         #: The hour in which rows that were too old were last looked for.

@@ -250,6 +250,7 @@ class AlertStoreContract:
     async def test_signals_wait_in_order_until_a_change_takes_them_in(self, alerts: AlertStore) -> None:
         first = [Signal("api_down", {"api": "odds"}, True, NOON, {"breaker": "open", "text": STRANGE})]
         second = [Signal("api_down", {"api": "odds"}, False, NOON + 1), Signal("hub_down", {}, True, NOON + 2)]
+        assert await alerts.posted(10) == []
         await alerts.post(first, "one")
         await alerts.post(second, "two")
         await alerts.post([], "three")
