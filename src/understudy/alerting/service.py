@@ -28,6 +28,7 @@ from understudy.lifecycle import Lifecycle
 from understudy.monitor import PerformanceMonitor
 from understudy.notifications.links import Signer, linker
 from understudy.notifications.manager import NotificationManager
+from understudy.notifications.planning import CALLBACK
 from understudy.notifications.policy import Policies
 from understudy.notifications.ports import Channel
 from understudy.resilience import FallbackManager
@@ -127,6 +128,10 @@ class Alerting:
         )
         self.drills = self._scheduled(another)
         self.notifications.made_by(self.pulse.stalled)
+        self._gauge_ourselves()
+
+    def _gauge_ourselves(self) -> None:
+        """What the rules that watch Understudy itself are about."""
         self.source.gauges.of_all.update(
             dead_letters=lambda: float(self.notifications.dead),
             oldest_critical=lambda: self.notifications.oldest_critical,
@@ -329,10 +334,15 @@ def undelivered(of: weakref.ref[NotificationManager]) -> None:
     """Say what a program takes with it when it ends: without a store, what waits then is never sent."""
     notifications = of()
     views = notifications.channels() if notifications is not None else {}
-    waiting = {name: view.waiting for name, view in views.items() if view.waiting}
+    waiting = {name: view.waiting - view.in_flight for name, view in views.items() if view.waiting > view.in_flight}
     if waiting:
         told = ", ".join(f"{count} for {name}" for name, count in waiting.items())
         _log.warning("the program ends with messages that were not delivered, and are lost: %s", told)
+    # A callback is the program's own: it knows how far that came.
+    flying = {name: view.in_flight for name, view in views.items() if view.in_flight and view.kind != CALLBACK}
+    if flying:
+        told = ", ".join(f"{count} for {name}" for name, count in flying.items())
+        _log.warning("the program ends while messages are being sent, which may not arrive: %s", told)
 
 
 def _forgetful() -> StorageOptions:

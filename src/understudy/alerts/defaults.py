@@ -86,30 +86,32 @@ def _two(first: float, second: float | None) -> tuple[Level, ...]:
 
 
 def _events() -> tuple[Rule, ...]:
+    """Without a cooldown: `keep_firing_for` makes one episode of what comes and goes, and a new outage is news."""
     warning, critical = Level(Severity.WARNING), Level(Severity.CRITICAL)
     return (
         Rule(
             "api_down", kind="event", event="api_down", metric="standbys", operator="<",
-            levels=_UNCOVERED,
+            levels=_UNCOVERED, cooldown=0.0,
             description="The circuit breaker of the API is open: calls are not sent to it.",
         ),
         Rule(
-            "hub_down", kind="event", event="hub_down", subject="hub", levels=(critical,),
+            "hub_down", kind="event", event="hub_down", subject="hub", levels=(critical,), cooldown=0.0,
             description="The hub as a whole fails: every API behind it does.",
         ),
         INCIDENT,
         Rule(
-            "key_quarantined", kind="event", event="key_quarantined", subject="key", levels=(warning,),
+            "key_quarantined", kind="event", event="key_quarantined", subject="key", levels=(warning,), cooldown=0.0,
             description="The API refuses the key.",
             runbook="Look at the key in the provider's own pages; renew it, then reset the API.",
         ),
         Rule(
             "quota_exhausted", kind="event", event="quota_exhausted", metric="standbys", operator="<",
-            levels=_UNCOVERED,
+            levels=_UNCOVERED, cooldown=0.0,
             description="The quota of every usable key is spent until its reset.",
         ),
         Rule(
             "keys_gone", kind="event", event="keys_gone", metric="standbys", operator="<", levels=_UNCOVERED,
+            cooldown=0.0,
             description="No key of the API can be used now.",
         ),
         # These two say about routes what the others say about APIs; a second alert for one problem is not wanted
