@@ -64,6 +64,8 @@ FORMED: dict[str, Any] = {
     "policies.fix.escalation": "fix",
     "policies.fix.group_by": ["hub"],
     "notifications.public_url": "https://understudy.example.com",
+    "notifications.drill_at": "wed 09:30",
+    "notifications.drill_zone": "America/Sao_Paulo",
     "alerts.inhibitions.fix.source": ["api=cause"],
     "alerts.inhibitions.fix.target": ["api=consequence"],
     "alerts.inhibitions.fix.equal": ["hub"],

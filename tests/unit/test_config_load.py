@@ -174,3 +174,16 @@ def test_a_webhook_that_signs_nothing_is_a_warning(tmp_path):
     (tmp_path / "understudy.toml").write_text('[channels.x]\nkind = "webhook"\nurl = "https://hooks.example.com/a"')
     [warning] = [each for each in load(cwd=tmp_path, env={}).warnings if "secret stands" not in each]
     assert warning.startswith("channel x signs nothing")
+
+
+def test_one_recipient_is_written_without_brackets(tmp_path):
+    (tmp_path / "understudy.toml").write_text(
+        '[channels.mail]\nkind = "email"\nhost = "mail.example.com"\nfrom_email = "a@example.com"\n'
+        'to_emails = "b@example.com, c@example.com"\n'
+        '[channels.one]\nkind = "telegram"\nbot_token = "env:TOKEN"\nchat_id = -100123\n'
+        '[channels.two]\nkind = "telegram"\nbot_token = "env:TOKEN"\nchat_id = ["42", 43]\n'
+    )
+    token = "12345" + ":" + "a" * 30
+    channels = load(cwd=tmp_path, env={"TOKEN": token}).settings.channels
+    assert channels["mail"].to_emails == ("b@example.com", "c@example.com")
+    assert (channels["one"].chat_id, channels["two"].chat_id) == (("-100123",), ("42", "43"))

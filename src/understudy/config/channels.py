@@ -80,6 +80,23 @@ def fields_of(kind: Any) -> tuple[FieldSpec, ...]:
     return describe(options) if options else ()
 
 
+def expand_channels(layer: Layer) -> None:
+    """Take one value for a list of one, and numbers for the texts of chats, in place: `chat_id = 42`."""
+    channels = layer.values.get("channels")
+    several = {
+        spec.name for kind in KINDS for spec in fields_of(kind) if get_origin(spec.type) is tuple
+    }  # fmt: skip
+    for table in channels.values() if isinstance(channels, dict) else ():
+        for name in several.intersection(table) if isinstance(table, dict) else ():
+            found = table[name]
+            if isinstance(found, str):
+                table[name] = list(split(found)) if name in _LISTS else [found]
+            elif isinstance(found, int) and not isinstance(found, bool):
+                table[name] = [str(found)]
+            elif isinstance(found, list) and name == "chat_id":
+                table[name] = [str(each) if type(each) is int else each for each in found]
+
+
 def secret_places(values: Any) -> Iterator[tuple[Path, bool]]:
     """Where the channels of a tree hold secrets; each with whether the channel is nothing without it."""
     channels = values.get("channels")

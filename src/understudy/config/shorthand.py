@@ -7,6 +7,7 @@ from typing import Any
 from understudy.resilience.plain import spell_out
 
 from .alert_rules import expand_rules
+from .channels import expand_channels
 from .faults import Fault, Path
 from .tree import Layer
 
@@ -33,6 +34,7 @@ def expand(layer: Layer, faults: list[Fault]) -> None:
             _outcomes(api, ("apis", name, "outcomes"), layer, faults)
             spell_out(api)
     expand_rules(layer, faults)
+    expand_channels(layer)
 
 
 def _outcomes(api: dict[str, Any], at: Path, layer: Layer, faults: list[Fault]) -> None:
