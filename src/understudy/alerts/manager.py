@@ -184,18 +184,22 @@ class AlertManager(AlertDesk):
                 self._taken_up = False
                 await self._rounds.keeper.part()
                 return False
-            now = self._clock.monotonic()
             if not self._taken_up:
                 await self._load()
                 await self._rounds.take_up()
-                self._taken_up, self._edited_at = True, now
-            elif now - self._edited_at >= _EDITED_EVERY:
-                self._edited_at = now
-                try:
-                    await self._load()
-                except StoreUnavailable as problem:
-                    _log.info("rules and silences that others edit are read later: %s", problem)
+                self._taken_up, self._edited_at = True, self._clock.monotonic()
             return True
+
+    async def _reread(self) -> None:
+        """Take over what others have edited; what has just happened does not wait for that."""
+        now = self._clock.monotonic()
+        if now - self._edited_at < _EDITED_EVERY:
+            return
+        self._edited_at = now
+        try:
+            await self._load()
+        except StoreUnavailable as problem:
+            _log.info("rules and silences that others edit are read later: %s", problem)
 
     async def _load(self) -> None:
         await self.rules.load()
@@ -208,6 +212,7 @@ class AlertManager(AlertDesk):
             LeaseLost: another instance evaluates by now.
         """
         async with self._sweeping.here():
+            await self._reread()
             await self._rounds.sweep(breath)
             async with self._turn():
                 if self._taken_up:
