@@ -157,6 +157,24 @@ async def test_parts_are_made_ahead_and_dropped_when_they_are_too_old(options):
         assert (names[0], names[-1]) == ("roll_10s_p20270114", "roll_10s_p20270119")
 
 
+async def test_of_two_services_that_make_the_same_parts_at_once_the_second_waits_and_finds_them(options):
+    wanted = partitions.wanted(NOON + 100 * DAY)
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    async with opened(options) as first, opened(options) as second:
+        engine = first._backend.engine("control")
+        with engine.connect() as making, making.begin():
+            partitions.make(making, wanted)
+            other = asyncio.create_task(
+                asyncio.to_thread(second._backend.once, lambda connection: partitions.make(connection, wanted))
+            )
+            with first._backend.engine("reader").connect() as looking:
+                await eventually(lambda: looking.exec_driver_sql(waiting).scalar_one() == 1)
+        await other
+        assert {each.start for each in wanted if each.tier == 10} <= {
+            each.start for each in second._backend.once(lambda connection: partitions.existing(connection, 10))
+        }
+
+
 async def test_a_read_in_progress_holds_nobody_up_who_makes_a_part(options):
     async with opened(options) as first:
         await first.rollups.write({10: [row(NOON)]})

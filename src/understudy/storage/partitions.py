@@ -90,4 +90,6 @@ def _read(tier: int, name: str) -> Part | None:
 
 
 def _exists(connection: Connection, part: Part) -> bool:
-    return connection.execute(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": part.name}).scalar_one() is True
+    # Read from the table of all tables: what `to_regclass` knows of a name may be older than the lock that we have.
+    there = "SELECT EXISTS (SELECT FROM pg_class WHERE relname = :name AND pg_table_is_visible(oid))"
+    return connection.execute(text(there), {"name": part.name}).scalar_one() is True
