@@ -438,6 +438,6 @@ def test_nothing_but_the_command_line_knows_that_an_api_can_be_simulated() -> No
     known = {
         path.relative_to(package).parts[0]
         for path in package.rglob("*.py")
-        if "simulat" in path.read_text("utf-8").lower()
+        if "simulator" in path.read_text("utf-8").lower()
     }
     assert known <= {"simulator", "cli"}

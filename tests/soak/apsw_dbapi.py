@@ -96,6 +96,11 @@ class Connection:
             raise _translated(error) from error
         self.isolation_level = None
 
+    @property
+    def total_changes(self) -> int:
+        """Rows that were changed since it was opened."""
+        return self._raw.total_changes()
+
     def cursor(self) -> Cursor:
         """A new cursor."""
         return Cursor(self._raw)

@@ -15,7 +15,7 @@ from understudy.storage.sqlite_store import SqliteStore
 #: Every event is told on these.
 CHANNELS = ("chat", "mail")
 #: A claim lasts so long, s: longer than a life.
-LEASE = 3000.0
+LEASE = 240.0
 #: A new owner, as after a restart.
 HEIR = "the next start"
 
