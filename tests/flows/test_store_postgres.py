@@ -175,6 +175,24 @@ async def test_of_two_services_that_make_the_same_parts_at_once_the_second_waits
         }
 
 
+async def test_whoever_reads_sees_one_state_of_the_store_whatever_others_write_meanwhile(options):
+    async with opened(options) as first, opened(options) as second:
+        await first.rollups.write({10: [row(NOON)]})
+
+        def twice(connection):
+            found = []
+            for turn in range(2):
+                found.append(connection.exec_driver_sql("SELECT sum(n) FROM roll_10s").scalar_one())
+                if not turn:
+                    with second._backend.engine("control").connect() as other, other.begin():
+                        other.exec_driver_sql("UPDATE roll_10s SET n = n + 1")
+            return found
+
+        before, after = await first._readers.read(twice)
+        assert before == after
+        assert await history(first) == before + 1
+
+
 async def test_a_read_in_progress_holds_nobody_up_who_makes_a_part(options):
     async with opened(options) as first:
         await first.rollups.write({10: [row(NOON)]})

@@ -69,11 +69,13 @@ def connector(options: StorageOptions) -> Callable[[], psycopg.Connection[Any]]:
 def engine(connect: Callable[[], psycopg.Connection[Any]], purpose: str) -> Engine:
     """An engine whose transactions are told what they are for."""
     made = create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool, use_native_hstore=False)
+    # Set before anything is asked. What one reader asks is answered from one state, whatever others write meanwhile.
+    one_state = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; " if purpose == "reader" else ""
     settings = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in SETTINGS[purpose].items())
 
     @event.listens_for(made, "begin")
     def begun(connection: Connection) -> None:
-        connection.exec_driver_sql(f"SELECT {settings}")
+        connection.exec_driver_sql(f"{one_state}SELECT {settings}")
 
     return made
 
