@@ -114,8 +114,7 @@ async def test_no_key_and_no_token_is_told_to_anybody(kind: str, logged: list[st
         pairs += [(ok(), reply) for reply in (echoing(400), STALL, CLOSE)]
     told = [line for lines in await asyncio.gather(*(between(kind, *pair) for pair in pairs)) for line in lines]
     text = "\n".join([*told, *logged])
-    assert CANARY not in text
-    assert TOKEN not in text
+    assert [each for each in (*told, *logged) if CANARY in each or TOKEN in each] == []
     assert "HTTP 401" in text, "the test must have looked at something"
 
 
@@ -144,8 +143,8 @@ async def uses(app: Understudy, url: str, kind: str, tokens: str, limit: float) 
                 pass
         except Exception as error:
             told += told_by(error)
-    # Not the other calls of this test: asyncio shows what one waits for, and that may be the other side's bytes, just come.
-    tasks = [task for task in asyncio.all_tasks() if task.get_coro().__name__ != between.__name__]
+    # Not the other calls of this test: asyncio shows what one waits for, and that may be the other side's bytes.
+    tasks = [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "__name__", "") != between.__name__]
     return [*told, *state_of(app), *map(repr, tasks)]
 
 
