@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from servers import pgbouncer, postgres
@@ -12,3 +14,9 @@ __all__ = ["pgbouncer", "postgres"]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the tests that take long, so that no worker is left alone with one at the end."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_collection_finish() -> None:
+    """What was collected lives to the end: looked through again and again, it would stop tests for long."""
+    gc.collect()
+    gc.freeze()

@@ -29,8 +29,9 @@ from .upstream import Asked, Upstream, answer
 TITLE = "Retry-After, in all its forms, measured at the server"
 #: A call may end that much after its deadline, s.
 GRACE = 0.1
-#: What a wait may be longer than it was told to be: jitter upwards, the second that dates are cut to, and the road.
-LONGER, CUT, ROAD = 0.1, 1.0, 1.0
+#: What a wait may be longer than it was told to be: jitter upwards, the second that dates are cut to, and the road
+#: of a machine that has other work.
+LONGER, CUT, ROAD = 0.1, 1.0, 2.0
 #: Cases that are played at the same time: few enough that they do not make one another late.
 TOGETHER = 12
 
