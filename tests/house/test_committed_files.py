@@ -11,8 +11,8 @@ MACHINE_PATHS = [
     re.compile(rf"(?<![\w.]){path}(?![\w-])") for path in ("/wor" + "k/", "/roo" + "t/", "/opt" + "/wheels")
 ]
 INDEX_HOSTS = [
-    re.compile(re.escape(host))
-    for host in ("pypi" + ".org", "pythonhosted" + ".org", "registry.npmjs" + ".org", "deb.debian" + ".org")
+    re.compile(re.escape(f"{'.'.join(parts)}.org"))
+    for parts in (("pypi",), ("pythonhosted",), ("registry", "npmjs"), ("deb", "debian"))
 ]
 SECRETS = [
     re.compile(pattern)
