@@ -17,7 +17,7 @@ from understudy.notifications.options import NotificationOptions
 from understudy.notifications.ports import Traits
 from understudy.testing import FakeClock, MemoryChannel
 from understudy.testing.memory_channel import UNBOUNDED
-from understudy.web.views_alerts import NotificationsView
+from understudy.web.views.told import NotificationsView
 
 WEEKLY = NotificationOptions(drill="weekly", drill_at="tue 10:00")
 

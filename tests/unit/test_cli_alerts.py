@@ -16,7 +16,7 @@ from understudy.cli.notify_shown import show_dead, show_log, show_sent, show_sta
 from understudy.cli.rules_shown import show_rule, show_rules
 from understudy.cli.screen import Screen
 from understudy.core.text import texts
-from understudy.web.views_alerts import AlertsView
+from understudy.web.views.told import AlertsView
 
 HOSTILE = "evil\x1b[31m\x1b]0;title\x07\u202e\r\n<b>[red]"
 ULID = "01JDX3ZQ4M8W6T2N0V9K5H7B1C"

@@ -13,7 +13,7 @@ from understudy.cli.screen import Screen, complain
 from understudy.cli.status import render
 from understudy.core.text import texts
 from understudy.testing import FakeClock
-from understudy.web.views import DecisionsView, StatusView
+from understudy.web.views.status import DecisionsView, StatusView
 
 HOSTILE = "evil\x1b[31m\x1b]0;title\x07\u202e\r\n<b>"
 

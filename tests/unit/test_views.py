@@ -11,7 +11,7 @@ from understudy.app import Understudy
 from understudy.testing import FakeClock
 from understudy.web.asgi import Service
 from understudy.web.middleware import Limit
-from understudy.web.views import DecisionsView, StatusView
+from understudy.web.views.status import DecisionsView, StatusView
 
 
 async def ask(service, method="GET", path="/", headers=(), body=b"", host="127.0.0.1:8080", query=""):

@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from understudy.alerts.shown import AlertView
-from understudy.web.views_alerts import AlertsView
+from understudy.web.views.told import AlertsView
 
 from .exits import FAILED, OK, Stop
 from .screen import Screen, safe

@@ -95,9 +95,9 @@ def _replayed(screen: Screen, options: BacktestOptions) -> dict[str, Any]:
     """The same over a recording, judged here: with the rules of the configuration, and those that are tried."""
     from understudy.alerts.rules import rule_from
     from understudy.config import load
-    from understudy.web.backtests import NUMERIC, missed_by_all, told_of_rule
+    from understudy.web.api.backtests import NUMERIC, missed_by_all, told_of_rule
+    from understudy.web.api.incidents import incidents_of
     from understudy.web.http import Problem
-    from understudy.web.incidents import incidents_of
 
     from .recorded import read_calls, replayed
     from .rules_shown import configured

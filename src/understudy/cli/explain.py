@@ -8,7 +8,7 @@ from datetime import datetime
 from rich.text import Text
 
 from understudy.core.types import AttemptRecord, Candidate, Explanation
-from understudy.web.views import DecisionsView
+from understudy.web.views.status import DecisionsView
 
 from .client import ServiceClient
 from .exits import FAILED, OK, Stop

@@ -132,7 +132,7 @@ def _preview(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
         config: Path | None = config_option(_),
         as_json: bool = json_option(_),
     ) -> None:
-        from understudy.web.views_alerts import AlertsView
+        from understudy.web.views.told import AlertsView
 
         from .alerts_shown import active_table, print_json
 

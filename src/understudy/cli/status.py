@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from understudy.core.text import Texts
-from understudy.web.views import ApiRow, RouteRow, StatusView
+from understudy.web.views.status import ApiRow, RouteRow, StatusView
 
 from .alerts_shown import labels, severity
 from .client import ServiceClient

@@ -12,10 +12,11 @@ from understudy.export.prometheus import DROPPED, LAG, RELOAD_AT, RELOAD_OK, Exp
 from understudy.export.prometheus_text import CONTENT_TYPES, Family, Labels, accepted
 from understudy.export.told import Rows, alert_numbers, notification_numbers
 
-from .api import ROUTES
+from .auth.permissions import of_loopback
 from .http import Answer, Problem, Receive, Request, Scope, Send
 from .middleware import LOOPBACK_NAMES, Guard, Limit
 from .routing import Routes
+from .table import ROUTES
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -64,8 +65,11 @@ class Service:
             found = _ROUTES.find(method, request.path, request.raw_path)
             if found is None:
                 raise _no_such(request)
-            handler, request.parts = found
-            answer = await handler(self._app, request)
+            endpoint, request.parts = found
+            request.who = of_loopback(request.client)
+            if not request.who.may(endpoint.needs):
+                raise Problem(403, f"this needs the permission {endpoint.needs}")
+            answer = await endpoint.handler(self._app, request)
         await answer.send(send, bodiless=request.method == "HEAD")
 
     def _public_url(self) -> str:
@@ -75,7 +79,7 @@ class Service:
         style = accepted(request.headers.get("accept", ""))
         pieces = self._exposition.page(style)
         headers = {"Vary": "Accept, Accept-Encoding"}
-        if _takes_gzip(request.headers.get("accept-encoding", "")):
+        if request.takes_gzip:
             headers["Content-Encoding"] = "gzip"
             pieces = _packed(pieces)
         return Answer(pieces, 200, CONTENT_TYPES[style], headers)
@@ -110,18 +114,10 @@ class Service:
 def _no_such(request: Request) -> Problem:
     allowed = _ROUTES.allowed(request.path, request.raw_path)
     if not allowed and request.path != "/metrics":
-        return Problem(404, "there is nothing at this path; GET / lists what there is")
+        return Problem(404, "there is nothing at this path; GET /api/openapi.json lists what there is")
     allowed = allowed or ["GET"]
     offered = ", ".join([*allowed, "HEAD"] if "GET" in allowed else allowed)
     return Problem(405, f"this path takes {offered}", {"Allow": offered})
-
-
-def _takes_gzip(header: str) -> bool:
-    for part in header[:500].split(","):
-        name, _, parameter = part.strip().partition(";")
-        if name.strip().lower() in ("gzip", "*"):
-            return parameter.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
 
 
 async def _packed(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl, quote
 
 from understudy.core.turn import Turn
 
+from .auth.permissions import NOBODY, Identity
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -51,11 +53,14 @@ class Answer:
     status: int = 200
     content_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
+    #: Whole `Set-Cookie` values.
+    cookies: tuple[str, ...] = ()
 
     async def send(self, send: Send, *, bodiless: bool = False) -> None:
         """Send it; `bodiless` for HEAD."""
         headers = [(b"content-type", self.content_type.encode("latin-1"))]
         headers += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
+        headers += [(b"set-cookie", each.encode("latin-1")) for each in self.cookies]
         if isinstance(self.body, bytes):
             headers.append((b"content-length", str(len(self.body)).encode()))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
@@ -81,10 +86,31 @@ class Request:
         self.client: str = scope["client"][0] if scope.get("client") else ""
         #: The path as it was sent, still encoded.
         self.raw_path: bytes = scope.get("raw_path") or quote(self.path, errors="replace").encode("ascii")
+        #: Who asks; the service says so before any endpoint is called.
+        self.who: Identity = NOBODY
         #: What stands in the places of its route: `{alert}` of `/api/alerts/{alert}`.
         self.parts: dict[str, str] = {}
         self._query: bytes = scope.get("query_string", b"")
         self._receive = receive
+
+    @property
+    def takes_gzip(self) -> bool:
+        """Whether the answer may be packed."""
+        for part in self.headers.get("accept-encoding", "")[:500].split(","):
+            name, _, parameter = part.strip().partition(";")
+            if name.strip().lower() in ("gzip", "*"):
+                return parameter.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+        return False
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies, as sent; of two with one name the first."""
+        found: dict[str, str] = {}
+        for part in self.headers.get("cookie", "")[:8192].split(";"):
+            name, equals, value = part.strip().partition("=")
+            if equals:
+                found.setdefault(name, value.strip('"'))
+        return found
 
     def query(self, *known: str) -> dict[str, str]:
         """The query parameters; raises `Problem` for unknown, repeated or oversized ones."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from understudy.alerts.incidents import Incident
+from understudy.web.http import Problem
 
 from .fields import text, when
-from .http import Problem
 
 #: Most labelled incidents of one backtest, and most labels of one.
 MOST_INCIDENTS, MOST_LABELS = 1000, 10

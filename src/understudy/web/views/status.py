@@ -16,7 +16,7 @@ from understudy.core.types import AttemptRecord, Attribution, Candidate, Explana
 from understudy.monitor.trends import METRICS
 from understudy.monitor.window import window_of
 
-from .views_alerts import told_of
+from .told import told_of
 
 if TYPE_CHECKING:
     from understudy.app import Understudy

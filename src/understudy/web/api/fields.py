@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import wraps
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from understudy.alerts.rules import RuleError
 from understudy.core.errors import NotActive, OptionError, StoreUnavailable, UnknownName, VersionConflict
 from understudy.monitor.search import duration, moment
-
-from .http import Answer, Problem, Request
+from understudy.web.endpoint import Handler
+from understudy.web.http import Answer, Problem, Request
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
 
-Handler = Callable[["Understudy", Request], Awaitable[Answer]]
 #: No clock shows more, epoch seconds: the year 9999.
 _END_OF_TIME = 253_402_300_800
 #: Control characters that people's texts may hold all the same.

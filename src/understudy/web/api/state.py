@@ -1,21 +1,19 @@
-"""The JSON endpoints: a table of what is served, and one small function for each."""
+"""How everything does now, and the two buttons that begin anew: statistics and breakers."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from understudy.core.audit import AuditEntry
 from understudy.core.errors import UnknownName
-
-from . import act, alerts, backtests, imagined, instances, noise, notifications, past, rules, silences
-from .http import Answer, Problem, Request, dumped
-from .views import DecisionsView, FallbackView, HealthView, PerformanceView, StatusView
+from understudy.web.auth.permissions import Permission
+from understudy.web.endpoint import Endpoint, Table
+from understudy.web.http import Answer, Problem, Request, dumped
+from understudy.web.views.status import DecisionsView, FallbackView, HealthView, PerformanceView, StatusView
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
-
-Handler = Callable[["Understudy", Request], Awaitable[Answer]]
 
 OUTCOMES = ("success", "fallback", "failed", "deadline", "cancelled")
 #: Longest text that a caller may give as a reason, characters.
@@ -25,13 +23,6 @@ MAX_REASON = 500
 def answer(content: Any, status: int = 200) -> Answer:
     """A JSON answer."""
     return Answer(dumped(content), status)
-
-
-async def index(app: Understudy, request: Request) -> Answer:
-    """What can be asked here."""
-    request.query()
-    endpoints = [f"{method} {path}" for (method, path) in ROUTES]
-    return answer({"name": "understudy", "version": app.version, "endpoints": [*endpoints, "GET /metrics"]})
 
 
 async def health(app: Understudy, request: Request) -> Answer:
@@ -128,23 +119,12 @@ def _text(content: Mapping[str, Any], key: str, longest: int) -> str:
     return value
 
 
-ROUTES: dict[tuple[str, str], Handler] = {
-    ("GET", "/"): index,
-    ("GET", "/health"): health,
-    ("GET", "/api/status"): status,
-    ("GET", "/api/performance"): performance,
-    ("GET", "/api/fallback"): fallback,
-    ("GET", "/api/decisions"): decisions,
-    ("POST", "/api/performance/clear"): clear,
-    ("POST", "/api/fallback/reset"): reset,
-    ("POST", "/api/instances/report"): instances.report,
-    **past.ROUTES,
-    **alerts.ROUTES,
-    **rules.ROUTES,
-    **backtests.ROUTES,
-    **noise.ROUTES,
-    **silences.ROUTES,
-    **notifications.ROUTES,
-    **imagined.ROUTES,
-    **act.ROUTES,
+ROUTES: Table = {
+    ("GET", "/health"): Endpoint(health, Permission.PUBLIC),
+    ("GET", "/api/status"): Endpoint(status, Permission.READ),
+    ("GET", "/api/performance"): Endpoint(performance, Permission.READ),
+    ("GET", "/api/fallback"): Endpoint(fallback, Permission.READ),
+    ("GET", "/api/decisions"): Endpoint(decisions, Permission.READ),
+    ("POST", "/api/performance/clear"): Endpoint(clear, Permission.ROUTES_WRITE),
+    ("POST", "/api/fallback/reset"): Endpoint(reset, Permission.ROUTES_WRITE),
 }

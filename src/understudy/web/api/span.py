@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from understudy.monitor.search import duration, moment
 from understudy.reports.months import span_of
-
-from .http import Problem
+from understudy.web.http import Problem
 
 #: The query parameters that say a span.
 SPAN = ("last", "from", "to", "month")

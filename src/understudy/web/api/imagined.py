@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from understudy.alerts.imagined import KINDS
 from understudy.core.notices import NoticeKind, Severity
+from understudy.web.auth.permissions import Permission
+from understudy.web.endpoint import Endpoint, Table
+from understudy.web.http import Answer, Problem, Request, dumped
 
 from .alerts import SEVERITIES
-from .fields import Handler, answering, number, text, when
-from .http import Answer, Problem, Request, dumped
+from .fields import answering, number, text, when
 from .incidents import MOST_LABELS
 
 if TYPE_CHECKING:
@@ -46,4 +48,4 @@ async def simulate(app: Understudy, request: Request) -> Answer:
     return Answer(dumped({**told, **found.as_dict()}))
 
 
-ROUTES: dict[tuple[str, str], Handler] = {("POST", "/api/notifications/simulate"): simulate}
+ROUTES: Table = {("POST", "/api/notifications/simulate"): Endpoint(simulate, Permission.READ)}

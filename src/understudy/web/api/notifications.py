@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, get_args
 from understudy.core.audit import AuditEntry
 from understudy.notifications.message import MessagePriority, NotificationMessage
 from understudy.notifications.shown import attempt_as_dict
+from understudy.web.auth.permissions import Permission
+from understudy.web.endpoint import Endpoint, Table
+from understudy.web.http import Answer, Problem, Request, dumped, listed
+from understudy.web.views.told import NotificationsView, outbox_row
 
 from .alerts import SEVERITIES, actor
-from .fields import Handler, answering, text, texts
-from .http import Answer, Problem, Request, dumped, listed
+from .fields import answering, text, texts
 from .past import PAGE
 from .span import SPAN, span, whole
-from .views_alerts import NotificationsView, outbox_row
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -153,12 +155,12 @@ async def _audit(app: Understudy, entry: AuditEntry) -> None:
         await app.keeping.acted(entry)
 
 
-ROUTES: dict[tuple[str, str], Handler] = {
-    ("GET", "/api/notifications"): overview,
-    ("GET", "/api/notifications/log"): log,
-    ("GET", "/api/notifications/dead"): dead,
-    ("POST", "/api/notifications/dead/{row}/replay"): replay,
-    ("POST", "/api/notifications/dead/{row}/discard"): discard,
-    ("POST", "/api/notifications/send"): send,
-    ("POST", "/api/notifications/test"): test,
+ROUTES: Table = {
+    ("GET", "/api/notifications"): Endpoint(overview, Permission.READ),
+    ("GET", "/api/notifications/log"): Endpoint(log, Permission.CHANNELS),
+    ("GET", "/api/notifications/dead"): Endpoint(dead, Permission.CHANNELS),
+    ("POST", "/api/notifications/dead/{row}/replay"): Endpoint(replay, Permission.NOTIFY_SEND),
+    ("POST", "/api/notifications/dead/{row}/discard"): Endpoint(discard, Permission.NOTIFY_SEND),
+    ("POST", "/api/notifications/send"): Endpoint(send, Permission.NOTIFY_SEND),
+    ("POST", "/api/notifications/test"): Endpoint(test, Permission.NOTIFY_SEND),
 }

@@ -9,12 +9,14 @@ from urllib.parse import quote
 from understudy.alerts.model import LABELS
 from understudy.alerts.ports import EpisodeQuery
 from understudy.core.notices import Severity
+from understudy.web.auth.permissions import Permission
+from understudy.web.endpoint import Endpoint, Table
+from understudy.web.http import Answer, Problem, Request, dumped, listed
+from understudy.web.views.told import AlertsView, EpisodesView
 
-from .fields import Handler, answering, choice, choices, lasting, text, when
-from .http import Answer, Problem, Request, dumped, listed
+from .fields import answering, choice, choices, lasting, text, when
 from .past import PAGE
 from .span import SPAN, span, whole
-from .views_alerts import AlertsView, EpisodesView
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -145,14 +147,14 @@ def _done(request: Request, state: str, **more: object) -> Answer:
     return Answer(dumped({"alert": request.parts["alert"], "state": state, **more}))
 
 
-ROUTES: dict[tuple[str, str], Handler] = {
-    ("GET", "/alerts"): page,
-    ("GET", "/alerts/{alert}"): page,
-    ("GET", "/api/alerts"): alerts,
-    ("GET", "/api/alerts/why/{event}"): why,
-    ("GET", "/api/alerts/{alert}"): episode,
-    ("POST", "/api/alerts/{alert}/acknowledge"): acknowledge,
-    ("POST", "/api/alerts/{alert}/unacknowledge"): unacknowledge,
-    ("POST", "/api/alerts/{alert}/snooze"): snooze,
-    ("POST", "/api/alerts/{alert}/resolve"): resolve,
+ROUTES: Table = {
+    ("GET", "/alerts"): Endpoint(page, Permission.READ),
+    ("GET", "/alerts/{alert}"): Endpoint(page, Permission.READ),
+    ("GET", "/api/alerts"): Endpoint(alerts, Permission.READ),
+    ("GET", "/api/alerts/why/{event}"): Endpoint(why, Permission.READ),
+    ("GET", "/api/alerts/{alert}"): Endpoint(episode, Permission.READ),
+    ("POST", "/api/alerts/{alert}/acknowledge"): Endpoint(acknowledge, Permission.ALERTS_WRITE),
+    ("POST", "/api/alerts/{alert}/unacknowledge"): Endpoint(unacknowledge, Permission.ALERTS_WRITE),
+    ("POST", "/api/alerts/{alert}/snooze"): Endpoint(snooze, Permission.ALERTS_WRITE),
+    ("POST", "/api/alerts/{alert}/resolve"): Endpoint(resolve, Permission.ALERTS_WRITE),
 }

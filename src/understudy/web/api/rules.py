@@ -11,10 +11,12 @@ from understudy.alerts.ports import Document
 from understudy.alerts.rules import rule_from, rule_to_doc
 from understudy.core.audit import AuditEntry
 from understudy.core.errors import UnknownName
+from understudy.web.auth.permissions import Permission
+from understudy.web.endpoint import Endpoint, Table
+from understudy.web.http import Answer, Problem, Request, dumped
 
 from .alerts import MAX_COMMENT, actor
-from .fields import Handler, answering, text
-from .http import Answer, Problem, Request, dumped
+from .fields import answering, text
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -157,11 +159,11 @@ def _version_shown(document: Document) -> dict[str, Any]:
     return {**values, "doc": None if document.doc is None else dict(document.doc)}
 
 
-ROUTES: dict[tuple[str, str], Handler] = {
-    ("GET", "/api/alerts/rules"): rules,
-    ("POST", "/api/alerts/rules/check"): check,
-    ("GET", "/api/alerts/rules/{rule}"): rule,
-    ("PUT", "/api/alerts/rules/{rule}"): put,
-    ("DELETE", "/api/alerts/rules/{rule}"): delete,
-    ("GET", "/api/alerts/rules/{rule}/versions"): versions,
+ROUTES: Table = {
+    ("GET", "/api/alerts/rules"): Endpoint(rules, Permission.READ),
+    ("POST", "/api/alerts/rules/check"): Endpoint(check, Permission.READ),
+    ("GET", "/api/alerts/rules/{rule}"): Endpoint(rule, Permission.READ),
+    ("PUT", "/api/alerts/rules/{rule}"): Endpoint(put, Permission.ALERTS_WRITE),
+    ("DELETE", "/api/alerts/rules/{rule}"): Endpoint(delete, Permission.ALERTS_WRITE),
+    ("GET", "/api/alerts/rules/{rule}/versions"): Endpoint(versions, Permission.READ),
 }

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from understudy.alerts.backtest import worth_a_proposal
 from understudy.alerts.noise import budget
+from understudy.web.auth.permissions import Permission
+from understudy.web.endpoint import Endpoint, Table
+from understudy.web.http import Answer, Request, dumped
 
 from .backtests import zone_of
-from .fields import Handler, answering
-from .http import Answer, Request, dumped
+from .fields import answering
 from .span import SPAN, span
 
 if TYPE_CHECKING:
@@ -30,4 +32,4 @@ async def noise(app: Understudy, request: Request) -> Answer:
     return Answer(dumped({"start": start, "end": end, "rules": rules}))
 
 
-ROUTES: dict[tuple[str, str], Handler] = {("GET", "/api/alerts/noise"): noise}
+ROUTES: Table = {("GET", "/api/alerts/noise"): Endpoint(noise, Permission.READ)}

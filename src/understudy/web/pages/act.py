@@ -17,9 +17,9 @@ from understudy.core.legible import line
 from understudy.core.matchers import Matcher
 from understudy.core.text import Texts, texts
 from understudy.notifications.links import PATH, Link, LinkError
-
-from .fields import Handler
-from .http import Answer, Problem, Request
+from understudy.web.auth.permissions import Permission
+from understudy.web.endpoint import Endpoint, Table
+from understudy.web.http import Answer, Problem, Request
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -176,4 +176,7 @@ _STYLE = (
     "cursor:pointer}footer{margin-top:2rem;opacity:.6;font-size:.85rem}"
 )
 
-ROUTES: dict[tuple[str, str], Handler] = {("GET", PATH + "{token}"): asked, ("POST", PATH + "{token}"): acted}
+ROUTES: Table = {
+    ("GET", PATH + "{token}"): Endpoint(asked, Permission.PUBLIC),
+    ("POST", PATH + "{token}"): Endpoint(acted, Permission.PUBLIC),
+}

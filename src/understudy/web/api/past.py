@@ -15,15 +15,16 @@ from understudy.monitor.rollup import SeriesName
 from understudy.monitor.search import SearchError, parse
 from understudy.reports import KINDS, TARGET
 from understudy.reports.render import to_csv_files, to_html, to_json
+from understudy.web.auth.permissions import Permission
+from understudy.web.endpoint import Endpoint, Handler, Table
+from understudy.web.http import Answer, Problem, Request, dumped, listed
 
-from .http import Answer, Problem, Request, dumped, listed
 from .span import SPAN, span, whole
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
     from understudy.keeping import Keeping
 
-Handler = Callable[["Understudy", Request], Awaitable[Answer]]
 Asked = Callable[["Understudy", "Keeping", Request], Awaitable[Answer]]
 
 #: Most entries on one page of the request log.
@@ -220,13 +221,13 @@ def _entry(entry: AuditEntry) -> dict[str, object]:
     return {each.name: getattr(entry, each.name) for each in fields(entry)}
 
 
-ROUTES: dict[tuple[str, str], Handler] = {
-    ("GET", "/api/history"): history,
-    ("GET", "/api/history/compare"): compared,
-    ("GET", "/api/history/week"): last_week,
-    ("GET", "/api/history/overview"): overview,
-    ("GET", "/api/requests"): requests,
-    ("GET", "/api/errors"): errors,
-    ("GET", "/api/reports"): report,
-    ("GET", "/api/audit"): audit,
+ROUTES: Table = {
+    ("GET", "/api/history"): Endpoint(history, Permission.READ),
+    ("GET", "/api/history/compare"): Endpoint(compared, Permission.READ),
+    ("GET", "/api/history/week"): Endpoint(last_week, Permission.READ),
+    ("GET", "/api/history/overview"): Endpoint(overview, Permission.READ),
+    ("GET", "/api/requests"): Endpoint(requests, Permission.READ),
+    ("GET", "/api/errors"): Endpoint(errors, Permission.READ),
+    ("GET", "/api/reports"): Endpoint(report, Permission.READ),
+    ("GET", "/api/audit"): Endpoint(audit, Permission.INSPECT),
 }

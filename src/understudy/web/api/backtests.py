@@ -17,9 +17,11 @@ from understudy.alerts.remembered import Remembered
 from understudy.alerts.rules import rule_from
 from understudy.backtesting import WARM, Past, Roster, judged, part_of, proposals, read_past, run_over
 from understudy.core.turn import Slices
+from understudy.web.auth.permissions import Permission
+from understudy.web.endpoint import Endpoint, Table
+from understudy.web.http import Answer, Problem, Request, dumped
 
-from .fields import Handler, answering, text, texts
-from .http import Answer, Problem, Request, dumped
+from .fields import answering, text, texts
 from .incidents import incidents_of
 from .span import SPAN, span
 
@@ -231,4 +233,4 @@ def zone_of(name: str) -> ZoneInfo:
         raise Problem(422, "zone is the name of a time zone, such as America/Sao_Paulo") from None
 
 
-ROUTES: dict[tuple[str, str], Handler] = {("POST", "/api/alerts/rules/backtest"): backtest}
+ROUTES: Table = {("POST", "/api/alerts/rules/backtest"): Endpoint(backtest, Permission.READ)}

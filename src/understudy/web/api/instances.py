@@ -12,8 +12,10 @@ from understudy.monitor.delta import MAX_ROWS, in_time, row_from_wire, shift
 from understudy.monitor.instances import Instance
 from understudy.monitor.rollup import Row
 from understudy.monitor.text import one_line
-
-from .http import Answer, Problem, Request, dumped
+from understudy.web.auth.permissions import Permission
+from understudy.web.endpoint import Endpoint, Table
+from understudy.web.http import Answer, Problem, Request, dumped
+from understudy.web.middleware import REPORTS
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -102,3 +104,6 @@ async def _parsed(report: Any, correction: int, slices: Slices) -> tuple[int, li
     if len({(row.ts, row.series) for row in rows}) != len(rows):
         raise Problem(422, f"report {seq}: a series stands twice in the same ten seconds")
     return seq, rows
+
+
+ROUTES: Table = {("POST", REPORTS): Endpoint(report, Permission.PUBLIC)}

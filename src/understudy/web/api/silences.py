@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.alerts.silences import Silence
 from understudy.core.matchers import MatcherError, parse
+from understudy.web.auth.permissions import Permission
+from understudy.web.endpoint import Endpoint, Table
+from understudy.web.http import Answer, Problem, Request, dumped
+from understudy.web.views.told import AlertsView
 
 from .alerts import MAX_COMMENT, actor
-from .fields import Handler, answering, lasting, text, texts, when
-from .http import Answer, Problem, Request, dumped
-from .views_alerts import AlertsView
+from .fields import answering, lasting, text, texts, when
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -118,9 +120,9 @@ def _shown(silence: Silence, now: float) -> dict[str, Any]:
     }
 
 
-ROUTES: dict[tuple[str, str], Handler] = {
-    ("GET", "/api/alerts/silences"): silences,
-    ("POST", "/api/alerts/silences"): make,
-    ("POST", "/api/alerts/silences/preview"): preview,
-    ("DELETE", "/api/alerts/silences/{silence}"): expire,
+ROUTES: Table = {
+    ("GET", "/api/alerts/silences"): Endpoint(silences, Permission.READ),
+    ("POST", "/api/alerts/silences"): Endpoint(make, Permission.ALERTS_WRITE),
+    ("POST", "/api/alerts/silences/preview"): Endpoint(preview, Permission.READ),
+    ("DELETE", "/api/alerts/silences/{silence}"): Endpoint(expire, Permission.ALERTS_WRITE),
 }

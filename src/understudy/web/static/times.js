@@ -1,0 +1,20 @@
+// Times in the reader's own zone; the server writes UTC.
+// @ts-check
+
+const shown = new Intl.DateTimeFormat(document.documentElement.lang, {
+  year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
+});
+
+/**
+ * Rewrite every `<time data-at="epoch seconds">` below a node.
+ * @param {ParentNode} root
+ */
+export function localTimes(root) {
+  for (const each of root.querySelectorAll("time[data-at]")) {
+    const at = Number(/** @type {HTMLElement} */ (each).dataset.at);
+    if (!Number.isFinite(at)) continue;
+    const utc = each.textContent ?? "";
+    each.textContent = shown.format(at * 1000);
+    each.setAttribute("title", utc);
+  }
+}

@@ -1,0 +1,1 @@
+"""Frozen views of the application: each feeds a page, the REST API and the command line alike."""
