@@ -1,6 +1,6 @@
 """Style sheets, scripts, fonts and icons: a fixed table in memory, under names that hold a hash of their content.
 
-Nothing of a request is ever joined to a path. What one file says of another (`import "./x.js"`, `url(x.woff2)`)
+Nothing of a request is ever joined to a path. What one file says of another (`import "./x.js"`, `url("./x.woff2")`)
 is rewritten to the hashed name, so that every file may be kept by browsers for ever.
 """
 
@@ -29,7 +29,7 @@ _KINDS: Final = {
     "woff2": "font/woff2",
 }
 #: How one of our files names another: a static or dynamic import, or a font of a style sheet.
-_NAMED: Final = re.compile(r"""((?:from|import)\s*\(?\s*["']\./|url\(["']?)([a-z0-9-]+\.[a-z0-9]+)(?=["')])""")
+_NAMED: Final = re.compile(r"""((?:from|import)\s*\(?\s*["']|url\(["']?)\./([a-z0-9-]+\.[a-z0-9]+)(?=["')])""")
 _KEPT: Final = {
     "Cache-Control": "public, max-age=31536000, immutable",
     # Drawings could hold scripts if one were ever opened by itself.
@@ -79,7 +79,7 @@ class Assets:
         body = self._sources[name].read_bytes()
         if ending in ("js", "css"):
             text = body.decode("utf-8")
-            text = _NAMED.sub(lambda found: found[1] + self._beside(found[2], (*users, name)), text)
+            text = _NAMED.sub(lambda found: f"{found[1]}./" + self._beside(found[2], (*users, name)), text)
             body = text.encode("utf-8")
         digest = hashlib.sha256(body).hexdigest()[:10]
         packed = None if ending == "woff2" else gzip.compress(body, 9, mtime=0)
