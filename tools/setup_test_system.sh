@@ -11,6 +11,7 @@ prometheus prometheus tests/flows has it scrape /metrics and compares what it st
 promtool prometheus tests/flows has it judge /metrics
 initdb postgresql tests/servers.py starts a server of the tests' own
 pg_dump postgresql-client tests/flows has it copy a database
+chromium chromium tests/browser opens every page in it
 pgbouncer pgbouncer tests/flows has it stand between a store and its server
 LIST
 }

@@ -21,9 +21,11 @@ from house import PACKAGE, ROOT, dotted, name_of, python_files, report, tree
 REQUIRED = {"aiohttp", "annotated_types", "jmespath", "pydantic"}
 #: What each extra brings, by the name it is imported under.
 OPTIONAL = {
-    "aiosmtplib", "alembic", "apprise", "httpx", "httpx2", "jinja2", "psutil", "psycopg", "requests", "rich",
-    "sqlalchemy", "typer", "uvicorn",
+    "aiosmtplib", "alembic", "apprise", "argon2", "cryptography", "httpx", "httpx2", "jinja2", "psutil",
+    "psycopg", "questionary", "requests", "rich", "sqlalchemy", "typer", "uvicorn",
 }  # fmt: skip
+#: Packages that are imported under another name than they are installed under.
+IMPORTED_AS = {"argon2_cffi": "argon2"}
 #: Arrives with another declared package, of whose promise it is a part.
 CARRIED = {"click", "markupsafe", "pydantic_core", "urllib3", "uvloop", "yarl", "multidict"}
 #: Packages whose names users may import.
@@ -103,6 +105,7 @@ def test_every_declared_library_is_imported_somewhere():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [*project["dependencies"], *(r for rs in project["optional-dependencies"].values() for r in rs)]
     names = {re.split(r"[^\w-]", wish)[0].replace("-", "_") for wish in wanted} - {"understudy"}
+    names = {IMPORTED_AS.get(name, name) for name in names}
     assert names == REQUIRED | OPTIONAL
     # A library that is one of several is imported by a name from a tuple (httpx, httpx2).
     used |= {
