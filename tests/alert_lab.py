@@ -13,7 +13,7 @@ from understudy.alerts.context import Context
 from understudy.alerts.engine import evaluate
 from understudy.alerts.identity import fingerprint
 from understudy.alerts.model import Finding, Level, Rule, Verdict
-from understudy.alerts.ports import EpisodeRow, EventRow
+from understudy.alerts.ports import EpisodeRow, EventRow, Signal
 from understudy.alerts.silences import Silence, Silences
 from understudy.alerts.standing import Standing
 from understudy.alerts.state import AlertState
@@ -40,6 +40,7 @@ class Lab:
         self.documents: dict[str, str] = {}
         self.tellings: list[Telling] = []
         self.events: list[EventRow] = []
+        self.signals: list[Signal] = []
         self.episodes: dict[str, EpisodeRow] = {}
 
     # -- findings ---------------------------------------------------------------------------------------------
@@ -120,6 +121,7 @@ class Lab:
         self.standing.take(result)
         self.tellings += result.tellings
         self.events += change.events
+        self.signals += result.signals
         self.episodes |= {row.episode: row for row in change.episodes}
         return [said(each) for each in result.tellings]
 

@@ -80,7 +80,7 @@ class Tick:
         """
         self._seen.update(steady)
         for each in judged:
-            self.judge(each)
+            self._judge(each)
             yield
         self.correlate()
         self.look(complete=complete)
@@ -124,7 +124,7 @@ class Tick:
         failing = [state for key, state in standing.failing.items() if key not in self._touched]
         failing += [state for state, about in self._touched.values() if correlation.tells_of_failing(state, about)]
         for each in correlation.incidents(failing, standing.incidents.values(), rule, self._context.options):
-            self.judge(each)
+            self._judge(each)
 
     def look(self, *, complete: bool) -> None:
         """See to the alerts of which nothing was found, but that time or a change around them concerns."""
@@ -158,8 +158,13 @@ class Tick:
         groups = Groups(self._context, self._standing.groups, self._now)
         announcer = Announcer(self.result, self._context, self._inhibiting, groups)
         for key, (state, rule) in self._touched.items():
-            announcer.announce(state, rule, self._moves.get(key, []), self._actor)
-            self._keep(state)
+            mark = self.result.mark()
+            try:
+                announcer.announce(state, rule, self._moves.get(key, []), self._actor)
+                self._keep(state)
+            except Exception as fault:  # noqa: BLE001 - told below; the others must be evaluated all the same
+                self.result.back_to(mark, key)
+                self._failed(state, fault)
             yield
         if complete:
             remind(self.result, self._standing, self._now)
@@ -178,6 +183,26 @@ class Tick:
         return self.result
 
     # -- details ----------------------------------------------------------------------------------------------
+
+    def _judge(self, judged: Judged) -> None:
+        """`judge`, so that a fault of ours about one alert keeps no other from being evaluated."""
+        try:
+            self.judge(judged)
+        except Exception as fault:  # noqa: BLE001 - told by what `_failed` keeps
+            labels = identity(judged.labels)
+            key = fingerprint(judged.rule.name, labels)
+            self._touched.pop(key, None)
+            self._moves.pop(key, None)
+            self._failed(AlertState(key, judged.rule.name, labels), fault)
+
+    def _failed(self, state: AlertState, fault: Exception) -> None:
+        """An alert stays as it was, with one error more: after some in a row `_say_what_fails` tells people."""
+        known = self._standing.states.get(state.fingerprint)
+        left = known.copy() if known is not None else AlertState(state.fingerprint, state.rule, state.labels)
+        left.errors += 1
+        left.reason = f"a fault of Understudy itself: {type(fault).__name__}"
+        self.result.states[left.fingerprint] = left
+        self.result.faults[left.fingerprint] = fault
 
     def _own(self, key: str) -> AlertState:
         """A copy of an alert's state that may be changed."""

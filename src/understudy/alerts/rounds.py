@@ -174,6 +174,14 @@ class Rounds:
             self.detection.add(self._clock.time() - since)
         for signal in result.signals:
             self._noticed(signal)
+        self._log_faults(result)
+
+    def _log_faults(self, result: Result) -> None:
+        """The first of a row of faults about one alert, with where it came from."""
+        for key, fault in result.faults.items():
+            state = result.states.get(key)
+            if state is not None and state.errors == 1:
+                _log.error("the alert %s of rule %r cannot be evaluated", key, state.rule, exc_info=fault)
 
     async def _evaluated(
         self, judged: Sequence[Judged], at: float, breath: Callable[[], Awaitable[None]] | None, *, complete: bool

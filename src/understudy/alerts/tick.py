@@ -65,6 +65,19 @@ class Result:
     steady: set[str] = field(default_factory=set)
     #: Silences of whose end people are reminded with this.
     reminded: set[str] = field(default_factory=set)
+    #: Alerts that could not be evaluated because of a fault of ours, and the fault: nothing of them has changed.
+    faults: dict[str, Exception] = field(default_factory=dict)
+
+    def mark(self) -> tuple[int, int, int]:
+        """How far the lists have come; for `back_to`."""
+        return len(self.episodes), len(self.events), len(self.tellings)
+
+    def back_to(self, mark: tuple[int, int, int], fingerprint: str) -> None:
+        """Take back everything that was added about one alert since `mark`."""
+        episodes, events, tellings = mark
+        del self.episodes[episodes:], self.events[events:], self.tellings[tellings:]
+        self.states.pop(fingerprint, None)
+        self.documents.pop(fingerprint, None)
 
     def change(self) -> Change:
         """What must be kept in one transaction, but for the rows that the tellings become."""
