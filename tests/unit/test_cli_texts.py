@@ -39,10 +39,12 @@ def messages() -> dict[str, str | None]:
     """Every message in the source, with its plural."""
     ours = (text for rule in default_rules() for text in (rule.description, rule.runbook) if text)
     found: dict[str, str | None] = dict.fromkeys((*_ADVICE.values(), *LIBRARY, *SENTENCES, *ours))
-    for path in (REPORTS / "templates").glob("*.html"):
-        found |= dict.fromkeys(re.findall(r'\b_\("([^"]+)"', path.read_text("utf-8")))
+    for path in (*(REPORTS / "templates").glob("*.html"), *(WEB / "templates").glob("*.html")):
+        source = path.read_text("utf-8")
+        found |= dict.fromkeys(re.findall(r'\b_\(\s*"([^"]+)"', source))
+        found |= dict(re.findall(r'\b_\.plural\(\s*"([^"]+)",\s*"([^"]+)"', source))
     rooms = (CLI, REPORTS, CHANNELS, NOTIFICATIONS)
-    for path in (*(path for room in rooms for path in room.glob("*.py")), WEB / "act.py"):
+    for path in (*(path for room in rooms for path in room.glob("*.py")), *WEB.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from .http import Answer, Problem, Request
 
@@ -15,8 +15,10 @@ _MOST: Final = 200
 FORM_TOKEN: Final = "form_token"
 
 
-async def form(request: Request, *known: str) -> dict[str, str]:
+async def form(request: Request, *known: str, picks: str = "") -> dict[str, str]:
     """The fields of a posted form; line ends as people type them become plain ones.
+
+    With `picks`, fields whose names begin with it are known, too: the boxes of a list that were ticked.
 
     Raises:
         Problem: 415 for another kind of body, 422 for a field that is not known or stands twice.
@@ -30,7 +32,8 @@ async def form(request: Request, *known: str) -> dict[str, str]:
         raise Problem(400, "the form cannot be read") from None
     found: dict[str, str] = {}
     for name, value in pairs:
-        if name in found or (name not in known and name != FORM_TOKEN):
+        picked = bool(picks) and name.startswith(picks)
+        if name in found or (name not in known and name != FORM_TOKEN and not picked):
             raise Problem(422, f"the form may have these fields, each once: {', '.join(known)}")
         found[name] = value.replace("\r\n", "\n")
     return found
@@ -59,3 +62,14 @@ def safe_path(wanted: str) -> str:
 def back_to(path: str, *, cookies: Sequence[str] = ()) -> Answer:
     """A redirect to a page of ours after a form was taken."""
     return Answer(b"", 303, "text/plain", {"Location": safe_path(path)}, cookies=tuple(cookies))
+
+
+def path_of(*parts: str, **query: str) -> str:
+    """A path of ours of these parts, which may hold anything: `path_of("alerts", "rules", "a/b", done="kept")`."""
+    path = "/" + "/".join(quote(part, safe="") for part in parts)
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def see(*parts: str, **query: str) -> Answer:
+    """A redirect to `path_of` these parts after a form was taken; names in it may hold slashes."""
+    return Answer(b"", 303, "text/plain", {"Location": path_of(*parts, **query)})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from understudy.alerts.model import LABELS
 from understudy.alerts.ports import EpisodeQuery
@@ -104,18 +103,9 @@ async def why(app: Understudy, request: Request) -> Answer:
     return Answer(dumped(await app.alerts.why(request.parts["event"])))
 
 
-@answering
-async def page(app: Understudy, request: Request) -> Answer:
-    """Where the links of messages lead: to the episode, or to everything that fires, as the API shows it."""
-    request.query()
-    alert = request.parts.get("alert", "")
-    where = f"/api/alerts/{quote(alert, safe='')}" if alert else "/api/alerts"
-    return Answer(dumped({"see": where}), 302, headers={"Location": where})
-
-
 def actor(request: Request) -> str:
     """Who did it, as the audit log has it."""
-    return f"http {request.client}"
+    return request.who.name
 
 
 def until_of(content: Mapping[str, Any], now: float) -> float:
@@ -148,8 +138,6 @@ def _done(request: Request, state: str, **more: object) -> Answer:
 
 
 ROUTES: Table = {
-    ("GET", "/alerts"): Endpoint(page, Permission.READ),
-    ("GET", "/alerts/{alert}"): Endpoint(page, Permission.READ),
     ("GET", "/api/alerts"): Endpoint(alerts, Permission.READ),
     ("GET", "/api/alerts/why/{event}"): Endpoint(why, Permission.READ),
     ("GET", "/api/alerts/{alert}"): Endpoint(episode, Permission.READ),

@@ -30,7 +30,7 @@ async def silences(app: Understudy, request: Request) -> Answer:
     """Silences that hold now or later."""
     request.query()
     now = app.clock.time()
-    return Answer(dumped({"silences": [_shown(each, now) for each in app.alerts.silences()]}))
+    return Answer(dumped({"silences": [shown(each, now) for each in app.alerts.silences()]}))
 
 
 @answering
@@ -40,10 +40,10 @@ async def make(app: Understudy, request: Request) -> Answer:
     content = await request.json_object(
         "matchers", "reason", "author", "starts_at", "ends_at", "for", "rrule", "duration", "time_zone"
     )
-    wanted = _silence(content, app.clock.time(), actor(request))
+    wanted = silence_of(content, app.clock.time(), actor(request))
     kept = await app.alerts.silence(wanted, actor=actor(request))
     matching = [each.fingerprint for each in app.alerts.matching(kept.matchers)]
-    return Answer(dumped({**_shown(kept, app.clock.time()), "matching": matching}), 201)
+    return Answer(dumped({**shown(kept, app.clock.time()), "matching": matching}), 201)
 
 
 @answering
@@ -59,11 +59,16 @@ async def preview(app: Understudy, request: Request) -> Answer:
     """Which alerts a silence would keep quiet now; changes nothing."""
     request.query()
     content = await request.json_object("matchers")
-    view = AlertsView(tuple(app.alerts.matching(_matchers(content))))
+    view = AlertsView(tuple(app.alerts.matching(matchers_of(content))))
     return Answer(dumped(view.as_dict()))
 
 
-def _matchers(content: Mapping[str, Any]) -> tuple[Matcher, ...]:
+def matchers_of(content: Mapping[str, Any]) -> tuple[Matcher, ...]:
+    """The conditions of a silence.
+
+    Raises:
+        Problem: 422 when there is none, or one cannot be read.
+    """
     written = texts(content, "matchers", MOST_MATCHERS, MAX_MATCHER)
     if not written:
         raise Problem(422, 'matchers is a list of at least one condition, such as api="odds_prime" or rule=~"api_.*"')
@@ -73,9 +78,9 @@ def _matchers(content: Mapping[str, Any]) -> tuple[Matcher, ...]:
         raise Problem(422, f"matchers: {error}") from None
 
 
-def _silence(content: Mapping[str, Any], now: float, who: str) -> Silence:
+def silence_of(content: Mapping[str, Any], now: float, who: str) -> Silence:
     """The silence of a body: once, from `starts_at` to `ends_at` (or for a while), or by a recurrence."""
-    matchers = _matchers(content)
+    matchers = matchers_of(content)
     starts = when(content, "starts_at")
     ends, span, duration = when(content, "ends_at"), lasting(content, "for"), lasting(content, "duration")
     rrule = text(content, "rrule", MAX_RRULE)
@@ -105,7 +110,8 @@ def _silence(content: Mapping[str, Any], now: float, who: str) -> Silence:
         raise Problem(422, str(error)) from None
 
 
-def _shown(silence: Silence, now: float) -> dict[str, Any]:
+def shown(silence: Silence, now: float) -> dict[str, Any]:
+    """A silence as JSON-ready values, and whether it holds now."""
     return {
         "id": silence.id,
         "matchers": [str(each) for each in silence.matchers],
