@@ -231,6 +231,16 @@ class History:
             raise ValueError(f"compare: expected 2 to {MOST_COMPARED} different names, found {len(chosen)}")
         return await self._read(chosen, start, end, points)
 
+    async def buckets(
+        self, name: SeriesName, start: float, end: float, points: int = POINTS
+    ) -> tuple[Span, dict[int, Bucket]]:
+        """One series as merged buckets by the begin of their point, for who needs histograms and classes.
+
+        Raises as `series`.
+        """
+        span = plan(start, end, self._clock.time(), points, self._retention)
+        return span, (await self._gathered([name], span))[name]
+
     async def wholes(self, names: Sequence[SeriesName], start: float, end: float) -> dict[SeriesName, SeriesHistory]:
         """Any number of series, each over the same span as one number; raises as `series`."""
         found: dict[SeriesName, SeriesHistory] = {}
@@ -270,6 +280,12 @@ class History:
         self, names: Sequence[SeriesName], start: float, end: float, points: int
     ) -> dict[SeriesName, SeriesHistory]:
         span = plan(start, end, self._clock.time(), points, self._retention)
+        gathered = await self._gathered(names, span)
+        slices = Slices(self._clock.monotonic)
+        return {name: await _history(name, span, buckets, slices) for name, buckets in gathered.items()}
+
+    async def _gathered(self, names: Sequence[SeriesName], span: Span) -> dict[SeriesName, dict[int, Bucket]]:
+        """The buckets of each series, merged to the points of the span."""
         fold = _folder(span.origin, span.step)
         parts = await asyncio.gather(
             *(self._store.read(tier, names, begin, until, fold) for tier, begin, until in span.stretches)
@@ -283,8 +299,7 @@ class History:
                         mine[at].merge(bucket)
                     else:
                         mine[at] = bucket
-        slices = Slices(self._clock.monotonic)
-        return {name: await _history(name, span, buckets, slices) for name, buckets in gathered.items()}
+        return gathered
 
 
 def _cut(stretches: Iterable[tuple[int, int, int]], at: int) -> Iterable[tuple[int, int, int]]:

@@ -29,7 +29,7 @@ from .given import (
 )
 from .ledger import Ledger
 from .series import Series, Tap
-from .summary import Cumulative, Point, Snapshot, filled
+from .summary import Cumulative, LastError, Point, Snapshot, filled
 from .window import Tally, window_of
 
 if TYPE_CHECKING:
@@ -266,6 +266,10 @@ class PerformanceMonitor:
             ValueError: there is no such window.
         """
         return self._settled(api).snapshot(window)
+
+    def last_error(self, api: str) -> LastError | None:
+        """The latest failure that came with a text or a class; as of the last drain."""
+        return self._known(api).last_error
 
     def history(self, api: str, window: str = "1h") -> list[Point]:
         """The sixty slices of a window in order of time, for charts.

@@ -17,8 +17,8 @@ DEGRADED = 0.8
 def describe(roster: Roster, gates: Gatekeeper, counters: Counters, now: float) -> dict[str, Any]:
     """Everything that is registered, with its state; JSON-ready."""
     return {
-        "routes": {name: _route(route, roster, gates, now) for name, route in roster.routes.items()},
-        "apis": {name: _api(api, now) for name, api in roster.apis.items()},
+        "routes": {name: describe_route(route, roster, gates, now) for name, route in roster.routes.items()},
+        "apis": {name: describe_api(api, now) for name, api in roster.apis.items()},
         "hubs": {name: hub.breaker.view().as_dict() for name, hub in roster.hubs.items() if len(hub.apis) > 1},
         "counters": {
             "fallbacks": [
@@ -34,7 +34,8 @@ def describe(roster: Roster, gates: Gatekeeper, counters: Counters, now: float) 
     }
 
 
-def _route(route: Route, roster: Roster, gates: Gatekeeper, now: float) -> dict[str, Any]:
+def describe_route(route: Route, roster: Roster, gates: Gatekeeper, now: float) -> dict[str, Any]:
+    """One route: who leads it, and who could; JSON-ready."""
     ranked = gates.standings(route, now)
     eligible = [candidate for candidate in ranked if not candidate.gate]
     return {
@@ -76,7 +77,8 @@ def state_of(api: Api, now: float) -> str:
     return "degraded" if api.score.reliability(now) < DEGRADED else "healthy"
 
 
-def _api(api: Api, now: float) -> dict[str, Any]:
+def describe_api(api: Api, now: float) -> dict[str, Any]:
+    """One API with the state of each of its mechanisms; JSON-ready."""
     return {
         "priority": api.options.priority,
         "route": api.route,
