@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from .cluster.roles import ALERTS, Roles
+from .core.accounts import AccountStore
 from .core.audit import AuditEntry, AuditLog
 from .core.clock import Clock, pause
 from .core.errors import LeaseLost, StoreUnavailable
@@ -34,7 +35,9 @@ from .reports.folder import FolderDeliverer
 from .reports.ports import ApiFacts, QuotaFacts, RouteFacts
 from .reports.schedule import ReportSchedule, Scheduler
 from .resilience import FallbackManager
+from .resilience.directions import DIRECTION_EVENTS, PIN_EVENTS
 from .resilience.kept import Kept
+from .resilience.kept_directions import KeptDirections
 from .storage import StorageOptions
 
 if TYPE_CHECKING:
@@ -47,7 +50,7 @@ _PAGE = 500
 #: The role under which one of several services does what only one may do, and how often it is done, s.
 UPKEEP, UPKEEP_EVERY = "upkeep", 10.0
 #: Events that go into the audit log, besides breakers that an operator forces.
-_ACTS = frozenset(("fallback.reset", "config.reloaded", "config.refused"))
+_ACTS = frozenset(("fallback.reset", "config.reloaded", "config.refused")) | DIRECTION_EVENTS
 _FORCED = frozenset(("forced_open", "forced_closed", "observe"))
 #: Acts that wait to be entered into the audit log; beyond that the oldest is only in the log file.
 MOST_ACTS = 1000
@@ -79,6 +82,7 @@ class Keeping:
         self._rollups = Rollups(self.collector, store.rollups, clock, monitor.drain_in_turns)
         self.request_log = RequestLog(store.requests, clock, rng, instance)
         self._kept = Kept(fallback.roster, store.state, clock, fallback.events)
+        self.directions = KeptDirections(fallback, store.state, clock, fallback.events, shared=options.shared)
         self.roles = Roles(store.leases, instance, (UPKEEP, ALERTS), clock, rng)
         keep = {10: float(options.keep_10s), 60: float(options.keep_1m), 3600: float(options.keep_1h), 86400: None}
         #: How long each tier of the history is kept.
@@ -108,11 +112,17 @@ class Keeping:
         """The audit log."""
         return self.store.audit
 
+    @property
+    def accounts(self) -> AccountStore:
+        """Who may sign in."""
+        return self.store.accounts
+
     async def start(self, lifecycle: Lifecycle) -> None:
         """Take up what was kept, and begin to keep. Each part is stopped before what it needs."""
         lifecycle.on_stop("store", self.store.close)
         try:
             await self._kept.take_up()
+            await self.directions.take_up()
         except StoreUnavailable as problem:
             _log.warning("quotas, holds and breakers start afresh: %s", problem)
         lifecycle.on_stop("roles", self.roles.release)
@@ -124,6 +134,8 @@ class Keeping:
         self._note(AuditEntry(self._clock.time(), "system", "service.started", self.instance))
         lifecycle.on_stop("kept state", self._kept.stop)
         lifecycle.background("kept state", self._kept.run)
+        lifecycle.on_stop("directions", self.directions.stop)
+        lifecycle.background("directions", self.directions.run)
         lifecycle.on_stop("request log", self._end_request_log)
         lifecycle.background("request log", self.request_log.run)
         lifecycle.on_stop("history", self._end_history)
@@ -164,11 +176,14 @@ class Keeping:
         """Events that tell of an act: a reset, a forced breaker, a configuration taken in or refused."""
         name = event.kind.removeprefix("breaker.")
         forced = event.kind.startswith("breaker.") and name in _FORCED
-        if event.kind not in _ACTS and not forced:
-            return
+        if (event.kind not in _ACTS and not forced) or event.detail.get("elsewhere"):
+            return  # nobody's act, or one that the instance where it was done enters
         detail = dict(event.detail)
         actor = str(detail.pop("actor", "")) or "system"
-        self._note(AuditEntry(event.at, actor, event.kind, event.api or event.route, None, detail))
+        about = event.route if event.kind in PIN_EVENTS else event.api or event.route
+        before = detail.pop("before", None)
+        after = detail.pop("after", None) or detail
+        self._note(AuditEntry(event.at, actor, event.kind, about, before, after))
 
     def _note(self, entry: AuditEntry) -> None:
         self._acts.append(entry)

@@ -53,6 +53,7 @@ class Prober:
             quota_limit=lambda: _least(api, "limit"),
             on_result=self._found,
             on_any=self._tell,
+            paused=lambda: f"{api.quiet.reason} ({api.quiet.actor})" if api.quiet is not None else "",
         )
         self._said.pop(api.name, None)
 
@@ -69,6 +70,19 @@ class Prober:
     def view(self) -> dict[str, Any]:
         """The last probe of each API that declares one, JSON-ready."""
         return {name: self._checker.view(name) for name in sorted(self._followed)}
+
+    async def check(self, name: str) -> CheckResult:
+        """Probe an API at once, whatever the schedule says; without a declared probe, ask for its base URL.
+
+        Raises:
+            UnknownName: no such API.
+        """
+        api = self._fallback.roster.api(name)
+        if name not in self._followed:
+            return await self._ask(api)
+        found = await self._checker.check_now(name)
+        stage = "done" if found.ok else "response"
+        return CheckResult(name, found.ok, stage, found.status, found.seconds, found.reason or "answered")
 
     async def _probe(self, name: str) -> ProbeResult:
         api = self._fallback.roster.api(name)

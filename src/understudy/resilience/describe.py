@@ -6,6 +6,7 @@ from typing import Any
 
 from .breaker import BreakerState
 from .counters import Counters
+from .directions import Direction
 from .registry import Api, Route
 from .roster import Roster
 from .standing import Gatekeeper
@@ -56,12 +57,17 @@ def describe_route(route: Route, roster: Roster, gates: Gatekeeper, now: float) 
         "apis": [api.name for api in route.apis],
         "fallbacks": route.fallbacks,
         "failures": route.failures,
+        "pin": _direction(route.pin, roster.wall()),
     }
+
+
+def _direction(given: Direction | None, wall: float) -> dict[str, Any] | None:
+    return None if given is None else {**given.as_dict(), "left": given.left(wall)}
 
 
 def state_of(api: Api, now: float) -> str:
     """One word for people: `healthy`, `degraded`, `down`, `paused` or `unknown`."""
-    if not api.options.enabled:
+    if not api.options.enabled or api.drain is not None:
         return "paused"
     states = [binding.breaker.state for binding in api.bindings.values()]
     if BreakerState.FORCED_OPEN in states:
@@ -89,6 +95,8 @@ def describe_api(api: Api, now: float) -> dict[str, Any]:
         "hold": round(api.hold_until - now, 3) if api.hold_until > now else None,
         "hold_reason": api.hold_reason if api.hold_until > now else "",
         "in_flight": api.in_flight,
+        "drain": _direction(api.drain, api.clock.time()),
+        "checks_paused": _direction(api.quiet, api.clock.time()),
         "reliability": round(api.score.reliability(now), 4),
         "expected_latency": round(api.score.latency(now), 4),
         "breaker": {name or "": binding.breaker.view().as_dict() for name, binding in api.bindings.items()},

@@ -86,8 +86,16 @@ def decision_record(call: Call, outcome: str, api: str, now: float, wall: float)
         deadline=call.deadline_at - call.started,
         policy_version=call.policy_version,
         mode=call.policy.mode,
-        notes=tuple(call.notes),
+        notes=(*_pin_of(call.route), *call.notes),
     )
+
+
+def _pin_of(route: Route) -> tuple[str, ...]:
+    """That a person said who leads: without it nobody would understand why this API was chosen."""
+    pin = route.pinned()
+    if pin is None:
+        return ()
+    return (f"{pin.api} is pinned{' and serves alone' if pin.only else ''}: {pin.reason} ({pin.actor})",)
 
 
 def clean_record(plan: Plan, route: Route, at: float, seconds: float, policy_version: int) -> Explanation:
@@ -106,6 +114,7 @@ def clean_record(plan: Plan, route: Route, at: float, seconds: float, policy_ver
         deadline=route.options.deadline,
         policy_version=policy_version,
         mode=route.options.mode,
+        notes=_pin_of(route),
     )
 
 

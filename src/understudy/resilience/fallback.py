@@ -469,9 +469,10 @@ class FallbackManager(ByHand):
         return describe(self.roster, self._gates, self.counters, self._now())
 
     def ticking(self) -> Iterator[None]:
-        """What is due once a second, step by step: leases, expiries, decay of breakers. Nothing else needs a timer."""
+        """What is due once a second, step by step: expiries, leases, decay of breakers. Nothing else needs a timer."""
         if self._wheel is not None:
             self._wheel.let_go()
+        self.end_directions()
         yield from self.roster.ticking()
         for api in tuple(self.roster.apis.values()):
             self._would_have.look(api)

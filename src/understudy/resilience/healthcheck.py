@@ -84,8 +84,10 @@ class _Watched:
         quota_limit: Callable[[], int | None],
         on_result: Callable[[str, ProbeResult], None],
         on_any: Callable[[str, ProbeResult], None] | None,
+        paused: Callable[[], str],
     ) -> None:
         self.api = api
+        self.paused = paused
         self.options = options
         self.is_open = is_open
         self.last_success_at = last_success_at
@@ -129,6 +131,8 @@ class _Watched:
 
     def why_not(self, now: float) -> str:
         """The reason to leave this probe out; the empty string when it should run."""
+        if said := self.paused():
+            return f"paused: {said}"
         if not self.is_open():
             last = self.last_success_at()
             if last is not None and now - last < self.options.interval:
@@ -211,6 +215,7 @@ class HealthChecker:
         quota_limit: Callable[[], int | None],
         on_result: Callable[[str, ProbeResult], None],
         on_any: Callable[[str, ProbeResult], None] | None = None,
+        paused: Callable[[], str] = lambda: "",
     ) -> None:
         """Watch an API from now on, in place of an earlier entry of the same name.
 
@@ -224,9 +229,10 @@ class HealthChecker:
             quota_limit: the whole of that window, None when unknown.
             on_result: told of each result; one that says nothing (`ok` None) included.
             on_any: told the same, in mode observe too.
+            paused: why nothing is probed for now; empty while the schedule holds.
         """
         self.remove(api)
-        entry = _Watched(api, options, is_open, last_success_at, quota_left, quota_limit, on_result, on_any)
+        entry = _Watched(api, options, is_open, last_success_at, quota_left, quota_limit, on_result, on_any, paused)
         now = self._clock.monotonic()
         entry.day_began = now
         entry.base = now - options.interval * self._rng.random()

@@ -26,7 +26,7 @@ from .http_source import HeldStream
 from .next_step import REPEATED, NextStep
 from .outcome import SUCCESS, Outcome
 from .registry import Api, Binding, Route
-from .standing import Gatekeeper
+from .standing import NOT_PINNED, Gatekeeper
 
 #: An API that failed that short a time before the call is not asked twice while another could serve, s.
 RECENT_FAILURE = 10.0
@@ -203,7 +203,7 @@ class Pipeline:
     def _panic(self, call: Call, ranked: list[Candidate], now: float) -> Binding | None:
         """When statistics alone keep every API out, the one that is open longest gets one call (Envoy's panic mode)."""
         gates = {candidate.gate for candidate in ranked}
-        if not gates & _BY_STATISTICS or not gates <= _BY_STATISTICS | {"tried"}:
+        if not gates & _BY_STATISTICS or not gates <= _BY_STATISTICS | {"tried", NOT_PINNED}:
             return None
         if call.panics or now - call.route.panicked_at < PANIC_EVERY:
             return None
@@ -426,7 +426,8 @@ class Pipeline:
         api = binding.api.name
         call.answer = (value, api)
         lead = call.apis[0].name
-        passed_over = any((c.gate or c.detail) and c.api == lead for c in call.candidates)
+        # Whoever serves by a person's word stands in for nobody.
+        passed_over = any((c.gate or c.detail) and c.gate != NOT_PINNED and c.api == lead for c in call.candidates)
         fallback = (api != lead and passed_over) or any(record.api != api for record in call.attempts)
         record = self._finish(call, "fallback" if fallback else "success", api, None)
         return Result(value, api, lambda: record)

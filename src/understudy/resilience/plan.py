@@ -11,7 +11,7 @@ from understudy.core.types import Candidate
 from .call import Call
 from .deadline import DeadlineWheel
 from .registry import Api, Binding, Route
-from .standing import Gatekeeper
+from .standing import NOT_PINNED, Gatekeeper
 
 #: A plan is made anew after this long, or sooner when a breaker's wait ends, s.
 PLAN_LIFE = 1.0
@@ -103,7 +103,7 @@ def prepare(name: str, call: Call, gates: Gatekeeper, wheel: DeadlineWheel, now:
     expires = now + PLAN_LIFE
     for candidate in ranked:
         binding = gates.among(call, candidate.api)
-        if candidate.gate and candidate.api == call.apis[0].name:
+        if candidate.gate not in ("", NOT_PINNED) and candidate.api == call.apis[0].name:
             return None  # a standby serves: each of its calls is a fallback, to be recorded
         if not candidate.gate and (candidate.detail or not _steady(binding)):
             return None

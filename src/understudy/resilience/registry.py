@@ -16,6 +16,7 @@ from .auth import SignHook, with_preset
 from .breaker import Breaker, BreakerOptions
 from .budget import Budget
 from .bulkhead import Bulkhead, BulkheadOptions
+from .directions import Direction
 from .keys import KeyPool
 from .outcome import Classifier, Outcome
 from .ports import Series
@@ -78,6 +79,10 @@ class Api:
         self.failed_at = float("-inf")
         self.hold_until = float("-inf")
         self.hold_reason = ""
+        #: Set while a person lets it run empty: no new calls, what runs ends.
+        self.drain: Direction | None = None
+        #: Set while a person has paused its health checks.
+        self.quiet: Direction | None = None
         self.removed = False
         #: The operation given at registration; None for HTTP APIs and for names that calls fill.
         self.operation: Operation | None = None
@@ -249,6 +254,13 @@ class Route:
         self.incumbent = ""
         #: When panic last let a call past an open breaker.
         self.panicked_at = float("-inf")
+        #: What a person has said of who leads; it may name an API that is not there now, and then means nothing.
+        self.pin: Direction | None = None
+
+    def pinned(self) -> Direction | None:
+        """The pin that is in force: that of an API which serves this route."""
+        pin = self.pin
+        return pin if pin is not None and any(api.name == pin.api for api in self.apis) else None
 
     @property
     def operation(self) -> str:

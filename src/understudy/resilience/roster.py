@@ -57,6 +57,8 @@ class Roster:
         #: Reads `env:NAME` and `file:PATH` of keys given in code; None where no application is there to do it.
         self.read_secret: ReadSecret | None = None
         self._called_names = 0
+        #: The time of day, epoch seconds: what people say holds by that.
+        self.wall = clock.time
 
     # -- registering ----------------------------------------------------------------------------
 
@@ -202,6 +204,13 @@ class Roster:
         except KeyError:
             nearest = difflib.get_close_matches(name, self.apis, 1)
             raise UnknownName("API", name, nearest[0] if nearest else "") from None
+
+    def named_route(self, name: str) -> Route:
+        """The registered route of that name; raises `UnknownName` with the nearest one."""
+        if name in self.routes:
+            return self.routes[name]
+        nearest = difflib.get_close_matches(name, self.routes, 1)
+        raise UnknownName("route", name, nearest[0] if nearest else "")
 
     def route(self, name: str) -> Route:
         """The route of that name, or the one that an API forms by itself; raises `UnknownName`."""

@@ -44,6 +44,8 @@ class Standing:
     domain_failed: bool = False
     #: Just back in service and not drawn for this call: serves it only when no other can.
     spared: bool = False
+    #: A person said that it leads.
+    pinned: bool = False
 
 
 def cost_terms(standing: Standing, mode: str) -> dict[str, float]:
@@ -63,8 +65,8 @@ def cost_terms(standing: Standing, mode: str) -> dict[str, float]:
 def rank(standings: Sequence[Standing], mode: str, incumbent: str, rng: random.Random) -> list[Candidate]:
     """All APIs, best first; those behind a closed gate last, in their given order.
 
-    The incumbent keeps its place unless a challenger is cheaper by `HYSTERESIS`; equal costs are
-    ordered at random, so that equal peers share the load.
+    One that a person has pinned comes first. The incumbent keeps its place unless a challenger is cheaper by
+    `HYSTERESIS`; equal costs are ordered at random, so that equal peers share the load.
     """
     eligible = []
     gated = []
@@ -79,7 +81,7 @@ def rank(standings: Sequence[Standing], mode: str, incumbent: str, rng: random.R
         detail = "just closed; takes part of its share" if standing.spared else ""
         eligible.append(
             (
-                (standing.spared, first, key, rng.random()),
+                (not standing.pinned, standing.spared, first, key, rng.random()),
                 Candidate(standing.api, detail=detail, cost=total, terms=terms),
             )
         )

@@ -42,6 +42,8 @@ TRIAL = "half-open: this call is one of its trials"
 FIRST_CALL = "unproven: it has never served, and this call may show what it is worth"
 SPARED_TRIAL = "half-open: its few trials go to other calls"
 
+#: The gate of the APIs that a person has said shall not stand in.
+NOT_PINNED = "not_pinned"
 #: Gates that may open again while an attempt runs; the empty one is open.
 _PASSING = frozenset({"", "breaker_open", "hub_open", "hold", "keys", "rate_limited", "bulkhead_full"})
 
@@ -87,7 +89,7 @@ class Gatekeeper:
 
     def barred(self, api: Api, now: float) -> bool:
         """Whether an API that a call was about to ask again has been taken out, or asked to rest, meanwhile."""
-        return api.removed or not api.options.enabled or api.hold_until > now
+        return api.removed or not api.options.enabled or api.drain is not None or api.hold_until > now
 
     def network_down(self) -> bool:
         """Whether the failures of the last seconds say that our own network reaches nobody."""
@@ -116,7 +118,11 @@ class Gatekeeper:
         return rank(standings, route.options.mode, route.incumbent, self._rng)
 
     def _probe_first(self, call: Call, ranked: list[Candidate], eligible: int, now: float) -> list[Candidate]:
-        """A free half-open permit goes to the next safe call, whatever the cost."""
+        """A free half-open permit goes to the next safe call, whatever the cost; nothing goes before a pinned lead."""
+        pin = call.route.pinned()
+        led = pin is not None and ranked[0].api == pin.api and not ranked[0].gate
+        if led and self.among(call, ranked[0].api).breaker.closed:
+            return ranked
         busy = self._rate(call) > BUSY
         for place, candidate in enumerate(ranked):
             if candidate.gate or call.total:
@@ -168,7 +174,9 @@ class Gatekeeper:
         standing = Standing(api.name, self._priority(call, api), gate, detail)
         if gate:
             return standing
-        standing.spared = self._starts_slowly(call, api, now)
+        pin = call.route.pinned()
+        standing.pinned = pin is not None and pin.api == api.name
+        standing.spared = not standing.pinned and self._starts_slowly(call, api, now)
         standing.latency = api.score.latency(now)
         standing.reliability = api.score.reliability(now)
         standing.price = api.price
@@ -200,6 +208,11 @@ class Gatekeeper:
         """The first reason why `api` cannot serve `call` now, and a word on it; empty strings when it can."""
         if api.removed or not api.options.enabled:
             return "disabled", ""
+        if api.drain is not None:
+            return "drained", f"{api.drain.reason} ({api.drain.actor})"
+        pin = call.route.pinned()
+        if pin is not None and pin.only and pin.api != api.name:
+            return NOT_PINNED, f"only {pin.api} serves: {pin.reason} ({pin.actor})"
         reason = call.source.gate(api)
         if reason:
             return reason, ""

@@ -57,6 +57,11 @@ class StorageOptions(Options):
         return parse_url(self.url)[0]
 
     @property
+    def shared(self) -> bool:
+        """Whether other services may use the same store."""
+        return self.kind == "postgresql"
+
+    @property
     def path(self) -> Path:
         """The SQLite file."""
         return Path(unquote(parse_url(self.url)[1].path[1:]))
