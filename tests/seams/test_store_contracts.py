@@ -10,6 +10,7 @@ from stores import copied, fake_clock, opened, upkeep_of
 from understudy.storage import StorageOptions
 from understudy.storage.sqlite_schema import prepare
 from understudy.testing import (
+    AccountStoreContract,
     AlertStoreContract,
     AuditLogContract,
     DeltaStoreContract,
@@ -131,3 +132,9 @@ class TestDocuments(DocumentStoreContract):
     @pytest.fixture
     def documents(self, opened_store):
         return opened_store.documents
+
+
+class TestAccounts(AccountStoreContract):
+    @pytest.fixture
+    def accounts(self, opened_store):
+        return opened_store.accounts

@@ -20,6 +20,7 @@ from understudy.monitor.requests import Comparison, Cursor, ErrorGroup, RequestE
 from understudy.monitor.rollup import TIERS, Bucket, Row, SeriesName, Total
 
 from .health import StoreHealth
+from .memory_accounts import MemoryAccounts
 from .memory_alerts import MemoryAlerts, MemoryDocuments
 from .memory_outbox import MemoryOutbox
 from .options import StorageOptions
@@ -265,6 +266,7 @@ class MemoryStore:
         self.outbox = MemoryOutbox(clock)
         self.alerts = MemoryAlerts(self.outbox, self.leases.fence)
         self.documents = MemoryDocuments(clock)
+        self.accounts = MemoryAccounts()
 
     def health(self) -> StoreHealth:
         """As `Store.health`."""

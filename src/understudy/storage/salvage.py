@@ -23,6 +23,7 @@ from .jobs import Steps, Work
 from .tables import (
     HOT,
     ROLL,
+    account,
     alert_episode,
     alert_event,
     alert_signal,
@@ -41,13 +42,15 @@ from .tables import (
     sample_record,
     seen,
     series,
+    session,
     state,
+    token,
 )  # fmt: skip
 
 _log = logging.getLogger("understudy.storage")
 
 #: Copied first, in one transaction: few rows, and the rest depends on them.
-CONTROL = (series, state, audit, leader, seen, meta, document, alert_state, alert_signal)
+CONTROL = (series, state, audit, leader, seen, meta, document, alert_state, alert_signal, account, session, token)
 #: Copied with them: what is not over yet. An index may be damaged where the table is not.
 _WAITING = "FROM outbox NOT INDEXED WHERE state = 'pending'"
 NOT_OVER = (

@@ -11,6 +11,7 @@ from typing import Any
 from understudy.core.clock import Clock
 from understudy.core.lease import Lease
 
+from .accounts import SqlAccounts
 from .alerts import SqlAlerts
 from .audit import SqlAudit
 from .backend import Backend
@@ -71,6 +72,7 @@ class SqlStore:
         self.alerts = SqlAlerts(self._desk, clock)
         self.outbox = SqlOutbox(self._desk, clock)
         self.documents = SqlDocuments(self._desk, clock)
+        self.accounts = SqlAccounts(self._desk)
         #: When periods of what was reported were last added up, epoch seconds.
         self._closed_at = 0.0
         self._writer.write_rows = self.rollups.write_rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from understudy.alerts.ports import AlertStore, DocumentStore
+from understudy.core.accounts import AccountStore
 from understudy.core.audit import AuditLog
 from understudy.core.lease import Lease
 from understudy.monitor.ports import DeltaStore, RequestStore, RollupStore
@@ -55,6 +56,10 @@ class Store(Protocol):
     @property
     def documents(self) -> DocumentStore:
         """Rules, silences and whatever else people edit, with every version."""
+
+    @property
+    def accounts(self) -> AccountStore:
+        """Who may sign in."""
 
     def health(self) -> StoreHealth:
         """How it is doing; cheap, from any thread."""

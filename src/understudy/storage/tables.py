@@ -27,7 +27,7 @@ from sqlalchemy import (
 from understudy.monitor.rollup import COUNTERS, TIER_NAMES
 
 #: The newest revision; a test compares it with the folder of revisions.
-HEAD = "0002"
+HEAD = "0003"
 #: `PRAGMA application_id` of our SQLite files: "USDY".
 APPLICATION_ID = 0x55534459
 
@@ -344,6 +344,56 @@ receipt = Table(
     Column("provider_id", Text, nullable=False),
     Column("data", Text, nullable=False),
     PrimaryKeyConstraint("channel", "episode", name="pk_receipt"),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    # The name without regard to case, as it must be unique.
+    Column("folded", Text, nullable=False),
+    Column("role", String, nullable=False),
+    Column("password", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("password_ms", BigInteger, nullable=False),
+    Column("signed_in_ms", BigInteger, nullable=False),
+    Column("disabled", Text, nullable=False),
+    UniqueConstraint("folded", name="uq_account_folded"),
+)
+session = Table(
+    "session",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("seen_ms", BigInteger, nullable=False),
+    Column("proved_ms", BigInteger, nullable=False),
+    Column("ip", String, nullable=False),
+    Column("agent", Text, nullable=False),
+    Index("ix_session_account", "account"),
+)
+token = Table(
+    "token",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("account", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("apis", Text, nullable=False),
+    Column("ips", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("used_ms", BigInteger, nullable=False),
+    Column("used_ip", String, nullable=False),
+)
+#: The one-time token of the first administrator, until it is burnt.
+setup = Table(
+    "setup",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("until_ms", BigInteger, nullable=False),
 )
 
 # A sample of pages each, in place of a second tree as large as the key: rows lie in order of time.

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .account_contract import AccountStoreContract
     from .alert_contract import AlertStoreContract
     from .channel_contract import ChannelContract, ChannelProbe
     from .clock import FakeClock
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .scripted_http import Answer, ScriptedHttp, ScriptExhausted
 
 _HOMES = {
+    "AccountStoreContract": ".account_contract",
     "AlertStoreContract": ".alert_contract",
     "AuditLogContract": ".control_contract",
     "DeltaStoreContract": ".rollup_contract",
@@ -58,6 +60,7 @@ _HOMES = {
 __all__ = [
     "HANG",
     "HANGS",
+    "AccountStoreContract",
     "AlertStoreContract",
     "Answer",
     "ApiDown",
