@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import AsyncIterator, Collection
-from typing import TYPE_CHECKING
+import logging
+from collections.abc import Collection, MutableMapping
+from typing import TYPE_CHECKING, Any
 
 from understudy.export.kept import kept_dropped, kept_numbers
 from understudy.export.logs import LOSSES
-from understudy.export.prometheus import DROPPED, LAG, RELOAD_AT, RELOAD_OK, Exposition, Turn
+from understudy.export.prometheus import DROPPED, LAG, RELOAD_AT, RELOAD_OK, Exposition
 from understudy.export.prometheus_text import CONTENT_TYPES, Family, Labels, accepted
 from understudy.export.told import Rows, alert_numbers, notification_numbers
 
-from .auth.permissions import of_loopback
+from .auth.permissions import NOBODY, of_loopback
 from .http import Answer, Problem, Receive, Request, Scope, Send
+from .manners import finished, offered, optional, packed, plain_problem, wants_page
 from .middleware import LOOPBACK_NAMES, Guard, Limit
 from .routing import Routes
 from .table import ROUTES
@@ -21,10 +22,8 @@ from .table import ROUTES
 if TYPE_CHECKING:
     from understudy.app import Understudy
 
+_log = logging.getLogger("understudy.web")
 _ROUTES = Routes(ROUTES)
-_GZIP = 16 + zlib.MAX_WBITS
-#: Bytes that are packed before the event loop gets its turn.
-_PACKED_AT_ONCE = 64 * 1024
 
 
 class Service:
@@ -44,7 +43,7 @@ class Service:
             extra=self._own_numbers,
             clock=app.clock,
         )
-        self._guard = Guard(self._serve, app.clock, hosts, limit, self._public_url)
+        self._guard = Guard(self._serve, app.clock, hosts, limit, self._public_url, self._told)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -64,13 +63,31 @@ class Service:
         else:
             found = _ROUTES.find(method, request.path, request.raw_path)
             if found is None:
-                raise _no_such(request)
+                await _unserved(request).send(send)
+                return
             endpoint, request.parts = found
-            request.who = of_loopback(request.client)
+            request.declared = endpoint.declared
+            request.who = scope["understudy.who"] = of_loopback(request.client)
             if not request.who.may(endpoint.needs):
                 raise Problem(403, f"this needs the permission {endpoint.needs}")
-            answer = await endpoint.handler(self._app, request)
+            if endpoint.declared.query is not None:
+                request.query()  # a handler that takes none refuses those that are sent all the same
+            answer = finished(request, await endpoint.handler(self._app, request))
         await answer.send(send, bodiless=request.method == "HEAD")
+
+    def _told(self, scope: Scope, problem: Problem) -> Answer:
+        """A problem as a page for people, as problem+json for programs."""
+        request = Request(scope, _nothing)
+        if problem.status == 421 or not wants_page(request):  # no links for whoever uses a name that is not ours
+            return plain_problem(request.id, problem)
+        request.who = scope.get("understudy.who", NOBODY)
+        try:
+            from .pages.failed import failed
+
+            return failed(self._app, request, problem)
+        except Exception:  # noqa: BLE001 - whatever is wrong with the page, the problem is still to be told
+            _log.exception("the page about a problem failed, request %s", request.id)
+            return plain_problem(request.id, problem)
 
     def _public_url(self) -> str:
         return self._app.notifications.options.public_url if self._app.keeping is not None else ""
@@ -81,7 +98,7 @@ class Service:
         headers = {"Vary": "Accept, Accept-Encoding"}
         if request.takes_gzip:
             headers["Content-Encoding"] = "gzip"
-            pieces = _packed(pieces)
+            pieces = packed(pieces, 1)  # lines of metrics repeat themselves anyway
         return Answer(pieces, 200, CONTENT_TYPES[style], headers)
 
     def _own_numbers(self) -> list[tuple[Family, Rows]]:
@@ -111,25 +128,20 @@ class Service:
         ]
 
 
-def _no_such(request: Request) -> Problem:
-    allowed = _ROUTES.allowed(request.path, request.raw_path)
-    if not allowed and request.path != "/metrics":
-        return Problem(404, "there is nothing at this path; GET /api/openapi.json lists what there is")
-    allowed = allowed or ["GET"]
-    offered = ", ".join([*allowed, "HEAD"] if "GET" in allowed else allowed)
-    return Problem(405, f"this path takes {offered}", {"Allow": offered})
+def _unserved(request: Request) -> Answer:
+    """What is answered where no endpoint is; raises the `Problem`, unless only the methods were asked for."""
+    allowed = _ROUTES.allowed(request.path, request.raw_path) or (["GET"] if request.path == "/metrics" else [])
+    if not allowed:
+        raise Problem(404, "there is nothing at this path; GET /api/openapi.json lists what there is")
+    if request.method == "OPTIONS":
+        return optional(allowed)
+    methods = ", ".join(offered(allowed))
+    raise Problem(405, f"this path takes {methods}", {"Allow": methods})
 
 
-async def _packed(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The pieces as one gzip stream; the level is low, as lines of metrics repeat themselves anyway."""
-    packer = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
-    async for piece in pieces:
-        for begin in range(0, len(piece), _PACKED_AT_ONCE):
-            packed = packer.compress(piece[begin : begin + _PACKED_AT_ONCE])
-            if packed:
-                yield packed
-            await Turn()
-    yield packer.flush()
+async def _nothing() -> MutableMapping[str, Any]:
+    """A problem is told without reading what the request still holds."""
+    return {"type": "http.disconnect"}
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import islice
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote
 
 from understudy.core.turn import Turn
 
 from .auth.permissions import NOBODY, Identity
+
+if TYPE_CHECKING:
+    from .declared import Declared
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -38,10 +41,12 @@ class Problem(Exception):
         super().__init__(detail)
         self.status, self.detail, self.headers, self.more = status, detail, dict(headers or {}), more
 
-    def answer(self) -> Answer:
-        """The problem as it is sent."""
+    def answer(self, request_id: str = "") -> Answer:
+        """The problem as it is sent; with the request's id, under which the log may say more."""
         title = HTTPStatus(self.status).phrase
         content = {"type": "about:blank", "title": title, "status": self.status, "detail": self.detail, **self.more}
+        if request_id:
+            content["request_id"] = request_id
         return Answer(dumped(content), self.status, "application/problem+json", self.headers)
 
 
@@ -90,6 +95,10 @@ class Request:
         self.who: Identity = NOBODY
         #: What stands in the places of its route: `{alert}` of `/api/alerts/{alert}`.
         self.parts: dict[str, str] = {}
+        #: What the endpoint says that it takes; None where its handler says so itself.
+        self.declared: Declared | None = None
+        #: Under which the log and every answer name this request.
+        self.id: str = scope.get("understudy.request_id", "")
         self._query: bytes = scope.get("query_string", b"")
         self._receive = receive
 
@@ -112,8 +121,20 @@ class Request:
                 found.setdefault(name, value.strip('"'))
         return found
 
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The query as it stands, unchecked: for links that keep what the address says."""
+        text = self._query[:MAX_QUERY].decode("ascii", "replace")
+        return parse_qsl(text, keep_blank_values=True, errors="replace")[:MAX_PARAMETERS]
+
     def query(self, *known: str) -> dict[str, str]:
-        """The query parameters; raises `Problem` for unknown, repeated or oversized ones."""
+        """The query parameters; raises `Problem` for unknown, repeated or oversized ones.
+
+        Known are those that the endpoint declares; where it declares none, those that are named here.
+        """
+        declared = self.declared.query if self.declared is not None else None
+        if declared is not None:
+            known = tuple(each.name for each in declared)
         if len(self._query) > MAX_QUERY:
             raise Problem(414, f"the query is longer than {MAX_QUERY} characters")
         try:
@@ -133,6 +154,8 @@ class Request:
             if name in found:
                 raise Problem(400, f"query parameter {name} is given twice")
             found[name] = value
+        if self.declared is not None:
+            self.declared.check_query(found)
         return found
 
     async def body(self) -> bytes:
@@ -154,9 +177,25 @@ class Request:
             if not message.get("more_body"):
                 return b"".join(pieces)
 
+    async def gone(self) -> None:
+        """Return when whoever asked has closed the connection; what still comes of a body is passed over."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def json_object(self, *known: str) -> dict[str, Any]:
-        """The body as a JSON object with these keys only; empty when there is no body."""
-        raw = await self.body()
+        """The body as a JSON object with these keys only; empty when there is no body.
+
+        Known are those that the endpoint declares; where it declares none, those that are named here.
+        """
+        declared = self.declared.body if self.declared is not None else None
+        if declared is not None:
+            known = tuple(each.name for each in declared)
+        content = self._object(await self.body(), known)
+        if self.declared is not None:
+            self.declared.check_body(content)
+        return content
+
+    def _object(self, raw: bytes, known: tuple[str, ...]) -> dict[str, Any]:
         if not raw:
             return {}
         if self.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
@@ -166,7 +205,8 @@ class Request:
         except (ValueError, RecursionError):
             raise Problem(400, "the body is no valid JSON") from None
         if not isinstance(content, dict) or not content.keys() <= set(known):
-            raise Problem(422, f"the body must be an object with no other keys than: {', '.join(known)}")
+            keys = f"with no other keys than: {', '.join(known)}" if known else "without any key"
+            raise Problem(422, f"the body must be an object {keys}")
         return content
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import random
 from collections import OrderedDict
 from collections.abc import Callable, Collection, MutableMapping
 from math import ceil
 from typing import Any
 
 from understudy.core.clock import Clock
+from understudy.core.ids import ulid_source
 
-from .http import App, Problem, Receive, Scope, Send
+from .http import Answer, App, Problem, Receive, Scope, Send
 
 _log = logging.getLogger("understudy.web")
 
@@ -64,8 +66,12 @@ class Guard:
         hosts: Collection[str] = LOOPBACK_NAMES,
         limit: Limit | None = None,
         public_url: Callable[[], str] = lambda: "",
+        tell: Callable[[Scope, Problem], Answer] = lambda _, problem: problem.answer(),
     ) -> None:
         self._app = app
+        #: How a problem is told to whoever asked: programs and browsers read different things.
+        self._tell = tell
+        self._ids = ulid_source(clock, random.SystemRandom())
         #: Where people reach the service through a proxy: pages that it showed there may post to it.
         self._public_url = public_url
         self._hosts = frozenset(host.strip("[]").lower() for host in hosts)
@@ -75,7 +81,8 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer why not."""
-        extra: list[tuple[bytes, bytes]] = []
+        scope["understudy.request_id"] = name = self._ids()
+        extra: list[tuple[bytes, bytes]] = [(b"x-request-id", name.encode())]
         started = False
 
         async def guarded(message: MutableMapping[str, Any]) -> None:
@@ -97,14 +104,14 @@ class Guard:
             await self._app(scope, receive, guarded)
         except Problem as problem:
             if not started:
-                await problem.answer().send(guarded, bodiless=scope["method"] == "HEAD")
+                await self._tell(scope, problem).send(guarded, bodiless=scope["method"] == "HEAD")
         except Exception:
             # The caller is told nothing about our insides; the log says where to look.
-            _log.exception("%s failed", scope["path"][:200])
+            _log.exception("%s failed, request %s", scope["path"][:200], name)
             if started:
                 raise
-            failed = Problem(500, "an error of the service itself; its log says more")
-            await failed.answer().send(guarded, bodiless=scope["method"] == "HEAD")
+            failed = Problem(500, f"an error of the service itself; its log says more under {name}")
+            await self._tell(scope, failed).send(guarded, bodiless=scope["method"] == "HEAD")
 
     def _host(self, scope: Scope) -> None:
         name = _host_name(header(scope, b"host") or "")
@@ -172,6 +179,9 @@ class Limit:
             "RateLimit-Limit": str(self._burst),
             "RateLimit-Remaining": str(int(tokens)),
             "RateLimit-Reset": str(full_in),
+            # The same as the newer drafts of the standard write it (draft-ietf-httpapi-ratelimit-headers-10).
+            "RateLimit-Policy": f'"default";q={self._burst};w={ceil(self._burst / self._rate)}',
+            "RateLimit": f'"default";r={int(tokens)};t={full_in}',
         }
         if not allowed:
             wait = max(1, ceil((1.0 - tokens) / self._rate))
