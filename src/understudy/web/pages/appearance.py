@@ -1,4 +1,4 @@
-"""What the reader chooses for this browser: language, theme, density. Kept in cookies, nothing of it is secret."""
+"""What the reader chooses for this browser: language, theme, density, zone. Kept in cookies; none is secret."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from understudy.web.endpoint import Endpoint, Table
 from understudy.web.forms import back_to, form
 from understudy.web.http import Answer, Request
 
-from .rendering import DENSITY, LANGUAGE, THEME
+from .rendering import DENSITY, LANGUAGE, THEME, ZONE
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -18,6 +18,7 @@ _CHOICES: Final = {
     "language": (LANGUAGE, ("en", "pt-BR")),
     "theme": (THEME, ("", "light", "dark")),
     "density": (DENSITY, ("", "dense")),
+    "zone": (ZONE, ("", "utc")),
 }
 _YEAR: Final = 365 * 86400
 

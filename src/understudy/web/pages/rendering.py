@@ -16,6 +16,8 @@ from understudy.web.auth.permissions import Permission
 from understudy.web.http import Answer, Request
 
 from . import shown
+from .range import range_of
+from .words import words
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -26,8 +28,9 @@ POLICY: Final = (
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-#: What the browser remembers of the reader: language (en, pt-BR), theme (light, dark), density (dense).
-LANGUAGE, THEME, DENSITY = "us-lang", "us-theme", "us-density"
+#: What the browser remembers of the reader: language (en, pt-BR), theme (light, dark), density (dense), zone of
+#: times (utc).
+LANGUAGE, THEME, DENSITY, ZONE = "us-lang", "us-theme", "us-density", "us-zone"
 _THEMES: Final = ("light", "dark")
 #: Pages are packed quickly rather than tightly.
 _LEVEL: Final = 5
@@ -66,7 +69,7 @@ def page(
     """The page that a template makes; `at` is the place of the rail that it belongs to.
 
     In every template: `_` (texts), `who` (identity), `places`, `at`, `path`, `language`, `theme`, `density`, `now`
-    (epoch seconds), `version`, `environment`, and the filters of `shown`.
+    (epoch seconds), `version`, `environment`, `range` (the span of the address), and the filters of `shown`.
     """
     _ = language_of(request)
     theme = request.cookies.get(THEME, "")
@@ -79,6 +82,9 @@ def page(
             "language": _.tag,
             "theme": theme if theme in _THEMES else "",
             "density": "dense" if request.cookies.get(DENSITY) == "dense" else "",
+            "zone": "utc" if request.cookies.get(ZONE) == "utc" else "",
+            "words": words(_),
+            "range": range_of(_, request.pairs, app.clock.time()),
             "now": app.clock.time(),
             "version": app.version,
             "environment": getattr(app.settings, "environment", ""),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, Final
@@ -17,32 +17,36 @@ NOTHING: Final = "–"
 _ESCAPED: Final = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029'"}
 
 
-def filters(_: Texts) -> dict[str, Callable[..., Any]]:
-    """The filters of templates by name."""
+class Shown:
+    """Writes values in one language; each method is a filter of templates."""
 
-    def number(value: float | None, digits: int = 0) -> str:
+    def __init__(self, _: Texts) -> None:
+        self._texts = _
+
+    def number(self, value: float | None, digits: int = 0) -> str:
         """12345.6 -> 12,346"""
-        return NOTHING if _missing(value) else _.number(value or 0.0, digits)
+        return NOTHING if value is None or _missing(value) else self._texts.number(value, digits)
 
-    def percent(value: float | None, digits: int = 1) -> str:
-        """99.95 -> 100.0 %; never 100 while something failed."""
+    def percent(self, value: float | None, digits: int = 1) -> str:
+        """99.95 -> 99.9 %; never 100 while something failed."""
         if value is None or _missing(value):
             return NOTHING
         if value < 100 and round(value, digits) == 100:
-            return _.number(100 - 10**-digits, digits) + " %"
-        return _.number(value, digits) + " %"
+            value = 100 - 10**-digits
+        return self._texts.number(value, digits) + " %"
 
-    def latency(value: float | None) -> str:
+    def latency(self, value: float | None) -> str:
         """0.0123 (seconds) -> 12 ms"""
         if value is None or _missing(value):
             return NOTHING
-        if value < 0.001:
-            return _.number(value * 1e6) + " µs"
+        number = self._texts.number
+        if 0 < value < 0.001:
+            return number(value * 1e6) + " µs"
         if value < 0.9995:
-            return _.number(value * 1e3, 1 if value < 0.01 else 0) + " ms"
-        return _.number(value, 2 if value < 10 else 1) + " s"
+            return number(value * 1e3, 1 if 0 < value < 0.01 else 0) + " ms"
+        return number(value, 2 if value < 10 else 1) + " s"
 
-    def lasting(value: float | None) -> str:
+    def lasting(self, value: float | None) -> str:
         """3725 (seconds) -> 1 h 2 min"""
         if value is None or _missing(value):
             return NOTHING
@@ -51,17 +55,53 @@ def filters(_: Texts) -> dict[str, Callable[..., Any]]:
         told = [f"{count} {unit}" for count, unit in parts if count]
         return " ".join(told[:2]) or "0 s"
 
-    def when(value: float | None) -> Markup | str:
+    def when(self, value: float | None) -> Markup | str:
         """Epoch seconds as a time that scripts rewrite for the reader's zone; UTC without them."""
         if value is None or _missing(value):
             return NOTHING
         at = datetime.fromtimestamp(value, UTC)
-        form = "%d/%m/%Y %H:%M:%S" if _.language == "pt_BR" else "%Y-%m-%d %H:%M:%S"
+        form = "%d/%m/%Y %H:%M:%S" if self._texts.language == "pt_BR" else "%Y-%m-%d %H:%M:%S"
         return Markup('<time datetime="{}" data-at="{}">{} UTC</time>').format(
             at.isoformat(timespec="milliseconds"), value, at.strftime(form)
         )
 
-    return {"number": number, "percent": percent, "latency": latency, "lasting": lasting, "when": when, "data": data}
+    def measure(self, value: float | None, unit: str = "") -> str:
+        """A value in the unit of a chart: "s", "%", "/s", or another that is written behind the number."""
+        if value is None or _missing(value):
+            return NOTHING
+        if unit == "s":
+            return self.latency(value)
+        if unit == "%":
+            return self.percent(value)
+        digits = 0 if abs(value) >= 100 or value == int(value) else 1 if abs(value) >= 10 else 2
+        return f"{self._texts.number(value, digits)} {unit}".rstrip()
+
+
+def filters(_: Texts) -> dict[str, Callable[..., Any]]:
+    """The filters of templates by name."""
+    shown = Shown(_)
+    ours = ("number", "percent", "latency", "lasting", "when", "measure")
+    return {**{name: getattr(shown, name) for name in ours}, "data": data, "spark": spark}
+
+
+def spark(values: Sequence[float | None], height: float = 24.0) -> str:
+    """The path of a small line from zero to the highest value, 100 wide; what is missing is a gap."""
+    known = [value for value in values if value is not None and isfinite(value)]
+    top = max(known, default=0.0) or 1.0
+    step = 100.0 / max(1, len(values) - 1)
+    path: list[str] = []
+    drawing = False
+    for place, value in enumerate(values):
+        if value is None or not isfinite(value):
+            drawing = False
+            continue
+        y = (height - 2) * (1 - max(0.0, value) / top) + 1
+        path.append(f"{'L' if drawing else 'M'}{place * step:.4g} {y:.4g}")
+        # A point between two gaps is seen as a short stroke.
+        if not drawing and (place + 1 == len(values) or values[place + 1] is None):
+            path.append("h.5")
+        drawing = True
+    return "".join(path)
 
 
 def data(value: Any) -> Markup:

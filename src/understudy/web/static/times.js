@@ -1,8 +1,11 @@
-// Times in the reader's own zone; the server writes UTC.
+// Times in the reader's own zone, or in UTC where the reader chose that; the server writes UTC.
 // @ts-check
+
+import { zone } from "./units.js";
 
 const shown = new Intl.DateTimeFormat(document.documentElement.lang, {
   year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
+  timeZone: zone,
 });
 
 /**
