@@ -28,6 +28,7 @@ from understudy.core.types import Attribution, OutcomeClass
 
 CHANNELS = Path(understudy.channels.__file__).parent
 CLI = Path(understudy.cli.__file__).parent
+PASTED = CLI.parent / "config" / "pasted"
 NOTIFICATIONS = Path(understudy.notifications.__file__).parent
 REPORTS = Path(understudy.reports.__file__).parent
 PO = CLI.parent / "locale" / "pt_BR.po"
@@ -43,7 +44,7 @@ def messages() -> dict[str, str | None]:
         source = path.read_text("utf-8")
         found |= dict.fromkeys(re.findall(r'\b_\(\s*"([^"]+)"', source))
         found |= dict(re.findall(r'\b_\.plural\(\s*"([^"]+)",\s*"([^"]+)"', source))
-    rooms = (CLI, REPORTS, CHANNELS, NOTIFICATIONS)
+    rooms = (CLI, PASTED, REPORTS, CHANNELS, NOTIFICATIONS)
     for path in (*(path for room in rooms for path in room.glob("*.py")), *WEB.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
