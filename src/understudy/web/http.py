@@ -128,13 +128,16 @@ class Request:
         return parse_qsl(text, keep_blank_values=True, errors="replace")[:MAX_PARAMETERS]
 
     def query(self, *known: str) -> dict[str, str]:
-        """The query parameters; raises `Problem` for unknown, repeated or oversized ones.
+        """The query parameters; raises `Problem` for unknown, repeated or oversized ones."""
+        found: dict[str, str] = {}
+        for name, values in self.lists(*known).items():
+            if len(values) > 1:
+                raise Problem(400, f"query parameter {name} is given twice")
+            found[name] = values[0]
+        return found
 
-        Known are those that the endpoint declares; where it declares none, those that are named here.
-        """
-        declared = self.declared.query if self.declared is not None else None
-        if declared is not None:
-            known = tuple(each.name for each in declared)
+    def lists(self, *known: str) -> dict[str, list[str]]:
+        """As `query`, for parameters that may be given several times: the values of each, in their order."""
         if len(self._query) > MAX_QUERY:
             raise Problem(414, f"the query is longer than {MAX_QUERY} characters")
         try:
@@ -146,16 +149,12 @@ class Request:
             )
         except ValueError:
             raise Problem(400, "the query cannot be read: use name=value pairs in UTF-8") from None
-        found: dict[str, str] = {}
+        found: dict[str, list[str]] = {}
         for name, value in pairs:
             if name not in known:
                 allowed = ", ".join(known) if known else "none"
                 raise Problem(400, f"unknown query parameter; this endpoint takes: {allowed}")
-            if name in found:
-                raise Problem(400, f"query parameter {name} is given twice")
-            found[name] = value
-        if self.declared is not None:
-            self.declared.check_query(found)
+            found.setdefault(name, []).append(value)
         return found
 
     async def body(self) -> bytes:

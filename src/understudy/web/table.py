@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from .api import alerts, backtests, imagined, instances, noise, notifications, past, rules, silences, state
+from .api import (
+    alerts,
+    apis,
+    backtests,
+    controls,
+    imagined,
+    instances,
+    noise,
+    notifications,
+    past,
+    rules,
+    silences,
+    state,
+)
 from .assets import ROUTES as ASSETS
 from .endpoint import Endpoint, Table
 from .pages import act, appearance, overview
@@ -12,6 +25,8 @@ from .pages import act, appearance, overview
 _TABLES: Final[tuple[Table, ...]] = (
     ASSETS,
     state.ROUTES,
+    apis.ROUTES,
+    controls.ROUTES,
     past.ROUTES,
     alerts.ROUTES,
     rules.ROUTES,
