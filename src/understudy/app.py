@@ -10,7 +10,6 @@ import asyncio
 import os
 import random
 import secrets
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -21,6 +20,7 @@ from .connectivity import CheckResult, check_api
 from .core.clock import SYSTEM_CLOCK, Clock
 from .core.events import Event, EventBus
 from .core.http import HttpClient
+from .core.ids import instance_name
 from .lifecycle import Lifecycle
 from .monitor import PerformanceMonitor
 from .monitor.system import SystemMetrics
@@ -91,14 +91,14 @@ class Understudy:
         self._authenticators: dict[str, tuple[Any, Any, Authenticator]] = {}
         self._routes: dict[str, RouteClient] = {}
         self._lifecycle = Lifecycle(clock)
-        self._prober = Prober(clock, rng, self.fallback, self.monitor, self._probe)
-        self.fallback.on_register = self._prober.follow
+        self.prober = Prober(clock, rng, self.fallback, self.monitor, self._probe)
+        self.fallback.on_register = self.prober.follow
         self._ticked_at: float | None = None
         self._stopping = False
         self._stop_at = 0.0
         self._keep = keep
         #: Tells this start of this process from every other, for people and for the store.
-        self.instance = _instance()
+        self.instance = instance_name()
         #: What is kept, between `start` and `stop`; None where nothing is.
         self.keeping: Keeping | None = None
         #: What this process reports to a service; None where it reports nothing.
@@ -110,7 +110,7 @@ class Understudy:
         self.last_reload_at = clock.time()
         self.last_reload_ok = True
         if settings is not None:
-            reload(self.fallback, None, settings, self._prober)
+            reload(self.fallback, None, settings, self.prober)
             if keep or settings.channels:
                 self._alerting_of(settings)
 
@@ -364,13 +364,13 @@ class Understudy:
         self.monitor.drain()  # from now on this loop's thread owns the series
         loop = self.fallback.loop
         self.clock.call_later(TICK, lambda: self._tick(loop))
-        self._lifecycle.background("health checks", self._prober.run)
+        self._lifecycle.background("health checks", self.prober.run)
         self._lifecycle.background("system metrics", self.system.run)
         self._alerting_runs = False
         self._run_alerting()
         if self._pid != os.getpid():
             # The child of a fork: what its parent reports is not the child's, nor is its name.
-            self._pid, self.instance, self.reporting = os.getpid(), _instance(), None
+            self._pid, self.instance, self.reporting = os.getpid(), instance_name(), None
         if self.settings is not None and self.settings.report_to and not self._keep:
             self._report(self.settings)
 
@@ -455,7 +455,7 @@ class Understudy:
 
     def health_checks(self) -> dict[str, Any]:
         """The last probe of each API that declares one, JSON-ready."""
-        return self._prober.view()
+        return self.prober.view()
 
     def reload(self, settings: Settings) -> dict[str, Any]:
         """Take in new settings at once, for calls that begin from now on; state survives. Answers what changed.
@@ -468,7 +468,7 @@ class Understudy:
         elif settings.channels:
             self._alerting_of(settings)
             self._run_alerting()
-        changes = reload(self.fallback, self.settings, settings, self._prober)
+        changes = reload(self.fallback, self.settings, settings, self.prober)
         self.settings = settings
         if self.keeping is not None:
             self.keeping.scheduler.schedules = dict(settings.reports)
@@ -493,8 +493,3 @@ class Understudy:
         from .clients.httpx import AsyncUnderstudyTransport
 
         return AsyncUnderstudyTransport(self, route, forward_credentials=forward_credentials)
-
-
-def _instance() -> str:
-    """A name for this start of this process, for people and for the store: a seed must not make two of them alike."""
-    return f"{socket.gethostname() or 'unknown'}-{os.getpid()}-{secrets.token_hex(3)}"

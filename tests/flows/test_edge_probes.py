@@ -73,7 +73,7 @@ async def test_a_real_success_that_nobody_has_settled_yet_counts_against_failed_
                 break
         binding = app.fallback.roster.api("a").bindings["r"]
         binding.series.append(0.05)  # as the prepared path does
-        await app._prober._checker.check_now("a")
+        await app.prober._checker.check_now("a")
         assert breaker(app, "a").state == "closed"
 
 

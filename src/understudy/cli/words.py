@@ -7,34 +7,14 @@ from __future__ import annotations
 
 from understudy.core.text import Texts
 from understudy.notifications import words
+from understudy.resilience import words as resilience_words
 
 from .screen import safe
 
 
 def gate_word(_: Texts, gate: str) -> str:
     """Why an API was passed over."""
-    return {
-        "disabled": _("switched off"),
-        "paused": _("paused"),
-        "no_operation": _("nothing to run is known for it"),
-        "no_base_url": _("it has no address"),
-        "tried": _("already tried"),
-        "budget_spent": _("no retry left in its budget"),
-        "max_apis": _("enough APIs were tried"),
-        "price": _("too dear"),
-        "forced_open": _("its breaker is held open"),
-        "breaker_open": _("its breaker is open"),
-        "hub_open": _("its hub's breaker is open"),
-        "hold": _("on hold"),
-        "rate_limited": _("its rate limit"),
-        "keys": _("no usable key"),
-        "keys_unavailable": _("no usable key"),
-        "quota_exhausted": _("its quota is spent"),
-        "bulkhead_full": _("too many calls at once"),
-        "deadline": _("too little time is left"),
-        "unsafe": _("the request may not be repeated elsewhere"),
-        "rejected": _("refused"),
-    }.get(gate, safe(gate))
+    return resilience_words.gates(_).get(gate, safe(gate))
 
 
 def ending_word(_: Texts, outcome: str) -> str:
@@ -75,14 +55,7 @@ def fault_word(_: Texts, attribution: str) -> str:
 
 def term_word(_: Texts, term: str) -> str:
     """What a part of the expected cost stands for."""
-    return {
-        "latency": _("latency"),
-        "failure": _("failure"),
-        "priority": _("priority"),
-        "price": _("price"),
-        "pressure": _("quota pressure"),
-        "domain": _("same hub"),
-    }.get(term, safe(term))
+    return resilience_words.terms(_).get(term, safe(term))
 
 
 def severity_word(_: Texts, severity: str) -> str:

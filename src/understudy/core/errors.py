@@ -276,7 +276,7 @@ class VersionConflict(UnderstudyError):
 
 
 class NotActive(UnderstudyError):
-    """The alert does not fire, so there is nothing to acknowledge, snooze or resolve."""
+    """There is nothing to take back or act on: the alert does not fire, the API is not drained, nothing is pinned."""
 
 
 class LeaseLost(UnderstudyError):

@@ -1,8 +1,11 @@
-"""Identifiers that sort by time: ULIDs (github.com/ulid/spec), 26 characters of Crockford's base 32."""
+"""Identifiers: ULIDs, which sort by time (github.com/ulid/spec, 26 characters of base 32); names of processes."""
 
 from __future__ import annotations
 
+import os
 import random
+import secrets
+import socket
 
 from .clock import Clock
 
@@ -45,3 +48,8 @@ def ulid_source(clock: Clock, rng: random.Random) -> Ulids:
 def written(number: int) -> str:
     """A number of 128 bits as a ULID."""
     return "".join(_DIGITS[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def instance_name() -> str:
+    """A name for this start of this process, for people and for the store: a seed must not make two of them alike."""
+    return f"{socket.gethostname() or 'unknown'}-{os.getpid()}-{secrets.token_hex(3)}"

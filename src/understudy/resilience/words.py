@@ -1,0 +1,45 @@
+"""The closed lists of decision records in words, for the command line and for pages."""
+
+from __future__ import annotations
+
+from understudy.core.text import Texts
+
+
+def gates(_: Texts) -> dict[str, str]:
+    """Why an API was passed over."""
+    return {
+        "disabled": _("switched off"),
+        "paused": _("paused"),
+        "drained": _("drained: no new calls"),
+        "not_pinned": _("another API is pinned, and serves alone"),
+        "no_operation": _("nothing to run is known for it"),
+        "no_base_url": _("it has no address"),
+        "tried": _("already tried"),
+        "budget_spent": _("no retry left in its budget"),
+        "max_apis": _("enough APIs were tried"),
+        "price": _("too dear"),
+        "forced_open": _("its breaker is held open"),
+        "breaker_open": _("its breaker is open"),
+        "hub_open": _("its hub's breaker is open"),
+        "hold": _("on hold"),
+        "rate_limited": _("its rate limit"),
+        "keys": _("no usable key"),
+        "keys_unavailable": _("no usable key"),
+        "quota_exhausted": _("its quota is spent"),
+        "bulkhead_full": _("too many calls at once"),
+        "deadline": _("too little time is left"),
+        "unsafe": _("the request may not be repeated elsewhere"),
+        "rejected": _("refused"),
+    }
+
+
+def terms(_: Texts) -> dict[str, str]:
+    """What a part of the expected cost stands for."""
+    return {
+        "latency": _("latency"),
+        "failure": _("failure"),
+        "priority": _("priority"),
+        "price": _("price"),
+        "pressure": _("quota pressure"),
+        "domain": _("same hub"),
+    }
