@@ -128,12 +128,20 @@ class Request:
         return parse_qsl(text, keep_blank_values=True, errors="replace")[:MAX_PARAMETERS]
 
     def query(self, *known: str) -> dict[str, str]:
-        """The query parameters; raises `Problem` for unknown, repeated or oversized ones."""
+        """The query parameters; raises `Problem` for unknown, repeated or oversized ones.
+
+        Known are those that the endpoint declares; where it declares none, those that are named here.
+        """
+        declared = self.declared.query if self.declared is not None else None
+        if declared is not None:
+            known = tuple(each.name for each in declared)
         found: dict[str, str] = {}
         for name, values in self.lists(*known).items():
             if len(values) > 1:
                 raise Problem(400, f"query parameter {name} is given twice")
             found[name] = values[0]
+        if self.declared is not None:
+            self.declared.check_query(found)
         return found
 
     def lists(self, *known: str) -> dict[str, list[str]]:
