@@ -198,14 +198,19 @@ class Ledger:
     def _slices(self, window: str) -> tuple[int, list[Point]]:
         """The slices of a window, and the place of the first: its start divided by its length."""
         length, width = window_of(window)
-        groups: dict[int, Tally] = {}
-        for series in self.all():
-            series.groups(width, groups)
+        groups = self.slices(width)
         now = self._clock.monotonic()
         offset = self._clock.time() - now
         last = int(now) // width
         first = last - length // width + 1
         return first, [_point(groups.get(place), place * width + offset, width) for place in range(first, last + 1)]
+
+    def slices(self, width: int, newest: int = SLICES) -> dict[int, Tally]:
+        """The newest slices of `width` seconds that hold anything, by their start (monotonic) divided by `width`."""
+        groups: dict[int, Tally] = {}
+        for series in self.all():
+            series.groups(width, groups, newest)
+        return groups
 
     def cumulative(self) -> Cumulative:
         """Everything since the start, for `/metrics`."""

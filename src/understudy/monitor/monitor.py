@@ -30,7 +30,7 @@ from .given import (
 from .ledger import Ledger
 from .series import Series, Tap
 from .summary import Cumulative, LastError, Point, Snapshot, filled
-from .window import Tally, window_of
+from .window import SLICES, Tally, window_of
 
 if TYPE_CHECKING:
     from .collector import Collector
@@ -278,6 +278,10 @@ class PerformanceMonitor:
             ValueError: there is no such window.
         """
         return self._settled(api).history(window)
+
+    def slices(self, api: str, width: int, newest: int = SLICES) -> dict[int, Tally]:
+        """The newest slices of 1, 5 or 60 s that hold anything, as of the last drain: see `Ledger.slices`."""
+        return self._known(api).slices(width, newest)
 
     def trend(self, api: str, metric: str = "response_time", window: str = "1h") -> Trend:
         """Where a metric (`response_time`, `error_rate`, `requests_per_minute`) is going, with an interval.

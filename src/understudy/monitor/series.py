@@ -21,7 +21,7 @@ from understudy.core.types import Attribution, OutcomeClass
 from .histogram import Digest, digest
 from .summary import LastError
 from .text import harmless
-from .window import Kind, Kinds, Tally, Windows
+from .window import SLICES, Kind, Kinds, Tally, Windows
 
 T = TypeVar("T")
 #: What a drain counted: the digest, failures and neutral attempts by kind, how many of these were neutral,
@@ -140,10 +140,10 @@ class Series:
         with self._lock:
             self._windows.back(self._clock.monotonic(), seconds, into)
 
-    def groups(self, width: int, into: dict[int, Tally]) -> None:
-        """The same, apart for each slice."""
+    def groups(self, width: int, into: dict[int, Tally], newest: int = SLICES) -> None:
+        """The same, apart for each slice; only the `newest` of them."""
         with self._lock:
-            self._windows.groups(self._clock.monotonic(), width, into)
+            self._windows.groups(self._clock.monotonic(), width, into, newest)
 
     def buckets(self) -> list[int]:
         """Durations of all successes since the start, by `histogram.BOUNDS`, as of the last drain."""

@@ -179,12 +179,12 @@ class Windows:
         first = now - seconds
         into.add([piece for start, piece in self._pieces() if start >= first])
 
-    def groups(self, now: float, width: int, into: dict[int, Tally]) -> None:
-        """The same, apart for each slice: keyed by its start divided by `width`."""
+    def groups(self, now: float, width: int, into: dict[int, Tally], newest: int = SLICES) -> None:
+        """The same, apart for each slice: keyed by its start divided by `width`; only the `newest` of them."""
         second = int(now)
         if second >= self.due:
             self.advance(second)
-        oldest = second // width - SLICES
+        oldest = second // width - min(newest, SLICES)
         for start, piece in self._pieces():
             group = start // width
             if group > oldest:
