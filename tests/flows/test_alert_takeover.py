@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 from processes import SOURCES
 
@@ -41,11 +42,23 @@ async def until(receiver: WebhookReceiver, count: int) -> list[str]:
     return [str(each["type"]) for each in receiver.accepted]
 
 
+async def recorded(url: str, count: int) -> None:
+    """Wait until so many attempts are in the delivery log: whoever is killed before that may send again."""
+    async with asyncio.timeout(PATIENCE), await psycopg.AsyncConnection.connect(url, password=PASSWORD) as reader:
+        await reader.set_autocommit(True)
+        while True:
+            found = await (await reader.execute("SELECT count(*) FROM delivery")).fetchone()
+            if found is not None and found[0] >= count:
+                return
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.long
 async def test_the_killed_ones_alert_is_resolved_by_the_other_and_nothing_is_told_twice(postgres, tmp_path) -> None:
     flag = tmp_path / "down"
     async with WebhookReceiver(SECRET) as hook:
-        arguments = (postgres.url(postgres.with_tables()), PASSWORD, hook.url, SECRET, str(flag))
+        url = postgres.url(postgres.with_tables())
+        arguments = (url, PASSWORD, hook.url, SECRET, str(flag))
         first = await started(*arguments)
         second = None
         try:
@@ -54,6 +67,7 @@ async def test_the_killed_ones_alert_is_resolved_by_the_other_and_nothing_is_tol
             await asyncio.sleep(2)
             flag.touch()
             assert await until(hook, 1) == ["alert.fired"]
+            await recorded(url, 1)
             first.kill()
             await first.wait()
             await says(second, "evaluates")

@@ -186,7 +186,7 @@ class Findings:
 
     def incidents(self) -> Iterator[str]:
         """Keys with more incidents than the alert had episodes, and incidents that nobody closed."""
-        episodes = Counter(f"understudy-{each.fingerprint}" for each in self._episodes)
+        episodes = Counter(f"understudy-development-{each.fingerprint}" for each in self._episodes)
         for key, count in Counter(each.key for each in self._receivers.pager.incidents).items():
             if count > episodes[key]:
                 yield f"{key}: {count} for {episodes[key]} episodes"

@@ -181,7 +181,7 @@ class Alerting:
         """
         made = {name: self._made(name, options) for name, options in settings.channels.items()}
         Policies(settings.policies)  # refused before anything is changed
-        self.manager.configure(settings.alerts, default_rules(settings.alerts))
+        self.manager.configure(settings.alerts, default_rules(settings.alerts), settings.environment)
         self.notifications.set_policies(settings.policies)
         self.notifications.options = settings.notifications
         kept = {id(channel) for _, channel in made.values()}

@@ -68,10 +68,12 @@ class Grouping:
 class Prepared:
     """A rule, with what the engine asks of it again and again worked out."""
 
-    __slots__ = ("count", "fors", "keep", "question", "rule", "severities", "static", "upwards")
+    __slots__ = ("beside", "count", "fors", "keep", "question", "rule", "severities", "static", "upwards")
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: Rule, beside: Mapping[str, str] | None = None) -> None:
         self.rule = rule
+        #: Labels that every alert has besides those that tell it from others.
+        self.beside = dict(beside or {})
         self.fors = tuple(rule.for_ if level.for_ is None else level.for_ for level in rule.levels) or (rule.for_,)
         self.severities = tuple(level.severity for level in rule.levels) or (Severity.WARNING,)
         self.keep, self.count = rule.keep_firing_for, rule.count
@@ -80,7 +82,7 @@ class Prepared:
         self.upwards = not rule.operator.startswith("<")
         self.static = {
             **rule.labels, "rule": rule.name, "metric": rule.metric, "event": rule.event, "kind": rule.kind,
-            "subject": rule.subject, "operator": rule.operator,
+            "subject": rule.subject, "operator": rule.operator, **self.beside,
         }  # fmt: skip
 
     def labels(self, own: Mapping[str, str], severity: Severity) -> dict[str, str]:
@@ -124,6 +126,8 @@ class Context:
     escalations: Mapping[str, Escalation] = field(default_factory=dict)
     handling: Callable[[Mapping[str, str]], Handling] = unhandled
     interval: float = 1.0
+    #: Labels of every alert besides those that tell it from others: the environment.
+    beside: Mapping[str, str] = field(default_factory=dict)
     #: Breaches in a row are counted that often, s; 0: with each interval.
     counted_each: float = 0.0
     #: Grows with each change, so that what waits is looked at again.
@@ -136,7 +140,9 @@ class Context:
         if all(rule.name != INCIDENT.name for rule in rules):
             rules.append(INCIDENT)
         self.rules = {
-            rule.name: found if (found := known.get(rule.name)) is not None and found.rule is rule else Prepared(rule)
+            rule.name: found
+            if (found := known.get(rule.name)) is not None and found.rule is rule and found.beside == self.beside
+            else Prepared(rule, self.beside)
             for rule in rules
         }
         self.changed()

@@ -73,6 +73,16 @@ class AlertDesk:
 
     # -- what people see --------------------------------------------------------------------------
 
+    def follow(self, moved: Callable[[], None]) -> Callable[[], None]:
+        """Call `moved` whenever alerts have moved, from now on; returns what ends that. One follower at a time."""
+        self._rounds.on_moved = moved
+
+        def end() -> None:
+            if self._rounds.on_moved is moved:
+                self._rounds.on_moved = _nothing
+
+        return end
+
     def _states(self) -> Mapping[str, AlertState]:
         return self._rounds.standing.states if self._taken_up or not self._followed else self._followed
 

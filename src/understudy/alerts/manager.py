@@ -16,6 +16,7 @@ from understudy.core.turn import LoopLock, Turn
 from .context import Context, Handling, unhandled
 from .desk import ACT, AlertDesk
 from .hearing import Hearing
+from .incident_notes import IncidentNotes
 from .inhibition import inhibitors
 from .metrics import EVENTS
 from .model import Labels, Rule, Subject
@@ -64,6 +65,8 @@ class AlertManager(AlertDesk):
         self._sweeping, self._hearing = LoopLock(), Hearing()
         #: Every rule, with its versions.
         self.rules = RuleBook(defaults, documents)
+        #: What people wrote down about incidents.
+        self.notes = IncidentNotes(documents)
         self._edited_at = float("-inf")
         #: Brings what was recorded into the windows.
         self.drain: Callable[[], Awaitable[None]] = _at_once
@@ -74,8 +77,10 @@ class AlertManager(AlertDesk):
 
     # -- configuration ----------------------------------------------------------------------------
 
-    def configure(self, options: AlertOptions, defaults: Iterable[Rule]) -> None:
+    def configure(self, options: AlertOptions, defaults: Iterable[Rule], environment: str = "") -> None:
         """Go on with these options: rules of the file, policies of escalation, hours, inhibitions.
+
+        `environment` is a label of every alert from now on; no label where it is empty.
 
         Raises:
             SilenceError, OptionError: something in them cannot be used; nothing has changed.
@@ -88,6 +93,7 @@ class AlertManager(AlertDesk):
         context.timings, context.inhibitors = timings, inhibiting
         context.escalations, context.interval = dict(options.escalations), options.interval
         context.options = options.engine
+        context.beside = {"environment": environment} if environment else {}
         self.rules.configured(options.rules.values(), defaults)
         self._rounds.use(self.rules.rules())
         self._silences_changed()

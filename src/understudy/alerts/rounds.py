@@ -56,6 +56,8 @@ class Rounds:
         self.evaluation, self.detection = Durations(), Durations()
         #: When everything was last evaluated, epoch s.
         self.evaluated_at: float | None = None
+        #: Called when alerts have moved, by whoever shows them.
+        self.on_moved: Callable[[], None] = _unwatched
 
     # -- what is evaluated ------------------------------------------------------------------------
 
@@ -214,6 +216,8 @@ class Rounds:
             self.keeper.forget()
             raise
         self.standing.take(result)
+        if found.states:
+            self.on_moved()
 
     # -- the role ---------------------------------------------------------------------------------
 
@@ -231,6 +235,10 @@ class Rounds:
         unread = self.standing.load(documents, self._now())
         if unread:
             _log.error("%d stored alerts cannot be read, and begin anew: %s", len(unread), ", ".join(unread[:5]))
+
+
+def _unwatched() -> None:
+    """Nobody looks."""
 
 
 def _windows(rule: Rule) -> tuple[float, ...]:

@@ -101,8 +101,13 @@ class Notice:
 
     @property
     def dedup_key(self) -> str:
-        """What pagers know the alert by: the same for all its episodes. 43 characters."""
-        return f"understudy-{self.fingerprint}" if self.fingerprint else f"understudy-{self.event_id}"
+        """What pagers know the alert by: the same for all its episodes, of one environment. At most 60 characters.
+
+        That of production has no name in it, as a key stays what it is when people begin to name environments.
+        """
+        environment = self.labels.get("environment", "production")
+        place = "" if environment == "production" else f"{environment[:16]}-"
+        return f"understudy-{place}{self.fingerprint or self.event_id}"
 
     def as_dict(self) -> dict[str, Any]:
         """The notice as JSON-ready values; `from_dict` reads them."""
