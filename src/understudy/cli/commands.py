@@ -19,6 +19,7 @@ from understudy.core.text import Texts, known_language, texts
 
 from .alerts import alerts_commands
 from .config import config_commands
+from .controls import api_commands, route_commands
 from .db import db_commands
 from .exits import FAILED, INTERRUPTED, OK, UNAVAILABLE, USAGE, Stop
 from .faults import told
@@ -164,6 +165,8 @@ def build(text: Texts) -> typer.Typer:
     )(root)
     for add in (_serve, _status, _explain, _check, _report, _simulate_history, _demo):
         add(app, text, command)
+    app.add_typer(route_commands(text, command, group), name="route")
+    app.add_typer(api_commands(text, command, group), name="api")
     app.add_typer(config_commands(text, command, group), name="config")
     app.add_typer(db_commands(text, command, group), name="db")
     app.add_typer(rules_commands(text, command, group), name="rules")
