@@ -10,6 +10,7 @@ from .api import (
     backtests,
     controls,
     imagined,
+    incident_details,
     instances,
     noise,
     notifications,
@@ -20,7 +21,9 @@ from .api import (
 )
 from .assets import ROUTES as ASSETS
 from .endpoint import Endpoint, Table
-from .pages import act, appearance, overview
+from .live.stream import ROUTES as LIVE
+from .pages import act, appearance, incidents, overview
+from .pages import alerts as alert_pages
 
 _TABLES: Final[tuple[Table, ...]] = (
     ASSETS,
@@ -29,6 +32,7 @@ _TABLES: Final[tuple[Table, ...]] = (
     controls.ROUTES,
     past.ROUTES,
     alerts.ROUTES,
+    incident_details.ROUTES,
     rules.ROUTES,
     backtests.ROUTES,
     noise.ROUTES,
@@ -36,7 +40,10 @@ _TABLES: Final[tuple[Table, ...]] = (
     notifications.ROUTES,
     imagined.ROUTES,
     instances.ROUTES,
+    LIVE,
     act.ROUTES,
+    alert_pages.ROUTES,
+    incidents.ROUTES,
     appearance.ROUTES,
     overview.ROUTES,
 )

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from understudy.alerts.model import LABELS
-from understudy.alerts.ports import EpisodeQuery
+from understudy.alerts.ports import EpisodeQuery, EpisodeRow
+from understudy.alerts.shown import AlertView
 from understudy.core.notices import Severity
 from understudy.web.auth.permissions import Permission
-from understudy.web.endpoint import Endpoint, Table
-from understudy.web.http import Answer, Problem, Request, dumped, listed
+from understudy.web.declared import Field, Gives, Param
+from understudy.web.endpoint import Table, endpoint
+from understudy.web.http import Answer, Problem, Request, dumped
+from understudy.web.kinds import Choice, Choices, Lasting, Moment, Text
+from understudy.web.schemas import NEXT, NUMBER, OBJECT, TEXT, TIME, WHOLE, array, mapping, obj, view
+from understudy.web.views.alerts import IncidentView
 from understudy.web.views.told import AlertsView, EpisodesView
 
-from .fields import answering, choice, choices, lasting, text, when
-from .past import PAGE
-from .span import SPAN, span, whole
+from .fields import answering
+from .lists import CSV, PAGING, listing
+from .span import SPANNING, span
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -31,68 +38,73 @@ _RECENT = 30 * 86400.0
 
 @answering
 async def alerts(app: Understudy, request: Request) -> Answer:
-    """What fires now; with `state`, episodes that are kept, newest first."""
-    query = request.query("state", "rule", "severity", "fingerprint", "limit", "before", *LABELS, *SPAN)
-    state = choice(query, "state", STATES, "active")
-    severities = choices(query, "severity", SEVERITIES)
-    labels = {name: query[name] for name in LABELS if query.get(name)}
+    """What fires now; with `state`, episodes that are kept, newest first.
+
+    What fires comes in one piece under `alerts`; episodes come in pages under `episodes`, or as CSV.
+    """
+    query = request.query()
+    labels = {each.name: query[each.name] for each in _LABELS if query.get(each.name)}
+    rules, severities, state = _RULES.of(query), _SEVERITIES.of(query), _STATE.of(query)
     if state == "active":
-        view = AlertsView.of(app, choices(query, "rule"), severities, labels)
-        return Answer(dumped(view.as_dict()))
-    limit = whole(query, "limit", 100, PAGE)
+        chosen = AlertsView.of(app, rules, severities, labels)
+        return Answer(dumped(chosen.as_dict()))
     start, end = span(query, app.clock.time(), _RECENT)
     wanted = EpisodeQuery(
-        rules=choices(query, "rule"),
-        fingerprint=query.get("fingerprint", ""),
+        rules=rules,
+        fingerprint=_FINGERPRINT.of(query),
         labels=labels,
         severities=severities,
         open={"open": True, "resolved": False}.get(state),
         start=start,
         end=end,
-        before=query.get("before", ""),
     )
-    found = EpisodesView(tuple(await app.alerts.history(wanted, limit)), limit)
-    return Answer(listed({"next": found.next}, "episodes", found.rows()))
+    return await listing(request, "episodes", partial(_episodes, app, wanted), _EPISODE_COLUMNS)
+
+
+async def _episodes(
+    app: Understudy, wanted: EpisodeQuery, limit: int, before: str
+) -> tuple[Sequence[dict[str, Any]], str | None]:
+    found = EpisodesView(tuple(await app.alerts.history(replace(wanted, before=before), limit)), limit)
+    return list(found.rows()), found.next
 
 
 @answering
 async def episode(app: Understudy, request: Request) -> Answer:
-    """One episode with its timeline and who was told; an alert's fingerprint means its newest episode."""
+    """One incident: timeline, who was told, what it touches, notes; an alert's fingerprint means its newest one."""
     request.query()
-    return Answer(dumped((await app.alerts.episode(request.parts["alert"])).as_dict()))
+    return Answer(dumped((await IncidentView.of(app, request.parts["alert"])).as_dict()))
 
 
 @answering
 async def acknowledge(app: Understudy, request: Request) -> Answer:
     """Somebody works on it: no reminders and no escalation until it ends or gets worse."""
-    content = await _content(request, "comment")
-    await app.alerts.acknowledge(request.parts["alert"], actor=actor(request), comment=_comment(content))
+    content = await request.json_object()
+    await app.alerts.acknowledge(request.parts["alert"], actor=actor(request), comment=_COMMENT.of(content))
     return _done(request, "acknowledged")
 
 
 @answering
 async def unacknowledge(app: Understudy, request: Request) -> Answer:
     """Nobody works on it any more."""
-    content = await _content(request, "comment")
-    await app.alerts.unacknowledge(request.parts["alert"], actor=actor(request), comment=_comment(content))
+    content = await request.json_object()
+    await app.alerts.unacknowledge(request.parts["alert"], actor=actor(request), comment=_COMMENT.of(content))
     return _done(request, "unacknowledged")
 
 
 @answering
 async def snooze(app: Understudy, request: Request) -> Answer:
     """As acknowledge, until a time or for a while."""
-    content = await _content(request, "until", "for", "comment")
+    content = await request.json_object()
     until = until_of(content, app.clock.time())
-    await app.alerts.snooze(request.parts["alert"], until, actor=actor(request), comment=_comment(content))
+    await app.alerts.snooze(request.parts["alert"], until, actor=actor(request), comment=_COMMENT.of(content))
     return _done(request, "snoozed", until=until)
 
 
 @answering
 async def resolve(app: Understudy, request: Request) -> Answer:
     """End the episode by hand."""
-    content = await _content(request, "reason")
-    reason = text(content, "reason", MAX_COMMENT)
-    await app.alerts.resolve(request.parts["alert"], actor=actor(request), reason=reason)
+    content = await request.json_object()
+    await app.alerts.resolve(request.parts["alert"], actor=actor(request), reason=_REASON.of(content))
     return _done(request, "resolved")
 
 
@@ -116,33 +128,61 @@ def until_of(content: Mapping[str, Any], now: float) -> float:
     """
     if ("until" in content) == ("for" in content):
         raise Problem(422, "say until when: either until, a time, or for, a duration such as 2h")
-    until = when(content, "until")
+    until: float | None = _UNTIL.of(content)
     if until is None:
-        until = now + (lasting(content, "for") or 0.0)
+        until = now + (_FOR.of(content) or 0.0)
     if not now < until <= now + MAX_SNOOZE:
         raise Problem(422, f"a snooze ends in the future, at most {MAX_SNOOZE / 86400:g} days from now")
     return until
-
-
-async def _content(request: Request, *known: str) -> dict[str, Any]:
-    request.query()
-    return await request.json_object(*known)
-
-
-def _comment(content: Mapping[str, Any]) -> str:
-    return text(content, "comment", MAX_COMMENT)
 
 
 def _done(request: Request, state: str, **more: object) -> Answer:
     return Answer(dumped({"alert": request.parts["alert"], "state": state, **more}))
 
 
+_STATE: Final = Param("state", Choice(STATES), "What fires now, or episodes that are kept.", default="active")
+_RULES: Final = Param("rule", Choices(), "Only of these rules, between commas.", default=())
+_SEVERITIES: Final = Param("severity", Choices(SEVERITIES), "Only of these, between commas.", default=())
+_FINGERPRINT: Final = Param("fingerprint", Text(200, name=True), "Only of this alert.", default="")
+_LABELS: Final = tuple(Param(name, Text(500, name=True), f"Only about this {name}.") for name in LABELS)
+_COMMENT: Final = Field("comment", Text(MAX_COMMENT), "A word for the others.", default="", example="called them")
+_REASON: Final = Field("reason", Text(MAX_COMMENT), "Why it is over.", default="", example="the plan was changed")
+_UNTIL: Final = Field("until", Moment(), "Until when; or say `for`.")
+_FOR: Final = Field("for", Lasting(), "For how long; or say `until`.", example="2h")
+_EPISODE_COLUMNS: Final = (
+    "episode", "number", "rule", "severity", "peak", "labels", "started_at", "resolved_at", "lasted", "value", "reason",
+    "fingerprint",
+)  # fmt: skip
+_EPISODE: Final = view(EpisodeRow, "Episode", lasted=NUMBER)
+_ALERTS: Final = obj(
+    ("counts", "alerts", "next", "episodes"), counts=mapping(WHOLE), alerts=array(view(AlertView)), next=NEXT,
+    episodes=array(_EPISODE),
+)  # fmt: skip
+_INCIDENT: Final = obj(episode=_EPISODE)
+_DONE: Final = Gives(obj(("until",), alert=TEXT, state=TEXT, until=TIME))
+_ACT: Final = (404, 409, 503)
+
 ROUTES: Table = {
-    ("GET", "/api/alerts"): Endpoint(alerts, Permission.READ),
-    ("GET", "/api/alerts/why/{event}"): Endpoint(why, Permission.READ),
-    ("GET", "/api/alerts/{alert}"): Endpoint(episode, Permission.READ),
-    ("POST", "/api/alerts/{alert}/acknowledge"): Endpoint(acknowledge, Permission.ALERTS_WRITE),
-    ("POST", "/api/alerts/{alert}/unacknowledge"): Endpoint(unacknowledge, Permission.ALERTS_WRITE),
-    ("POST", "/api/alerts/{alert}/snooze"): Endpoint(snooze, Permission.ALERTS_WRITE),
-    ("POST", "/api/alerts/{alert}/resolve"): Endpoint(resolve, Permission.ALERTS_WRITE),
-}
+    ("GET", "/api/alerts"): endpoint(
+        alerts, Permission.READ, query=(_STATE, _RULES, _SEVERITIES, _FINGERPRINT, *_LABELS, *PAGING, *SPANNING),
+        gives=(Gives(_ALERTS), CSV), problems=(503,), tag="Alerts",
+    ),
+    ("GET", "/api/alerts/why/{event}"): endpoint(
+        why, Permission.READ, gives=Gives(OBJECT), problems=(404, 503), tag="Alerts"
+    ),
+    ("GET", "/api/alerts/{alert}"): endpoint(
+        episode, Permission.READ, gives=Gives(_INCIDENT), problems=(404, 503), tag="Alerts"
+    ),
+    ("POST", "/api/alerts/{alert}/acknowledge"): endpoint(
+        acknowledge, Permission.ALERTS_WRITE, body=(_COMMENT,), gives=_DONE, problems=_ACT, tag="Alerts"
+    ),
+    ("POST", "/api/alerts/{alert}/unacknowledge"): endpoint(
+        unacknowledge, Permission.ALERTS_WRITE, body=(_COMMENT,), gives=_DONE, problems=_ACT, tag="Alerts"
+    ),
+    ("POST", "/api/alerts/{alert}/snooze"): endpoint(
+        snooze, Permission.ALERTS_WRITE, body=(_UNTIL, _FOR, _COMMENT), gives=_DONE, problems=_ACT, tag="Alerts"
+    ),
+    ("POST", "/api/alerts/{alert}/resolve"): endpoint(
+        resolve, Permission.ALERTS_WRITE, body=(_REASON,), gives=_DONE, problems=_ACT, tag="Alerts"
+    ),
+}  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 from zoneinfo import ZoneInfo
 
 from understudy.alerts.backtest import surrounded
@@ -15,11 +14,12 @@ from understudy.alerts.noise import difference, noise
 from understudy.alerts.ports import EpisodeRow, EventRow
 from understudy.alerts.remembered import Remembered
 from understudy.alerts.rules import rule_from
-from understudy.backtesting import WARM, Past, Roster, judged, part_of, proposals, read_past, run_over
+from understudy.backtesting import WARM, Past, judged, part_of, proposals, run_over
 from understudy.core.turn import Slices
 from understudy.web.auth.permissions import Permission
 from understudy.web.endpoint import Endpoint, Table
 from understudy.web.http import Answer, Problem, Request, dumped
+from understudy.web.views.kept_past import BUSY, past_of
 
 from .fields import answering, text, texts
 from .incidents import incidents_of
@@ -29,12 +29,10 @@ if TYPE_CHECKING:
     from understudy.alerts.backtest import Backtest
     from understudy.app import Understudy
 
-#: Most rules of one backtest, and most buckets that may be judged: more take longer than anybody waits.
-MOST_RULES, MOST_BUCKETS = 50, 600_000
-#: The span when nobody says one, s; and the longest.
-_MONTH, _LONGEST = 30 * 86400.0, 366 * 86400.0
-#: Applications that a backtest is running for: one takes seconds of the processor, so they run one after another.
-_busy: WeakSet[Understudy] = WeakSet()
+#: Most rules of one backtest.
+MOST_RULES = 50
+#: The span when nobody says one, s.
+_MONTH = 30 * 86400.0
 #: Kinds of rules that the history tells something about.
 NUMERIC = ("threshold", "expression", "burn_rate", "no_traffic")
 
@@ -61,18 +59,18 @@ async def backtest(app: Understudy, request: Request) -> Answer:
     changed = _changed(content)
     api = text(content, "api", 200)
     _wanted(app, content, changed, frozenset())  # what is wrong with it is said before anything is read
-    if app in _busy:
+    if app in BUSY:
         raise Problem(429, "another backtest is running here; ask again when it has ended", {"Retry-After": "5"})
-    _busy.add(app)
+    BUSY.add(app)
     try:
         kept = await app.alerts.past(start - WARM, end)
         remembered = Remembered(app.alerts.rules.rules(), *kept)
         rules = _wanted(app, content, changed, remembered.events)
-        past = await _past(app, api, start, end, (*rules, *changed), remembered)
+        past = await past_of(app, api, start, end, (*rules, *changed), remembered)
         asked = _Asked(rules, changed, zone, incidents, propose=wanted)
         return await _judged(app, past, asked, kept)
     finally:
-        _busy.discard(app)
+        BUSY.discard(app)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,48 +153,6 @@ def missed_by_all(incidents: Sequence[Incident], told: Sequence[Mapping[str, Any
     """The incidents that no rule told of, in the version that is tried where there is one."""
     missed = [(each["changed"] or each)["incidents"]["missed"] for each in told if each["incidents"]]
     return [each for each in (incident.as_dict() for incident in incidents) if all(each in one for one in missed)]
-
-
-async def _past(
-    app: Understudy, api: str, start: float, end: float, rules: Sequence[Rule], remembered: Remembered
-) -> Past:
-    if end - start > _LONGEST:
-        raise Problem(422, "the span is longer than a year")
-    roster = _roster(app, api)
-    if api and api not in roster.apis:
-        raise Problem(404, "no API of that name is registered")
-    keeping = app.keeping
-    if keeping is None:
-        raise Problem(404, "nothing is kept here")
-    series = len(roster.apis) + len(roster.routes)
-    tier = 10 if end - start <= 6 * 3600 else 60 if end - start <= 45 * 86400 else 3600
-    if series * (end - start) / tier > MOST_BUCKETS:
-        raise Problem(422, "that is too much to judge at once: choose one api, or a shorter span")
-    lead = min(3 * 86400.0, max((rule.window for rule in rules), default=3600.0))
-    try:
-        return await read_past(
-            keeping.store.rollups,
-            roster,
-            start,
-            end,
-            now=app.clock.time(),
-            retention=keeping.retention,
-            lead=max(3600.0, lead),
-            remembered=remembered,
-        )
-    except ValueError as error:
-        raise Problem(422, str(error)) from None
-
-
-def _roster(app: Understudy, api: str) -> Roster:
-    """Who there is now, or one API alone; the past of what is registered no more is not judged."""
-    registered = app.fallback.roster.apis
-    hubs = {
-        name: each.hub.name if each.options.hub or len(each.hub.apis) > 1 else ""
-        for name, each in registered.items()
-        if not api or name == api
-    }
-    return Roster(hubs, () if api else tuple(app.fallback.roster.routes))
 
 
 def _wanted(

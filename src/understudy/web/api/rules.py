@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 from understudy.alerts.model import Rule
 from understudy.alerts.ports import Document
 from understudy.alerts.rules import rule_from, rule_to_doc
-from understudy.core.audit import AuditEntry
-from understudy.core.errors import UnknownName
 from understudy.web.auth.permissions import Permission
-from understudy.web.endpoint import Endpoint, Table
+from understudy.web.declared import Field, Gives
+from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped
+from understudy.web.kinds import Document as Object
+from understudy.web.kinds import Text, Whole
+from understudy.web.rule_acts import drop, keep, newest_of
+from understudy.web.schemas import MAYBE_OBJECT, OBJECT, TEXT, WHOLE, array, obj, view
 
 from .alerts import MAX_COMMENT, actor
-from .fields import answering, text
+from .fields import answering
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -47,13 +50,12 @@ async def put(app: Understudy, request: Request) -> Answer:
     """Make or change a rule; with `If-Match` (or `expected`) only if nobody changed it since."""
     request.query()
     name = request.parts["rule"]
-    content = await request.json_object("rule", "comment", "expected")
+    content = await request.json_object()
     made = _rule(content, name)
-    newest = await _newest(app, name)
+    newest = await newest_of(app, name)
     expected = _expected(request, content, newest.version if newest else 0)
-    comment = text(content, "comment", MAX_COMMENT)
-    kept = await app.alerts.rules.put(made, actor=actor(request), comment=comment, expected=expected)
-    await _audit(app, request, "rule.put", name, newest, rule_to_doc(kept))
+    comment = _COMMENT.of(content)
+    kept = await keep(app, made, actor(request), comment=comment, expected=expected, before=newest)
     return _versioned(app, kept, kept.version)
 
 
@@ -62,10 +64,9 @@ async def delete(app: Understudy, request: Request) -> Answer:
     """Forget what was changed here: the rule of the file or the default counts again, or none."""
     request.query()
     name = request.parts["rule"]
-    newest = await _newest(app, name)
+    newest = await newest_of(app, name)
     _expected(request, {}, newest.version if newest else 0)
-    below = await app.alerts.rules.delete(name, actor=actor(request))
-    await _audit(app, request, "rule.deleted", name, newest, None)
+    below = await drop(app, name, actor(request), before=newest)
     return Answer(dumped({"deleted": name, "rule": rule_to_doc(below) if below is not None else None}))
 
 
@@ -81,15 +82,13 @@ async def versions(app: Understudy, request: Request) -> Answer:
 async def check(app: Understudy, request: Request) -> Answer:
     """Whether a rule could be taken in, and how it reads with its defaults; changes nothing."""
     request.query()
-    content = await request.json_object("rule")
+    content = await request.json_object()
     return Answer(dumped({"rule": rule_to_doc(_rule(content, ""))}))
 
 
 def _rule(content: Mapping[str, Any], name: str) -> Rule:
     """The rule of a body, under `name` where the path says one."""
-    doc = content.get("rule")
-    if not isinstance(doc, dict):
-        raise Problem(422, "rule is an object: the rule as it stands in a file")
+    doc = _RULE.of(content)
     if name and doc.get("name", name) != name:
         raise Problem(422, "the rule's name is not the one in the path; leave it out, or make a new rule")
     return rule_from({**doc, **({"name": name} if name else {})}, "api")  # what is wrong with it is a 422 of its own
@@ -115,34 +114,13 @@ def _expected(request: Request, content: Mapping[str, Any], found: int) -> int |
         return found
     if wanted and not found:
         raise Problem(412, "there is no version of the rule yet")
-    expected = content.get("expected")
-    if expected is None:
-        return found if wanted else None
-    if isinstance(expected, bool) or not isinstance(expected, int) or not 0 <= expected < 10**_DIGITS:
-        raise Problem(422, "expected is the number of a version, 0 for a rule that is new")
-    return expected
-
-
-async def _newest(app: Understudy, name: str) -> Document | None:
-    """The newest version that was kept, also one that deletes; None where the rule was never changed here."""
-    try:
-        found = await app.alerts.rules.versions(name)
-    except UnknownName:
-        return None
-    return found[0] if found else None
+    expected: int | None = _EXPECTED.of(content)
+    return found if expected is None and wanted else expected
 
 
 async def _version(app: Understudy, name: str) -> int:
-    newest = await _newest(app, name)
+    newest = await newest_of(app, name)
     return newest.version if newest is not None else 0
-
-
-async def _audit(
-    app: Understudy, request: Request, action: str, name: str, before: Document | None, after: object
-) -> None:
-    if app.keeping is not None:
-        was = dict(before.doc) if before is not None and before.doc is not None else None
-        await app.keeping.acted(AuditEntry(app.clock.time(), actor(request), action, name, was, after))
 
 
 def _versioned(app: Understudy, found: Rule, version: int) -> Answer:
@@ -159,11 +137,35 @@ def _version_shown(document: Document) -> dict[str, Any]:
     return {**values, "doc": None if document.doc is None else dict(document.doc)}
 
 
+_RULE = Field(
+    "rule", Object(about="the rule as it stands in a file"), "The rule.", required=True,
+    example={"metric": "success_rate", "operator": "<", "threshold": 90, "window": "5m", "severity": "warning"},
+)  # fmt: skip
+_COMMENT = Field("comment", Text(MAX_COMMENT), "Why it is changed, for the history.", default="", example="quieter")
+_EXPECTED = Field(
+    "expected", Whole(0, 10**_DIGITS - 1), "The version that this builds on, 0 for a rule that is new; or If-Match."
+)
+_SHOWN = obj(rule=OBJECT, origin=TEXT, version=WHOLE)
+_CONFLICT = (404, 409, 412, 503)
+
 ROUTES: Table = {
-    ("GET", "/api/alerts/rules"): Endpoint(rules, Permission.READ),
-    ("POST", "/api/alerts/rules/check"): Endpoint(check, Permission.READ),
-    ("GET", "/api/alerts/rules/{rule}"): Endpoint(rule, Permission.READ),
-    ("PUT", "/api/alerts/rules/{rule}"): Endpoint(put, Permission.ALERTS_WRITE),
-    ("DELETE", "/api/alerts/rules/{rule}"): Endpoint(delete, Permission.ALERTS_WRITE),
-    ("GET", "/api/alerts/rules/{rule}/versions"): Endpoint(versions, Permission.READ),
-}
+    ("GET", "/api/alerts/rules"): endpoint(rules, Permission.READ, gives=Gives(obj(rules=array(_SHOWN))), tag="Rules"),
+    ("POST", "/api/alerts/rules/check"): endpoint(
+        check, Permission.READ, body=(_RULE,), gives=Gives(obj(rule=OBJECT)), tag="Rules"
+    ),
+    ("GET", "/api/alerts/rules/{rule}"): endpoint(
+        rule, Permission.READ, gives=Gives(_SHOWN), problems=(404, 503), tag="Rules"
+    ),
+    ("PUT", "/api/alerts/rules/{rule}"): endpoint(
+        put, Permission.ALERTS_WRITE, body=(_RULE, _COMMENT, _EXPECTED), gives=Gives(_SHOWN), problems=_CONFLICT,
+        tag="Rules",
+    ),
+    ("DELETE", "/api/alerts/rules/{rule}"): endpoint(
+        delete, Permission.ALERTS_WRITE, gives=Gives(obj(deleted=TEXT, rule=MAYBE_OBJECT)), problems=_CONFLICT,
+        tag="Rules",
+    ),
+    ("GET", "/api/alerts/rules/{rule}/versions"): endpoint(
+        versions, Permission.READ, gives=Gives(obj(versions=array(view(Document, "Version", ("kind",))))),
+        problems=(404, 503), tag="Rules",
+    ),
+}  # fmt: skip
