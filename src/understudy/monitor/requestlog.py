@@ -15,7 +15,7 @@ import logging
 import random
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -80,6 +80,7 @@ class RequestLog:
         self._kinds_of_api: Counter[str] = Counter()
         self._seen: Counter[tuple[str, str]] = Counter()
         self._reservoirs: dict[tuple[str, str], list[tuple[Explanation, str]]] = {}
+        self._followers: list[Callable[[RequestEntry], None]] = []
         #: Entries that were counted in a group but not kept, and those lost to a full waiting list.
         self.only_counted = 0
         self.dropped = 0
@@ -93,25 +94,45 @@ class RequestLog:
             self._next_minute(now)
         if record.outcome in _HARMLESS:
             self._sample(record, endpoint)
+            if self._followers:
+                self._tell(self._entry(record, endpoint))
             return
         culprit, error = _culprit(record, causes)
         fingerprint, told = self._kind(_fingerprint(culprit, record, error), culprit, error)
         self._count(fingerprint, culprit, record, told)
-        if not self._to_be_kept(fingerprint, culprit):
-            self.only_counted += 1
-        elif len(self._waiting) >= MOST_WAITING:
-            self.dropped += 1
-        else:
-            entry = self._entry(record, endpoint)
-            self._waiting.append(
-                replace(
-                    entry,
-                    error=error,
-                    error_class=_class_of(record, culprit),
-                    fingerprint=fingerprint,
-                    responses=_responses(causes),
-                )
-            )
+        kept = self._to_be_kept(fingerprint, culprit)
+        room = len(self._waiting) < MOST_WAITING
+        self.only_counted += not kept
+        self.dropped += kept and not room
+        if not self._followers and not (kept and room):
+            return
+        entry = replace(
+            self._entry(record, endpoint),
+            error=error,
+            error_class=_class_of(record, culprit),
+            fingerprint=fingerprint,
+            responses=_responses(causes),
+        )
+        if kept and room:
+            self._waiting.append(entry)
+        self._tell(entry)
+
+    def follow(self, follower: Callable[[RequestEntry], None]) -> Callable[[], None]:
+        """Tell `follower` of every call that is taken, kept or not, from now on; returns what ends that.
+
+        It is called where calls end, so it must be quick, and must not raise.
+        """
+        self._followers.append(follower)
+
+        def end() -> None:
+            if follower in self._followers:
+                self._followers.remove(follower)
+
+        return end
+
+    def _tell(self, entry: RequestEntry) -> None:
+        for follower in tuple(self._followers):
+            follower(entry)
 
     def _to_be_kept(self, fingerprint: str, culprit: str) -> bool:
         """Whether an entry is kept by itself; counts those that are."""

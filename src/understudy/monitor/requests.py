@@ -6,12 +6,18 @@ first entries are kept and the rest is counted in its group.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
 #: How a comparison of the search may compare.
 Operator = Literal["=", "!=", ">", ">=", "<", "<="]
+
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq, "!=": operator.ne, ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le,
+}  # fmt: skip
 
 
 class Cursor(NamedTuple):
@@ -119,3 +125,32 @@ class RequestQuery:
     instance: str = ""
     start: float | None = None
     end: float | None = None
+
+
+def answers(entry: RequestEntry, query: RequestQuery) -> bool:
+    """Whether an entry is among what was asked for."""
+    chosen = (
+        (query.routes, entry.route), (query.outcomes, entry.outcome), (query.error_classes, entry.error_class),
+        (query.endpoints, entry.endpoint), (query.call_id and (query.call_id,), entry.call_id),
+        (query.fingerprint and (query.fingerprint,), entry.fingerprint),
+        (query.instance and (query.instance,), entry.instance),
+    )  # fmt: skip
+    tried = set(entry.tried)
+    return (
+        all(not wanted or value in wanted for wanted, value in chosen)
+        and (not query.apis or bool(tried.intersection(query.apis)))
+        and not tried.intersection(query.excluded_apis)
+        and entry.route not in query.excluded_routes
+        and entry.outcome not in query.excluded_outcomes
+        and _compares(entry.status, query.status)
+        and _compares(round(entry.latency * 1e6), [Comparison(op, round(value * 1e6)) for op, value in query.latency])
+        and _compares(entry.attempts, query.attempts)
+        and all(part.lower() in entry.error.lower() for part in query.text)
+        and (query.start is None or entry.at >= query.start)
+        and (query.end is None or entry.at < query.end)
+    )
+
+
+def _compares(value: float | None, comparisons: Iterable[Comparison]) -> bool:
+    """Whether a number stands every comparison; what is unknown stands none."""
+    return all(value is not None and _COMPARE[each.operator](value, each.value) for each in comparisons)

@@ -16,7 +16,7 @@ from understudy.core.audit import AuditEntry, AuditRecord, first_fault, follow
 from understudy.core.clock import Clock
 from understudy.core.errors import LeaseLost
 from understudy.core.lease import Lease
-from understudy.monitor.requests import Comparison, Cursor, ErrorGroup, RequestEntry, RequestQuery
+from understudy.monitor.requests import Cursor, ErrorGroup, RequestEntry, RequestQuery, answers
 from understudy.monitor.rollup import TIERS, Bucket, Row, SeriesName, Total
 
 from .health import StoreHealth
@@ -34,10 +34,6 @@ _MOST_ENDED = 10_000
 
 #: Who wrote a row: this process, or those that report to it.
 _OWN, _REPORTED = 0, 1
-
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq, "!=": operator.ne, ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le,
-}  # fmt: skip
 
 
 class MemoryRollups:
@@ -152,9 +148,7 @@ class MemoryRequests:
 
     async def search(self, query: RequestQuery, limit: int, before: Cursor | None = None) -> list[RequestEntry]:
         """As `monitor.ports.RequestStore.search`."""
-        found = [
-            entry for entry in self.entries if (before is None or entry.cursor < before) and _answers(entry, query)
-        ]
+        found = [entry for entry in self.entries if (before is None or entry.cursor < before) and answers(entry, query)]
         return sorted(found, key=lambda entry: entry.cursor, reverse=True)[:limit]
 
     async def groups(self, start: float, end: float, api: str = "", limit: int = 100) -> list[ErrorGroup]:
@@ -292,32 +286,3 @@ class MemoryStore:
 
     async def close(self, timeout: float = 5.0) -> None:
         """As `Store.close`: there is nothing to write."""
-
-
-def _answers(entry: RequestEntry, query: RequestQuery) -> bool:
-    """Whether an entry is among what was asked for."""
-    chosen = (
-        (query.routes, entry.route), (query.outcomes, entry.outcome), (query.error_classes, entry.error_class),
-        (query.endpoints, entry.endpoint), (query.call_id and (query.call_id,), entry.call_id),
-        (query.fingerprint and (query.fingerprint,), entry.fingerprint),
-        (query.instance and (query.instance,), entry.instance),
-    )  # fmt: skip
-    tried = set(entry.tried)
-    return (
-        all(not wanted or value in wanted for wanted, value in chosen)
-        and (not query.apis or bool(tried.intersection(query.apis)))
-        and not tried.intersection(query.excluded_apis)
-        and entry.route not in query.excluded_routes
-        and entry.outcome not in query.excluded_outcomes
-        and _compares(entry.status, query.status)
-        and _compares(round(entry.latency * 1e6), [Comparison(op, round(value * 1e6)) for op, value in query.latency])
-        and _compares(entry.attempts, query.attempts)
-        and all(part.lower() in entry.error.lower() for part in query.text)
-        and (query.start is None or entry.at >= query.start)
-        and (query.end is None or entry.at < query.end)
-    )
-
-
-def _compares(value: float | None, comparisons: Iterable[Comparison]) -> bool:
-    """Whether a number stands every comparison; what is unknown stands none."""
-    return all(value is not None and _COMPARE[each.operator](value, each.value) for each in comparisons)

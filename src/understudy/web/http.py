@@ -16,6 +16,7 @@ from understudy.core.turn import Turn
 from .auth.permissions import NOBODY, Identity
 
 if TYPE_CHECKING:
+    from .auth.gate import Gate
     from .declared import Declared
 
 Scope = MutableMapping[str, Any]
@@ -99,8 +100,29 @@ class Request:
         self.declared: Declared | None = None
         #: Under which the log and every answer name this request.
         self.id: str = scope.get("understudy.request_id", "")
+        #: http or https, as the sender spoke it.
+        self.scheme: str = scope.get("scheme", "http")
         self._query: bytes = scope.get("query_string", b"")
         self._receive = receive
+        self._gate: Gate | None = scope.get("understudy.gate")
+        self._body: bytes | None = None
+
+    @property
+    def gate(self) -> Gate:
+        """What knows who asks, for what is done with accounts and sessions."""
+        if self._gate is None:
+            raise RuntimeError("the service that took this request has no gate")
+        return self._gate
+
+    @property
+    def forwarded(self) -> bool:
+        """Whether some proxy says that it brought this, believed or not."""
+        return any(name in self.headers for name in ("x-forwarded-for", "forwarded", "via"))
+
+    @property
+    def query_text(self) -> str:
+        """The query as it was sent."""
+        return self._query.decode("latin-1")
 
     @property
     def takes_gzip(self) -> bool:
@@ -167,6 +189,11 @@ class Request:
 
     async def body(self) -> bytes:
         """The whole body; raises `Problem` when it is over 1 MiB."""
+        if self._body is None:
+            self._body = await self._read()
+        return self._body
+
+    async def _read(self) -> bytes:
         declared = self.headers.get("content-length", "")
         if declared.isdigit() and int(declared[:20]) > MAX_BODY:
             raise _too_large()
