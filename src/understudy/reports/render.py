@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import zipfile
@@ -11,15 +10,13 @@ from importlib.resources import files
 from math import isfinite
 from typing import Any
 
+from understudy.core.csvtext import csv_lines
 from understudy.core.errors import NotInstalled
 from understudy.core.text import Texts, texts
 
 from .charts import legend, svg
 from .model import Report, Table, Value
 from .shown import moment, plain, shown
-
-#: First characters that a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def to_html(report: Report) -> str:
@@ -120,12 +117,7 @@ def to_csv(table: Table) -> str:
 
     A text that a spreadsheet would run as a formula is put behind an apostrophe.
     """
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow([column.key for column in table.columns])
-    for row in table.rows:
-        writer.writerow([_cell(_finite(value)) for value in row])
-    return _writable(out.getvalue())
+    return csv_lines([[column.key for column in table.columns], *table.rows])
 
 
 def to_csv_files(report: Report) -> bytes:
@@ -140,9 +132,3 @@ def to_csv_files(report: Report) -> bytes:
 def _writable(text: str) -> str:
     """The text without halves of characters, which a name made in code may hold, and no file can."""
     return text.encode("utf-8", "replace").decode()
-
-
-def _cell(value: Value) -> Value:
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return "" if value is None else value

@@ -12,10 +12,14 @@ from understudy.export.prometheus import DROPPED, LAG, RELOAD_AT, RELOAD_OK, Exp
 from understudy.export.prometheus_text import CONTENT_TYPES, Family, Labels, accepted
 from understudy.export.told import Rows, alert_numbers, notification_numbers
 
-from .auth.permissions import NOBODY, of_loopback
+from .auth.exposure import LOOPBACK_NAMES
+from .auth.gate import Gate
+from .auth.permissions import NOBODY
+from .auth.process import Process
+from .auth.proxies import seen_through
 from .http import Answer, Problem, Receive, Request, Scope, Send
 from .manners import finished, offered, optional, packed, plain_problem, wants_page
-from .middleware import LOOPBACK_NAMES, Guard, Limit
+from .middleware import Guard, Limit
 from .routing import Routes
 from .table import ROUTES
 
@@ -29,12 +33,17 @@ _ROUTES = Routes(ROUTES)
 class Service:
     """Serves one running application over HTTP.
 
-    `hosts` are the names under which it may be asked for. Starting and stopping the application is
-    its owner's affair; `lifespan` events are only acknowledged.
+    `hosts` are the names under which it may be asked for, besides those of `process`, which says how it was
+    started. Starting and stopping the application is its owner's affair; `lifespan` events are only acknowledged.
     """
 
-    def __init__(self, app: Understudy, *, hosts: Collection[str] = LOOPBACK_NAMES, limit: Limit | None = None) -> None:
+    def __init__(
+        self, app: Understudy, *, hosts: Collection[str] = LOOPBACK_NAMES, limit: Limit | None = None,
+        process: Process | None = None,
+    ) -> None:  # fmt: skip
         self._app = app
+        self._process = process or Process()
+        self.gate = Gate(app, self._process)
         self._exposition = Exposition(
             app.fallback,
             app.monitor,
@@ -43,12 +52,15 @@ class Service:
             extra=self._own_numbers,
             clock=app.clock,
         )
-        self._guard = Guard(self._serve, app.clock, hosts, limit, self._public_url, self._told)
+        hosts = {*hosts, *self._process.exposure.hosts}
+        self._guard = Guard(
+            self._serve, app.clock, hosts, limit, self._public_url, self._told, self.gate.token_of
+        )  # fmt: skip
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "http":
-            await self._guard(scope, receive, send)
+            await self._guard(seen_through(scope, self._process.exposure), receive, send)
         elif scope["type"] == "lifespan":
             await _lifespan(receive, send)
         else:
@@ -56,10 +68,11 @@ class Service:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["understudy.gate"] = self.gate
         request = Request(scope, receive)
         method = "GET" if request.method == "HEAD" else request.method
         if method == "GET" and request.path == "/metrics":
-            answer = self._metrics(request)
+            answer = await self.gate.admit_metrics(request) or self._metrics(request)
         else:
             found = _ROUTES.find(method, request.path, request.raw_path)
             if found is None:
@@ -67,12 +80,16 @@ class Service:
                 return
             endpoint, request.parts = found
             request.declared = endpoint.declared
-            request.who = scope["understudy.who"] = of_loopback(request.client)
-            if not request.who.may(endpoint.needs):
-                raise Problem(403, f"this needs the permission {endpoint.needs}")
+            try:
+                to_sign_in = await self.gate.admit(request, endpoint.needs)
+            finally:
+                scope["understudy.who"] = request.who
+            if to_sign_in is not None:
+                await to_sign_in.send(send, bodiless=request.method == "HEAD")
+                return
             if endpoint.declared.query is not None:
                 request.query()  # a handler that takes none refuses those that are sent all the same
-            answer = finished(request, await endpoint.handler(self._app, request))
+            answer = await finished(request, await endpoint.handler(self._app, request))
         await answer.send(send, bodiless=request.method == "HEAD")
 
     def _told(self, scope: Scope, problem: Problem) -> Answer:

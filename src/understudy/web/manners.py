@@ -16,6 +16,8 @@ from .http import Answer, Problem, Request
 _JSON: Final = ("application/json", "application/problem+json", "text/csv")
 #: Shorter answers are not packed: what it saves is less than the headers that say so, bytes.
 _LEAST: Final = 1024
+#: Longest answer in pieces that is made whole, bytes.
+_GATHERED: Final = 256 * 1024
 #: Bytes that are packed before the event loop gets its turn.
 _AT_ONCE: Final = 64 * 1024
 #: Quickly rather than tightly: numbers of a service change each second.
@@ -23,14 +25,41 @@ _LEVEL: Final = 4
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
-def finished(request: Request, answer: Answer) -> Answer:
+async def finished(request: Request, answer: Answer) -> Answer:
     """The answer with its tag, as 304 where the asker has it already, and packed where that is worth it."""
     if request.method in ("GET", "HEAD") and answer.status == 200 and answer.content_type.startswith(_JSON):
+        await _gather(answer)
         _tag(answer)
-        if "ETag" in answer.headers and _known(request, answer.headers["ETag"]):
+        tag = answer.headers.get("ETag", "")
+        # A strong tag is the number of a version, to put with; what is in force may differ under one number.
+        if tag.startswith("W/") and _known(request, tag):
             kept = {name: value for name, value in answer.headers.items() if name in ("ETag", "Vary", "Link")}
             return Answer(b"", 304, answer.content_type, kept, answer.cookies)
     return _packed(request, answer)
+
+
+async def _gather(answer: Answer) -> None:
+    """Make a short answer that comes in pieces whole, so that it has a length and a tag; a long one stays in pieces."""
+    if isinstance(answer.body, bytes) or answer.content_type.startswith("text/csv"):
+        return
+    pieces = aiter(answer.body)
+    first: list[bytes] = []
+    size = 0
+    async for piece in pieces:
+        first.append(piece)
+        size += len(piece)
+        if size > _GATHERED:
+            answer.body = _after(first, pieces)
+            return
+        await Turn()
+    answer.body = b"".join(first)
+
+
+async def _after(first: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    for piece in first:
+        yield piece
+    async for piece in rest:
+        yield piece
 
 
 def tag_of(content: bytes) -> str:

@@ -38,10 +38,11 @@ def resolved(schema: Lazy, components: Components) -> Schema:
     return schema(components) if callable(schema) else schema
 
 
-def view(cls: type, name: str = "", **changed: Lazy) -> Callable[[Components], Schema]:
+def view(cls: type, name: str = "", without: Sequence[str] = (), /, **changed: Lazy) -> Callable[[Components], Schema]:
     """The schema of a dataclass whose `as_dict` has its fields as keys, but for those that are `changed`.
 
-    A field that `as_dict` adds is named here as well. It stands among the components under `name`.
+    A field that `as_dict` adds is named here as well, one that it leaves out in `without`. It stands among the
+    components under `name`.
     """
     called = name or cls.__name__.removesuffix("View")
 
@@ -49,7 +50,8 @@ def view(cls: type, name: str = "", **changed: Lazy) -> Callable[[Components], S
         if called not in components:
             components[called] = {}  # a view may hold itself
             hints = get_type_hints(cls)
-            found = {each.name: of_hint(hints[each.name], components) for each in fields(cls)}
+            shown = [each.name for each in fields(cls) if each.name not in without]
+            found = {name: of_hint(hints[name], components) for name in shown}
             found |= {key: resolved(each, components) for key, each in changed.items()}
             about = {"description": " ".join(cls.__doc__.split("\n\n")[0].split())} if cls.__doc__ else {}
             components[called] = {"type": "object", **about, "properties": found, "required": sorted(found)}

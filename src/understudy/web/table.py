@@ -9,6 +9,7 @@ from .api import (
     apis,
     backtests,
     controls,
+    documents,
     imagined,
     incident_details,
     instances,
@@ -22,11 +23,12 @@ from .api import (
 from .assets import ROUTES as ASSETS
 from .endpoint import Endpoint, Table
 from .live.stream import ROUTES as LIVE
-from .pages import act, appearance, incidents, overview
+from .pages import act, appearance, incidents, login, overview
 from .pages import alerts as alert_pages
 
 _TABLES: Final[tuple[Table, ...]] = (
     ASSETS,
+    documents.ROUTES,
     state.ROUTES,
     apis.ROUTES,
     controls.ROUTES,
@@ -45,6 +47,7 @@ _TABLES: Final[tuple[Table, ...]] = (
     alert_pages.ROUTES,
     incidents.ROUTES,
     appearance.ROUTES,
+    login.ROUTES,
     overview.ROUTES,
 )
 

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from understudy.alerts.imagined import KINDS
 from understudy.core.notices import NoticeKind, Severity
 from understudy.web.auth.permissions import Permission
-from understudy.web.endpoint import Endpoint, Table
-from understudy.web.http import Answer, Problem, Request, dumped
+from understudy.web.declared import Field, Gives
+from understudy.web.endpoint import Table, endpoint
+from understudy.web.http import Answer, Request, dumped
+from understudy.web.kinds import Choice, Moment, Named, Number, Text
+from understudy.web.schemas import OBJECT
 
 from .alerts import SEVERITIES
-from .fields import answering, number, text, when
+from .fields import answering
 from .incidents import MOST_LABELS
 
 if TYPE_CHECKING:
@@ -24,28 +27,30 @@ _NAME, _LARGEST = 200, 1e15
 @answering
 async def simulate(app: Understudy, request: Request) -> Answer:
     """Who would be told of an alert, how, and what would keep it from being told; sends and changes nothing."""
-    request.query()
-    content = await request.json_object("rule", "labels", "severity", "kind", "at", "value")
-    severity = text(content, "severity", 20)
-    if severity and severity not in SEVERITIES:
-        raise Problem(422, f"severity is one of {', '.join(SEVERITIES)}")
-    kind = text(content, "kind", 20, default="fired")
-    if kind not in KINDS:
-        raise Problem(422, f"kind is one of {', '.join(KINDS)}")
-    labels = {} if content.get("labels") is None else content["labels"]
-    if not isinstance(labels, dict) or len(labels) > MOST_LABELS:
-        raise Problem(422, f"labels are at most {MOST_LABELS} texts, such as api")
+    content = await request.json_object()
     found = app.alerts.imagine(
-        text(content, "rule", _NAME, least=1),
-        {str(name)[:_NAME]: text({"labels": value}, "labels", _NAME) for name, value in labels.items()},
-        severity=Severity(severity) if severity else None,
-        kind=NoticeKind(kind),
-        at=when(content, "at"),
-        value=number(content, "value", -_LARGEST, _LARGEST),
+        _RULE.of(content),
+        {name[:_NAME]: value for name, value in _LABELS.of(content).items()},
+        severity=Severity(severity) if (severity := _SEVERITY.of(content)) else None,
+        kind=NoticeKind(_KIND.of(content)),
+        at=_AT.of(content),
+        value=_VALUE.of(content),
     )
     told = app.notifications.imagined(found.notice, found.labels)
     # The alert's own steps, not what the first policy would say where the rule itself says otherwise.
     return Answer(dumped({**told, **found.as_dict()}))
 
 
-ROUTES: Table = {("POST", "/api/notifications/simulate"): Endpoint(simulate, Permission.READ)}
+_RULE = Field("rule", Text(_NAME, least=1), "Which rule would tell.", required=True, example="api_down")
+_LABELS = Field("labels", Named(Text(_NAME), MOST_LABELS), "About what.", default={}, example={"api": "odds_prime"})
+_SEVERITY = Field("severity", Choice(("", *SEVERITIES)), "How grave; as the rule says by default.", default="")
+_KIND = Field("kind", Choice(tuple(KINDS)), "What would be told.", default="fired")
+_AT = Field("at", Moment(), "When; now by default.")
+_VALUE = Field("value", Number(-_LARGEST, _LARGEST), "The number that the rule is about.")
+
+ROUTES: Table = {
+    ("POST", "/api/notifications/simulate"): endpoint(
+        simulate, Permission.READ, body=(_RULE, _LABELS, _SEVERITY, _KIND, _AT, _VALUE), gives=Gives(OBJECT),
+        problems=(404, 503), tag="Notifications",
+    ),
+}  # fmt: skip

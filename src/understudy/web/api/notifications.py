@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 from understudy.core.audit import AuditEntry
 from understudy.notifications.message import MessagePriority, NotificationMessage
-from understudy.notifications.shown import attempt_as_dict
+from understudy.notifications.ports import Attempt
+from understudy.notifications.shown import TestResult, attempt_as_dict
 from understudy.web.auth.permissions import Permission
-from understudy.web.endpoint import Endpoint, Table
-from understudy.web.http import Answer, Problem, Request, dumped, listed
+from understudy.web.declared import Field, Gives, Param
+from understudy.web.endpoint import Table, endpoint
+from understudy.web.http import Answer, Problem, Request, dumped
+from understudy.web.kinds import Choice, Listed, Named, Text
+from understudy.web.schemas import OBJECT, TEXT, TEXTS, TIME, WHOLE, mapping, obj, paged, view
 from understudy.web.views.told import NotificationsView, outbox_row
 
 from .alerts import SEVERITIES, actor
-from .fields import answering, text, texts
-from .past import PAGE
-from .span import SPAN, span, whole
+from .fields import answering
+from .lists import CSV, PAGING, listing
+from .span import SPANNING, span
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -36,21 +41,23 @@ _DIGITS = 18
 @answering
 async def overview(app: Understudy, request: Request) -> Answer:
     """Each channel with its numbers over a span, and where everything that was to be told has ended."""
-    start, end = span(request.query(*SPAN), app.clock.time(), _DAY)
+    start, end = span(request.query(), app.clock.time(), _DAY)
     return Answer(dumped((await NotificationsView.of(app, start, end)).as_dict()))
 
 
 @answering
 async def log(app: Understudy, request: Request) -> Answer:
-    """Every attempt to deliver, newest first; `before` is the `next` of the page before."""
-    query = request.query("channel", "row", "limit", "before")
-    limit = whole(query, "limit", 100, PAGE)
-    found = await app.notifications.log(
-        limit, row=query.get("row", ""), channel=query.get("channel", ""), before=_place(query.get("before", ""))
-    )
+    """Every attempt to deliver, newest first."""
+    query = request.query()
+    return await listing(request, "attempts", partial(_attempts, app, query.get("row", ""), _CHANNEL.of(query)), _LOG)
+
+
+async def _attempts(
+    app: Understudy, row: str, channel: str, limit: int, before: str
+) -> tuple[Sequence[dict[str, Any]], str | None]:
+    found = await app.notifications.log(limit, row=row, channel=channel, before=_place(before))
     last = found[-1] if len(found) == limit else None
-    following = None if last is None else f"{last[1].at:.6f}-{last[0]}"
-    return Answer(listed({"next": following}, "attempts", [attempt_as_dict(*each) for each in found]))
+    return [attempt_as_dict(*each) for each in found], None if last is None else f"{last[1].at:.6f}-{last[0]}"
 
 
 def _place(written: str) -> tuple[float, int] | None:
@@ -67,17 +74,18 @@ def _place(written: str) -> tuple[float, int] | None:
 @answering
 async def dead(app: Understudy, request: Request) -> Answer:
     """What was given up and waits for a person, newest first."""
-    query = request.query("channel", "limit", "before")
-    limit = whole(query, "limit", 100, PAGE)
-    rows = await app.notifications.dead_letters(limit, channel=query.get("channel", ""), before=query.get("before", ""))
-    following = rows[-1].id if len(rows) == limit else None
-    return Answer(listed({"next": following}, "rows", [outbox_row(each) for each in rows]))
+    return await listing(request, "rows", partial(_dead, app, _CHANNEL.of(request.query())), _ROW)
+
+
+async def _dead(app: Understudy, channel: str, limit: int, before: str) -> tuple[Sequence[dict[str, Any]], str | None]:
+    rows = await app.notifications.dead_letters(limit, channel=channel, before=before)
+    return [outbox_row(each) for each in rows], rows[-1].id if len(rows) == limit else None
 
 
 @answering
 async def replay(app: Understudy, request: Request) -> Answer:
     """Try a dead letter once more, under its own identity."""
-    await _nothing_else(request)
+    await request.json_object()
     await app.notifications.replay(request.parts["row"], actor=actor(request))
     return Answer(dumped({"row": request.parts["row"], "state": "pending"}))
 
@@ -85,7 +93,7 @@ async def replay(app: Understudy, request: Request) -> Answer:
 @answering
 async def discard(app: Understudy, request: Request) -> Answer:
     """Throw a dead letter away."""
-    await _nothing_else(request)
+    await request.json_object()
     await app.notifications.discard(request.parts["row"], actor=actor(request))
     return Answer(dumped({"row": request.parts["row"], "state": "discarded"}))
 
@@ -94,7 +102,7 @@ async def discard(app: Understudy, request: Request) -> Answer:
 async def send(app: Understudy, request: Request) -> Answer:
     """Send a message to people; the answer tells what became of it, by channel."""
     request.query()
-    content = await request.json_object("title", "content", "severity", "priority", "fields", "channels")
+    content = await request.json_object()
     message = _message(content, tuple(app.notifications.channels()))
     results = await app.notifications.send_notification(message)
     who = actor(request)
@@ -106,34 +114,24 @@ async def send(app: Understudy, request: Request) -> Answer:
 async def test(app: Understudy, request: Request) -> Answer:
     """Send a test message through one channel, past silences and digests."""
     request.query()
-    content = await request.json_object("channel")
-    name = text(content, "channel", _NAME, least=1)
+    content = await request.json_object()
+    name = _TESTED.of(content)
     _known((name,), tuple(app.notifications.channels()))
     return Answer(dumped((await app.notifications.test(name, actor=actor(request))).as_dict()))
 
 
 def _message(content: Mapping[str, Any], known: tuple[str, ...]) -> NotificationMessage:
-    severity = text(content, "severity", 20, default="info")
-    if severity not in SEVERITIES:
-        raise Problem(422, f"severity is one of {', '.join(SEVERITIES)}")
-    pairs = {} if content.get("fields") is None else content["fields"]
-    if not isinstance(pairs, dict) or len(pairs) > MOST_FIELDS:
-        raise Problem(422, f"fields is an object of at most {MOST_FIELDS} texts")
-    named = {name: text({"fields": value}, "fields", MAX_TITLE, lines=True) for name, value in pairs.items()}
-    channels = texts(content, "channels", MOST_CHANNELS, _NAME)
+    channels = _CHANNELS.of(content)
     _known(channels, known)
-    priority = text(content, "priority", 20)
-    if priority and priority not in PRIORITIES:
-        raise Problem(422, f"priority is one of {', '.join(PRIORITIES)}")
-    title = text(content, "title", MAX_TITLE, least=1)
+    title = _TITLE.of(content)
     if not title.strip():
         raise Problem(422, "title is a text that says something")
     return NotificationMessage(
         title=title,
-        content=text(content, "content", MAX_CONTENT, lines=True),
-        severity=severity,
-        priority=priority or None,
-        fields=named or None,
+        content=_CONTENT.of(content),
+        severity=_SEVERITY.of(content),
+        priority=_PRIORITY.of(content),
+        fields=_FIELDS.of(content) or None,
         channels=channels or None,
     )
 
@@ -144,23 +142,58 @@ def _known(channels: tuple[str, ...], known: tuple[str, ...]) -> None:
             raise Problem(404, f"no channel named {name!r}; there are: {', '.join(known) or 'none'}"[:500])
 
 
-async def _nothing_else(request: Request) -> None:
-    request.query()
-    if await request.json_object():
-        raise Problem(422, "the body is empty or an empty object")
-
-
 async def _audit(app: Understudy, entry: AuditEntry) -> None:
     if app.keeping is not None:
         await app.keeping.acted(entry)
 
 
+_CHANNEL = Param("channel", Text(_NAME, name=True), "Only of this channel.", default="")
+_OF_ROW = Param("row", Text(_ID, name=True), "Only of this row of the outbox.", default="")
+_TITLE = Field("title", Text(MAX_TITLE, least=1), "What it says first.", required=True, example="Maintenance at noon")
+_CONTENT = Field("content", Text(MAX_CONTENT, lines=True), "What it says.", default="", example="Twenty minutes.")
+_SEVERITY = Field("severity", Choice(SEVERITIES), "How grave it is.", default="info")
+_PRIORITY = Field("priority", Choice(PRIORITIES), "In which lane it goes, in place of its severity's own.")
+_FIELDS = Field("fields", Named(Text(MAX_TITLE, lines=True), MOST_FIELDS), "More, by name.")
+_CHANNELS = Field(
+    "channels", Listed(Text(_NAME, least=1, name=True), MOST_CHANNELS, called="texts"),
+    "Through which channels, in place of what policies say.", default=(),
+)  # fmt: skip
+_TESTED = Field("channel", Text(_NAME, least=1, name=True), "Which channel.", required=True, example="ops")
+_LOG = ("n", "at", "row_id", "channel", "result", "status", "error", "response", "recipient", "seconds")
+_ROW = (
+    "id", "event_id", "channel", "kind", "severity", "state", "created_at", "attempts", "reason", "title", "rule",
+    "fingerprint", "episode",
+)  # fmt: skip
+_OVERVIEW = obj(
+    start=TIME, end=TIME, channels=mapping(OBJECT), accounting=mapping(WHOLE | {"type": ["integer", "object"]}),
+    problems=TEXTS, drill=OBJECT,
+)  # fmt: skip
+_STATE = Gives(obj(row=TEXT, state=TEXT))
+
 ROUTES: Table = {
-    ("GET", "/api/notifications"): Endpoint(overview, Permission.READ),
-    ("GET", "/api/notifications/log"): Endpoint(log, Permission.CHANNELS),
-    ("GET", "/api/notifications/dead"): Endpoint(dead, Permission.CHANNELS),
-    ("POST", "/api/notifications/dead/{row}/replay"): Endpoint(replay, Permission.NOTIFY_SEND),
-    ("POST", "/api/notifications/dead/{row}/discard"): Endpoint(discard, Permission.NOTIFY_SEND),
-    ("POST", "/api/notifications/send"): Endpoint(send, Permission.NOTIFY_SEND),
-    ("POST", "/api/notifications/test"): Endpoint(test, Permission.NOTIFY_SEND),
-}
+    ("GET", "/api/notifications"): endpoint(
+        overview, Permission.READ, query=SPANNING, gives=Gives(_OVERVIEW), problems=(503,), tag="Notifications"
+    ),
+    ("GET", "/api/notifications/log"): endpoint(
+        log, Permission.CHANNELS, query=(_CHANNEL, _OF_ROW, *PAGING),
+        gives=(Gives(paged("attempts", view(Attempt, n=WHOLE))), CSV), problems=(503,), tag="Notifications",
+    ),
+    ("GET", "/api/notifications/dead"): endpoint(
+        dead, Permission.CHANNELS, query=(_CHANNEL, *PAGING),
+        gives=(Gives(paged("rows", obj(id=TEXT, channel=TEXT, state=TEXT))), CSV), problems=(503,), tag="Notifications",
+    ),
+    ("POST", "/api/notifications/dead/{row}/replay"): endpoint(
+        replay, Permission.NOTIFY_SEND, body=(), gives=_STATE, problems=(404, 409, 503), tag="Notifications"
+    ),
+    ("POST", "/api/notifications/dead/{row}/discard"): endpoint(
+        discard, Permission.NOTIFY_SEND, body=(), gives=_STATE, problems=(404, 409, 503), tag="Notifications"
+    ),
+    ("POST", "/api/notifications/send"): endpoint(
+        send, Permission.NOTIFY_SEND, body=(_TITLE, _CONTENT, _SEVERITY, _PRIORITY, _FIELDS, _CHANNELS),
+        gives=Gives(obj(results=mapping(OBJECT))), problems=(404, 503), tag="Notifications",
+    ),
+    ("POST", "/api/notifications/test"): endpoint(
+        test, Permission.NOTIFY_SEND, body=(_TESTED,), gives=Gives(view(TestResult)), problems=(404, 503),
+        tag="Notifications",
+    ),
+}  # fmt: skip

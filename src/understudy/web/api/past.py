@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Literal
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any
 
 from understudy.core.audit import AuditEntry
 from understudy.core.errors import NotInstalled, StoreUnavailable, UnknownName
 from understudy.monitor.history import MAX_POINTS, POINTS, SeriesHistory
-from understudy.monitor.requests import Cursor
+from understudy.monitor.requests import Cursor, ErrorGroup, RequestEntry
 from understudy.monitor.rollup import SeriesName
 from understudy.monitor.search import SearchError, parse
 from understudy.reports import KINDS, TARGET
 from understudy.reports.render import to_csv_files, to_html, to_json
 from understudy.web.auth.permissions import Permission
-from understudy.web.endpoint import Endpoint, Handler, Table
+from understudy.web.declared import Gives, Param
+from understudy.web.endpoint import Handler, Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped, listed
+from understudy.web.kinds import Choice, Flag, Number, Text, Whole
+from understudy.web.schemas import ANY, NEXT, OBJECT, TEXT, TIME, WHOLE, array, mapping, obj, paged, view
 
-from .span import SPAN, span, whole
+from .lists import CSV, LIMIT, PAGING, listing
+from .span import SPANNING, span
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -27,8 +32,6 @@ if TYPE_CHECKING:
 
 Asked = Callable[["Understudy", "Keeping", Request], Awaitable[Answer]]
 
-#: Most entries on one page of the request log.
-PAGE = 500
 #: Longest number in the text that says where a page begins; more does not fit into a database.
 _DIGITS = 18
 #: A report is a document of its own: its styles stand in it, and nothing else may be loaded or run.
@@ -38,6 +41,7 @@ _REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors
 def _kept(handler: Asked) -> Handler:
     """The handler with what is kept; 404 where nothing is, 503 while it cannot be read."""
 
+    @wraps(handler)
     async def asked(app: Understudy, request: Request) -> Answer:
         if app.keeping is None:
             raise Problem(404, "nothing is kept here: this process was started without a store")
@@ -53,19 +57,19 @@ def _answer(content: object) -> Answer:
     return Answer(dumped(content))
 
 
-def _series(app: Understudy, query: Mapping[str, str], *names: str) -> list[SeriesName]:
+_KIND = Param("kind", Choice(("api", "route")), "Whether the names are of APIs or of routes.", default="api")
+_NAME = Param("name", Text(500, least=1, name=True), "The API or route.", required=True, example="odds_prime")
+_NAMES = Param(
+    "names", Text(2000, name=True), "Two to six names between commas.", required=True, example="odds_prime,odds_second"
+)
+_POINTS = Param("points", Whole(1, MAX_POINTS), "About how many points a series has.", default=POINTS)
+
+
+def _series(query: Mapping[str, str], *names: str) -> list[SeriesName]:
     """The series that a request names; those that exist no more have a past, too."""
-    kind: Literal["api", "route"]
-    match query.get("kind", "api"):
-        case "api":
-            kind = "api"
-        case "route":
-            kind = "route"
-        case _:
-            raise Problem(400, "kind is api or route")
-    if not names or not all(names):
+    if not all(names):
         raise Problem(400, "name the API or route, or several")
-    return [SeriesName(kind, name) for name in names]
+    return [SeriesName(_KIND.of(query), name) for name in names]
 
 
 def _series_history(found: SeriesHistory) -> AsyncIterator[bytes]:
@@ -87,20 +91,20 @@ async def _together(found: Iterable[SeriesHistory]) -> AsyncIterator[bytes]:
 @_kept
 async def history(app: Understudy, keeping: Keeping, request: Request) -> Answer:
     """One API or route over a span."""
-    query = request.query("kind", "name", "points", *SPAN)
-    (name,) = _series(app, query, query.get("name", ""))
+    query = request.query()
+    (name,) = _series(query, _NAME.of(query))
     start, end = span(query, app.clock.time())
-    points = whole(query, "points", POINTS, MAX_POINTS)
+    points = _POINTS.of(query)
     return Answer(_series_history(await keeping.history.series(name, start, end, points)))
 
 
 @_kept
 async def compared(app: Understudy, keeping: Keeping, request: Request) -> Answer:
     """Two to six over the same span."""
-    query = request.query("kind", "names", "points", *SPAN)
-    names = _series(app, query, *query.get("names", "").split(","))
+    query = request.query()
+    names = _series(query, *_NAMES.of(query).split(","))
     start, end = span(query, app.clock.time())
-    points = whole(query, "points", POINTS, MAX_POINTS)
+    points = _POINTS.of(query)
     try:
         found = await keeping.history.compare(names, start, end, points)
     except ValueError as error:
@@ -111,8 +115,8 @@ async def compared(app: Understudy, keeping: Keeping, request: Request) -> Answe
 @_kept
 async def last_week(app: Understudy, keeping: Keeping, request: Request) -> Answer:
     """A span beside the same one a week before."""
-    query = request.query("kind", "name", *SPAN)
-    (name,) = _series(app, query, query.get("name", ""))
+    query = request.query()
+    (name,) = _series(query, _NAME.of(query))
     start, end = span(query, app.clock.time())
     changes = await keeping.history.against_last_week(name, start, end)
     return _answer({"start": start, "end": end, "changes": [each.as_dict() for each in changes]})
@@ -121,25 +125,40 @@ async def last_week(app: Understudy, keeping: Keeping, request: Request) -> Answ
 @_kept
 async def overview(app: Understudy, keeping: Keeping, request: Request) -> Answer:
     """All APIs or routes over a span, added up, without percentiles."""
-    query = request.query("kind", *SPAN)
-    kind = _series(app, query, "all")[0].kind
+    query = request.query()
     start, end = span(query, app.clock.time())
-    return _answer({"start": start, "end": end, "series": await keeping.history.overview(kind, start, end)})
+    return _answer({"start": start, "end": end, "series": await keeping.history.overview(_KIND.of(query), start, end)})
 
 
 @_kept
 async def requests(app: Understudy, keeping: Keeping, request: Request) -> Answer:
-    """The request log, searched; `before` is the `next` of the page before."""
-    query = request.query("q", "limit", "before")
-    limit = whole(query, "limit", 100, PAGE)
+    """The request log, searched: every failure and fallback, and a sample of the rest.
+
+    `q` is a list of terms, all of which must hold: `api:odds status:>=500 lat:>2s route:checkout err:"timeout"`.
+    """
+    query = request.query()
     try:
-        wanted = parse(query.get("q", ""), app.clock.time())
+        wanted = parse(_Q.of(query), app.clock.time())
     except SearchError as error:
         raise Problem(400, f"q: {error}", position=error.position) from None
-    entries = await keeping.requests.search(wanted, limit, _cursor(query.get("before", "")))
-    last = entries[-1].cursor if len(entries) == limit else None
-    following = None if last is None else f"{last.ts_ms}-{last.id}"
-    return Answer(listed({"next": following}, "requests", entries))
+    if SPANNING_NAMES & query.keys():
+        start, end = span(query, app.clock.time())
+        wanted = replace(wanted, start=max(start, wanted.start or 0.0), end=min(end, wanted.end or end))
+
+    async def fetch(limit: int, before: str) -> tuple[Sequence[RequestEntry], str | None]:
+        entries = await keeping.requests.search(wanted, limit, _cursor(before))
+        last = entries[-1].cursor if len(entries) == limit else None
+        return entries, None if last is None else f"{last.ts_ms}-{last.id}"
+
+    return await listing(request, "requests", fetch, _REQUEST_COLUMNS)
+
+
+_Q = Param("q", Text(2000, name=True), "Terms of the search.", default="", example="outcome:failed last:1h")
+SPANNING_NAMES = frozenset(each.name for each in SPANNING)
+_REQUEST_COLUMNS = (
+    "at", "call_id", "route", "api", "outcome", "latency", "attempts", "status", "endpoint", "error_class", "error",
+    "fingerprint", "instance",
+)  # fmt: skip
 
 
 def _cursor(text: str) -> Cursor | None:
@@ -154,29 +173,26 @@ def _cursor(text: str) -> Cursor | None:
 @_kept
 async def errors(app: Understudy, keeping: Keeping, request: Request) -> Answer:
     """Kinds of errors, most frequent first."""
-    query = request.query("api", "limit", *SPAN)
+    query = request.query()
     start, end = span(query, app.clock.time(), 86400.0)
-    found = await keeping.requests.groups(start, end, query.get("api", ""), whole(query, "limit", 100, PAGE))
+    found = await keeping.requests.groups(start, end, _API.of(query), LIMIT.of(query))
     return _answer({"start": start, "end": end, "groups": [group.as_dict() for group in found]})
+
+
+_API = Param("api", Text(500, name=True), "Only about this API.", default="")
 
 
 @_kept
 async def report(app: Understudy, keeping: Keeping, request: Request) -> Answer:
     """A report as JSON, HTML or CSV; what there is without `kind`."""
-    query = request.query("kind", "api", "target", "format", "lang", *SPAN)
+    query = request.query()
     if "kind" not in query:
         return _answer({"kinds": dict(KINDS), "formats": list(_FORMATS), "languages": list(_LANGUAGES)})
-    style = query.get("format", "json")
-    if style not in _FORMATS:
-        raise Problem(400, f"format is one of {', '.join(_FORMATS)}")
-    lang = query.get("lang", "en")
-    if lang not in _LANGUAGES:
-        raise Problem(400, f"lang is one of {', '.join(_LANGUAGES)}")
+    style, lang = _FORMAT.of(query), _LANG.of(query)
     start, end = span(query, app.clock.time(), 30 * 86400.0)
     try:
-        target = float(query.get("target", TARGET))
         made = await keeping.reports.make(
-            query["kind"], start, end, api=query.get("api", ""), target=target, language=lang
+            query["kind"], start, end, api=_API.of(query), target=_TARGET.of(query), language=lang
         )
     except UnknownName as error:
         raise Problem(404, str(error)) from None
@@ -197,37 +213,88 @@ async def report(app: Understudy, keeping: Keeping, request: Request) -> Answer:
 
 _FORMATS = ("json", "html", "csv")
 _LANGUAGES = ("en", "pt", "pt-BR", "pt_BR")
+_REPORT = Param("kind", Choice(tuple(KINDS)), "Which report; without it the answer lists what there is.")
+_TARGET = Param("target", Number(0, 100), "The promised success rate, percent.", default=TARGET)
+_FORMAT = Param("format", Choice(_FORMATS), "As what; CSV is a ZIP file of one table each.", default="json")
+_LANG = Param("lang", Choice(_LANGUAGES), "In which language.", default="en")
 
 
 @_kept
 async def audit(app: Understudy, keeping: Keeping, request: Request) -> Answer:
     """Administrative acts, newest first; with `verify=yes` also whether the chain of all of them holds."""
-    query = request.query("before", "limit", "verify")
-    before = whole(query, "before", 1, 2**31) if "before" in query else None
-    if query.get("verify", "no") not in ("yes", "no"):
-        raise Problem(400, "verify is yes or no")
-    found: dict[str, object] = {
-        "entries": [
-            {"seq": record.seq, **_entry(record.entry), "prev_hash": record.prev_hash, "hash": record.hash}
-            for record in await keeping.audit.read(whole(query, "limit", 100, PAGE), before)
-        ]
-    }
-    if query.get("verify") == "yes":
-        found["fault"] = await keeping.audit.verify()
-    return _answer(found)
+    query = request.query()
+    if _VERIFY.of(query):
+        entries, following = await _acts(keeping, LIMIT.of(query), query.get("before", ""))
+        return _answer({"next": following, "entries": entries, "fault": await keeping.audit.verify()})
+    return await listing(request, "entries", partial(_acts, keeping), _AUDIT_COLUMNS)
+
+
+async def _acts(keeping: Keeping, limit: int, before: str) -> tuple[list[dict[str, Any]], str | None]:
+    """Entries in front of a number, and the number in front of which the next page is."""
+    try:
+        number = _BEFORE.parse(before) if before else None
+    except ValueError as error:
+        raise Problem(400, f"before is {error}") from None
+    found = await keeping.audit.read(limit, number)
+    entries = [
+        {"seq": record.seq, **_entry(record.entry), "prev_hash": record.prev_hash, "hash": record.hash}
+        for record in found
+    ]
+    return entries, str(found[-1].seq) if len(found) == limit and found[-1].seq > 1 else None
 
 
 def _entry(entry: AuditEntry) -> dict[str, object]:
     return {each.name: getattr(entry, each.name) for each in fields(entry)}
 
 
+_BEFORE = Whole(1, 2**31)
+_VERIFY = Param("verify", Flag(), "Whether the whole chain of hashes is checked; `fault` says what is wrong.", False)
+_AUDIT_COLUMNS = ("seq", "at", "actor", "action", "object", "before", "after", "ip", "prev_hash", "hash")
+
+_SPANNED = {"start": TIME, "end": TIME}
+_HISTORY = view(SeriesHistory, "History", ("series",), kind=TEXT, name=TEXT, points=array(OBJECT), whole=OBJECT)
+_ENTRY = obj(
+    **{name: {"seq": WHOLE, "at": TIME, "before": ANY, "after": ANY}.get(name, TEXT) for name in _AUDIT_COLUMNS}
+)
+_REPORTS = (
+    Gives(OBJECT, about="The report, or without kind what there is."),
+    Gives({"type": "string"}, content_type="text/html"),
+    Gives({"type": "string", "format": "binary"}, content_type="application/zip"),
+)
+_GONE = (404, 503)
+
 ROUTES: Table = {
-    ("GET", "/api/history"): Endpoint(history, Permission.READ),
-    ("GET", "/api/history/compare"): Endpoint(compared, Permission.READ),
-    ("GET", "/api/history/week"): Endpoint(last_week, Permission.READ),
-    ("GET", "/api/history/overview"): Endpoint(overview, Permission.READ),
-    ("GET", "/api/requests"): Endpoint(requests, Permission.READ),
-    ("GET", "/api/errors"): Endpoint(errors, Permission.READ),
-    ("GET", "/api/reports"): Endpoint(report, Permission.READ),
-    ("GET", "/api/audit"): Endpoint(audit, Permission.INSPECT),
-}
+    ("GET", "/api/history"): endpoint(
+        history, Permission.READ, query=(_KIND, _NAME, _POINTS, *SPANNING), gives=Gives(_HISTORY), problems=_GONE,
+        tag="History",
+    ),
+    ("GET", "/api/history/compare"): endpoint(
+        compared, Permission.READ, query=(_KIND, _NAMES, _POINTS, *SPANNING), gives=Gives(obj(series=array(_HISTORY))),
+        problems=_GONE, tag="History",
+    ),
+    ("GET", "/api/history/week"): endpoint(
+        last_week, Permission.READ, query=(_KIND, _NAME, *SPANNING),
+        gives=Gives(obj(**_SPANNED, changes=array(OBJECT))), problems=_GONE, tag="History",
+    ),
+    ("GET", "/api/history/overview"): endpoint(
+        overview, Permission.READ, query=(_KIND, *SPANNING), gives=Gives(obj(**_SPANNED, series=mapping(OBJECT))),
+        problems=_GONE, tag="History",
+    ),
+    ("GET", "/api/requests"): endpoint(
+        requests, Permission.READ, query=(_Q, *PAGING, *SPANNING),
+        gives=(Gives(paged("requests", view(RequestEntry, "Request"))), CSV), problems=_GONE, tag="Requests",
+    ),
+    ("GET", "/api/errors"): endpoint(
+        errors, Permission.READ, query=(_API, LIMIT, *SPANNING),
+        gives=Gives(obj(**_SPANNED, groups=array(view(ErrorGroup)))), problems=_GONE, tag="Requests",
+    ),
+    ("GET", "/api/reports"): endpoint(
+        report, Permission.READ, query=(_REPORT, _API, _TARGET, _FORMAT, _LANG, *SPANNING), gives=_REPORTS,
+        problems=(*_GONE, 501), tag="Reports",
+    ),
+    ("GET", "/api/audit"): endpoint(
+        audit, Permission.INSPECT, query=(_VERIFY, *PAGING),
+        gives=(Gives(obj(("fault",), next=NEXT, entries=array(_ENTRY), fault=TEXT)), CSV), problems=_GONE,
+        tag="Administration",
+    ),
+}  # fmt: skip

@@ -6,10 +6,20 @@ from collections.abc import Mapping
 
 from understudy.monitor.search import duration, moment
 from understudy.reports.months import span_of
+from understudy.web.declared import Param
 from understudy.web.http import Problem
+from understudy.web.kinds import Text
 
 #: The query parameters that say a span.
 SPAN = ("last", "from", "to", "month")
+_TIME = "2026-11-25T14:00 or 2026-11-25 (UTC unless it has an offset), or epoch seconds."
+#: The same, declared.
+SPANNING = (
+    Param("last", Text(100), "The span until now: 15m, 1h, 7d.", example="1h"),
+    Param("from", Text(100), f"In place of last: where the span begins. {_TIME}"),
+    Param("to", Text(100), f"Where a span with from ends; now when it is left out. {_TIME}"),
+    Param("month", Text(7), "In place of last: a whole month, UTC, such as 2026-11."),
+)
 
 
 def span(query: Mapping[str, str], now: float, default: float = 3600.0) -> tuple[float, float]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from understudy.core.audit import AuditEntry
 from understudy.core.errors import UnknownName
+from understudy.monitor.window import WINDOWS
 from understudy.web.auth.permissions import Permission
-from understudy.web.endpoint import Endpoint, Table
+from understudy.web.declared import Field, Gives, Param
+from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped
+from understudy.web.kinds import Choice, Listed, Text, Whole
+from understudy.web.manners import tag_of
+from understudy.web.schemas import OBJECT, TEXT, TEXTS, array, mapping, obj, view
 from understudy.web.views.status import DecisionsView, FallbackView, HealthView, PerformanceView, StatusView
 
 if TYPE_CHECKING:
@@ -27,82 +31,76 @@ def answer(content: Any, status: int = 200) -> Answer:
 
 async def health(app: Understudy, request: Request) -> Answer:
     """Live and ready; 503 with the reasons otherwise. `?check=live` asks for the former only."""
-    check = request.query("check").get("check", "ready")
-    if check not in ("live", "ready"):
-        raise Problem(400, "check is live or ready")
-    view = HealthView.of(app)
-    good = view.live if check == "live" else view.ready
-    return answer(view.as_dict(), 200 if good else 503)
+    shown = HealthView.of(app)
+    good = shown.live if _CHECK.of(request.query()) == "live" else shown.ready
+    told = shown.as_dict() if request.who.may(Permission.READ) else shown.public()
+    return answer(told, 200 if good else 503)
 
 
 async def status(app: Understudy, request: Request) -> Answer:
     """What serves what now."""
-    request.query()
-    return answer(StatusView.of(app, summary=await app.monitor.performance_summary()).as_dict())
+    values = StatusView.of(app, summary=await app.monitor.performance_summary()).as_dict()
+    return _told(values, ("at", "uptime", "system"))
 
 
 async def performance(app: Understudy, request: Request) -> Answer:
     """Numbers of each API; `api` for one in detail, `compare` for several against each other."""
-    query = request.query("api", "compare", "window")
-    compare = tuple(name for name in query.get("compare", "").split(",") if name)
-    if len(compare) > 6:
-        raise Problem(400, "compare takes at most 6 APIs")
+    query = request.query()
     try:
         summary = await app.monitor.performance_summary()
-        view = PerformanceView.of(app, query.get("api", ""), compare, query.get("window", "1h"), summary)
+        shown = PerformanceView.of(app, query.get("api", ""), _COMPARE.of(query), _WINDOW.of(query), summary)
     except UnknownName as error:
         raise Problem(404, str(error)) from None
     except ValueError as error:
         raise Problem(400, str(error)) from None
-    return answer(view.as_dict())
+    return _told(shown.as_dict(), ("timestamp",))
+
+
+def _told(values: dict[str, Any], passing: tuple[str, ...]) -> Answer:
+    """The values, with a tag that does not change by what changes each second although nothing happens."""
+    lasting = dumped({name: value for name, value in values.items() if name not in passing})
+    head = dumped({name: values[name] for name in passing if name in values})
+    body = lasting if head == b"{}" else head[:-1] + (b", " if lasting != b"{}" else b"") + lasting[1:]
+    return Answer(body, headers={"ETag": tag_of(lasting)})
 
 
 async def fallback(app: Understudy, request: Request) -> Answer:
     """Every mechanism's state."""
-    request.query()
     return answer(FallbackView.of(app).as_dict())
 
 
 async def decisions(app: Understudy, request: Request) -> Answer:
     """Decision records, newest first."""
-    query = request.query("limit", "route", "outcome", "call")
+    query = request.query()
     if "call" in query:
         found = DecisionsView.of_call(app, query["call"])
         if not found.decisions:
             raise Problem(404, "no record of that call is kept; only failures, fallbacks and a sample of the rest are")
         return answer(found.as_dict())
-    limit = query.get("limit", "100")
-    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:5]) <= 1000):
-        raise Problem(400, "limit is a number from 1 to 1000")
-    outcome = query.get("outcome")
-    if outcome is not None and outcome not in OUTCOMES:
-        raise Problem(400, f"outcome is one of {', '.join(OUTCOMES)}")
-    return answer(DecisionsView.of(app, int(limit), query.get("route"), outcome).as_dict())
+    return answer(DecisionsView.of(app, _LIMIT.of(query), query.get("route"), _OUTCOME.of(query)).as_dict())
 
 
 async def clear(app: Understudy, request: Request) -> Answer:
     """Begin the statistics anew, of one API or all; the counters of /metrics go on."""
-    request.query()
-    content = await request.json_object("api")
-    api = _text(content, "api", 200)
+    content = await request.json_object()
+    api = _API.of(content)
     names = app.monitor.names()
     if api and api not in names:
         raise Problem(404, "no API of that name has statistics")
     app.monitor.clear(api or None)
     if app.keeping is not None:
-        actor = f"http {request.client}"
-        await app.keeping.acted(AuditEntry(app.clock.time(), actor, "performance.clear", api or "everything"))
+        await app.keeping.acted(
+            AuditEntry(app.clock.time(), request.who.name, "performance.clear", api or "everything")
+        )
     return answer({"cleared": [api] if api else names})
 
 
 async def reset(app: Understudy, request: Request) -> Answer:
     """Close breakers and forget holds and quarantines, of one API or all."""
-    request.query()
-    content = await request.json_object("api", "reason")
-    api = _text(content, "api", 200)
-    reason = _text(content, "reason", MAX_REASON)
+    content = await request.json_object()
+    api = _API.of(content)
     try:
-        names = app.fallback.reset(api or None, actor=f"http {request.client}", reason=reason)
+        names = app.fallback.reset(api or None, actor=request.who.name, reason=_REASON.of(content))
     except UnknownName:
         raise Problem(404, "no API of that name is registered") from None
     if app.keeping is not None:
@@ -110,21 +108,48 @@ async def reset(app: Understudy, request: Request) -> Answer:
     return answer({"reset": names})
 
 
-def _text(content: Mapping[str, Any], key: str, longest: int) -> str:
-    value = content.get(key, "")
-    if value is None:
-        return ""
-    if not isinstance(value, str) or len(value) > longest or not value.isprintable():
-        raise Problem(422, f"{key} is a printable text of at most {longest} characters")
-    return value
-
+_CHECK: Final = Param("check", Choice(("live", "ready")), "Ask only whether it works at all.", default="ready")
+_API_NAME: Final = Text(500, name=True)
+_DETAIL: Final = Param("api", _API_NAME, "This API in detail: windows, trends, history.", example="odds_prime")
+_COMPARE: Final = Param(
+    "compare", Listed(_API_NAME, 6, called="APIs"), "Up to six APIs against each other.", default=()
+)
+_WINDOW: Final = Param("window", Choice(tuple(WINDOWS)), "Over which window.", default="1h")
+_LIMIT: Final = Param("limit", Whole(1, 1000), "How many at most.", default=100)
+_ROUTE: Final = Param("route", _API_NAME, "Only of this route.")
+_OUTCOME: Final = Param("outcome", Choice(OUTCOMES), "Only those that ended so.")
+_CALL: Final = Param("call", Text(200, name=True), "Only of this call.")
+_API: Final = Field("api", _API_NAME, "Only this API; all of them without it.", default="", example="odds_prime")
+_REASON: Final = Field(
+    "reason", Text(MAX_REASON), "Why, for the audit log.", default="", example="the plan was changed"
+)
+_HEALTH: Final = view(HealthView, status=TEXT)
+_STATUS: Final = view(StatusView)
+_PERFORMANCE: Final = obj(("detail", "comparison"), apis=mapping(OBJECT), detail=OBJECT, comparison=OBJECT)
+_FALLBACK: Final = obj(routes=mapping(OBJECT), apis=mapping(OBJECT), health_checks=OBJECT)
+_DECISION: Final = obj(call_id=TEXT, route=TEXT, attempts=array(OBJECT), candidates=array(OBJECT), notes=TEXTS)
 
 ROUTES: Table = {
-    ("GET", "/health"): Endpoint(health, Permission.PUBLIC),
-    ("GET", "/api/status"): Endpoint(status, Permission.READ),
-    ("GET", "/api/performance"): Endpoint(performance, Permission.READ),
-    ("GET", "/api/fallback"): Endpoint(fallback, Permission.READ),
-    ("GET", "/api/decisions"): Endpoint(decisions, Permission.READ),
-    ("POST", "/api/performance/clear"): Endpoint(clear, Permission.ROUTES_WRITE),
-    ("POST", "/api/fallback/reset"): Endpoint(reset, Permission.ROUTES_WRITE),
-}
+    ("GET", "/health"): endpoint(
+        health, Permission.PUBLIC, query=(_CHECK,), gives=(Gives(_HEALTH), Gives(_HEALTH, 503, "It is not.")),
+        tag="Status",
+    ),
+    ("GET", "/api/status"): endpoint(status, Permission.READ, gives=Gives(_STATUS), tag="Status"),
+    ("GET", "/api/performance"): endpoint(
+        performance, Permission.READ, query=(_DETAIL, _COMPARE, _WINDOW), gives=Gives(_PERFORMANCE), problems=(404,),
+        tag="Status",
+    ),
+    ("GET", "/api/fallback"): endpoint(fallback, Permission.READ, gives=Gives(_FALLBACK), tag="Status"),
+    ("GET", "/api/decisions"): endpoint(
+        decisions, Permission.READ, query=(_LIMIT, _ROUTE, _OUTCOME, _CALL),
+        gives=Gives(obj(decisions=array(_DECISION))), problems=(404,), tag="Status",
+    ),
+    ("POST", "/api/performance/clear"): endpoint(
+        clear, Permission.ROUTES_WRITE, body=(_API,), gives=Gives(obj(cleared=TEXTS)), problems=(404, 503),
+        tag="Controls",
+    ),
+    ("POST", "/api/fallback/reset"): endpoint(
+        reset, Permission.ROUTES_WRITE, body=(_API, _REASON), gives=Gives(obj(reset=TEXTS)), problems=(404, 503),
+        tag="Controls",
+    ),
+}  # fmt: skip
