@@ -6,7 +6,6 @@ foreign hosts (DNS rebinding), foreign origins and floods end here.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import random
 from collections import OrderedDict
@@ -17,14 +16,12 @@ from typing import Any
 from understudy.core.clock import Clock
 from understudy.core.ids import ulid_source
 
+from .auth.exposure import LOOPBACK_NAMES
 from .http import Answer, App, Problem, Receive, Scope, Send
 
 _log = logging.getLogger("understudy.web")
 
 SAFE = ("GET", "HEAD", "OPTIONS")
-#: Names under which a loopback service may be asked for.
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-
 #: Where programs report their numbers.
 REPORTS = "/api/instances/report"
 
@@ -39,6 +36,9 @@ SECURE = (
     (b"cache-control", b"no-store"),
 )
 
+#: Over TLS browsers shall not come back without it, for a year.
+STRICT = (b"strict-transport-security", b"max-age=31536000")
+
 
 def header(scope: Scope, name: bytes) -> str | None:
     """The only value of a header; None without one. Raises `Problem` when it is repeated."""
@@ -46,14 +46,6 @@ def header(scope: Scope, name: bytes) -> str | None:
     if len(values) > 1:
         raise Problem(400, f"the header {name.decode()} is given twice")
     return values[0].decode("latin-1") if values else None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` means this machine only."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 class Guard:
@@ -67,10 +59,13 @@ class Guard:
         limit: Limit | None = None,
         public_url: Callable[[], str] = lambda: "",
         tell: Callable[[Scope, Problem], Answer] = lambda _, problem: problem.answer(),
+        token: Callable[[Scope], str] = lambda _: "",
     ) -> None:
         self._app = app
         #: How a problem is told to whoever asked: programs and browsers read different things.
         self._tell = tell
+        #: The token that a request is known to come with: each has a rate of its own, wherever it is used from.
+        self._token = token
         self._ids = ulid_source(clock, random.SystemRandom())
         #: Where people reach the service through a proxy: pages that it showed there may post to it.
         self._public_url = public_url
@@ -96,10 +91,14 @@ class Guard:
         try:
             self._host(scope)
             self._embedded(scope)
-            if scope["path"] != "/health":  # a probe that is refused would be taken for a dead service
+            # A probe that is refused would be taken for a dead service; twenty tabs ask for many files at once, each once.
+            if scope["path"] not in ("/health", "/live") and not scope["path"].startswith("/static/"):
                 limit = self._reports if scope["path"] == REPORTS else self._limit
-                extra += limit.take(scope["client"][0] if scope.get("client") else "")
-            if scope["method"] not in SAFE:
+                extra += limit.take(self._token(scope) or (scope["client"][0] if scope.get("client") else ""))
+            if scope.get("scheme") == "https":
+                extra.append(STRICT)
+            # A stream costs something for as long as it lasts, so that no page of another site may open one either.
+            if scope["method"] not in SAFE or scope["path"] == "/live":
                 self._origin(scope)
             await self._app(scope, receive, guarded)
         except Problem as problem:

@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
+from understudy.core.turn import Slices
+from understudy.monitor.histogram import quantiles
+from understudy.monitor.window import WINDOWS
 from understudy.notifications.shown import masked
 from understudy.web.views.pulse import LiveRow, Pulse
 from understudy.web.views.told import AlertsView
+from understudy.web.views.watch import watch_of
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
 MOST_ALERTS: Final = 300
 #: APIs that one page may watch row by row.
 MOST_ROWS: Final = 200
+#: Charts of running slices on one page.
+MOST_NEWEST: Final = 24
 
 
 async def overview(app: Understudy, argument: str) -> Mapping[str, Any]:
@@ -29,6 +35,39 @@ async def rows(app: Understudy, argument: str) -> Mapping[str, Any]:
     names = [unquote(name) for name in argument.split(",")][:MOST_ROWS]
     apis = app.fallback.roster.apis
     return {name: LiveRow.of(app, apis[name]).as_dict() for name in names if name in apis}
+
+
+async def newest(app: Understudy, argument: str) -> Mapping[str, Any]:
+    """The running slice of a window for some APIs, by name: `1h:fx,odds`. What has seen no call is null."""
+    window, _, names = argument.partition(":")
+    apis = app.fallback.roster.apis
+    if window not in WINDOWS:
+        return {}
+    chosen = [name for name in map(unquote, names.split(",")) if name in apis][:MOST_NEWEST]
+    return {name: _newest(app, name, window) for name in chosen}
+
+
+def _newest(app: Understudy, name: str, window: str) -> Mapping[str, Any]:
+    _, width = WINDOWS[window]
+    clock = app.clock
+    number = int(clock.monotonic()) // width
+    tally = app.monitor.slices(name, width, 1).get(number)
+    p50, p95 = quantiles(tally.counts(), (0.5, 0.95)) if tally is not None else (None, None)
+    return {"at": round(number * width + clock.time() - clock.monotonic()), "p50": p50, "p95": p95}
+
+
+async def heat(app: Understudy, argument: str) -> Mapping[str, Any]:
+    """The two newest signs of every API in the picture of a window, and when the newer slice began."""
+    if argument not in ("5m", "1h"):
+        return {}
+    watch, slices = await watch_of(app, argument).look(), Slices(app.clock.monotonic)
+    told: dict[str, Any] = {}
+    for name in tuple(watch.cells):
+        if watch.cells[name].keys() & {watch.last, watch.last - 1}:
+            usual = watch.usual(name)
+            told[name] = watch.level(name, watch.last - 1, usual) + watch.level(name, watch.last, usual)
+        await slices.breath()
+    return {"": round(watch.at(watch.last)), **told}
 
 
 async def alerts(app: Understudy, argument: str) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from understudy.web.auth.permissions import Permission
+from understudy.web.auth.permissions import NOBODY, Permission
 from understudy.web.endpoint import Endpoint, Table
 from understudy.web.http import Answer, Problem, Request, Send, dumped
 
@@ -34,7 +34,6 @@ _HEADERS: Final = {
 class LiveAnswer(Answer):
     """An answer that goes on until the browser, the hub or the account ends."""
 
-    app: Understudy | None = None
     request: Request | None = None
     hub: Hub | None = None
     topics: Sequence[str] = ()
@@ -82,18 +81,18 @@ class LiveAnswer(Answer):
     async def _look_again(self, viewer: Viewer) -> None:
         """Whether whoever listens may still see all of it."""
         viewer.doubted = False
-        if self.app is None or self.request is None:
+        if self.request is None:
             return
-        who = await who_now(self.app, self.request)
+        try:
+            who = await self.request.gate.identify(self.request)
+        except Problem as problem:
+            if problem.status == 503:  # accounts cannot be read now: asked again in a while
+                return
+            who = NOBODY
         if not who.may(Permission.READ) or (who.name, who.key) != (viewer.who.name, viewer.who.key):
             viewer.close("signed out")
         elif not all(who.may(needed) for needed in map(_needs, viewer.topics)):
             viewer.close("permissions changed")
-
-
-async def who_now(app: Understudy, request: Request) -> Identity:
-    """Who has sent a request, as it would be answered now."""
-    return request.who
 
 
 async def _piece(send: Send, content: bytes) -> None:
@@ -142,7 +141,7 @@ async def listen(app: Understudy, request: Request) -> Answer:
         raise Problem(429, f"{reason}; close some, or ask /live/snapshot", {"Retry-After": "30"}) from None
     return LiveAnswer(
         b"", 200, "text/event-stream; charset=utf-8", dict(_HEADERS),
-        app=app, request=request, hub=hub, topics=taken, refused=refused, after=after,
+        request=request, hub=hub, topics=taken, refused=refused, after=after,
     )  # fmt: skip
 
 

@@ -56,6 +56,8 @@ SWITCHES: Final = ("breaker.", "selection.", "hold.", "key.", "route.", "api.", 
 KINDS: Final[Mapping[str, Kind]] = {
     "overview": Kind(Permission.READ, 1.0, looks.overview, on=SWITCHES),
     "rows": Kind(Permission.READ, 1.0, looks.rows, argument=True, on=SWITCHES),
+    "newest": Kind(Permission.READ, 1.0, looks.newest, argument=True),
+    "heat": Kind(Permission.READ, 5.0, looks.heat, argument=True),
     "series": Kind(Permission.READ, 1.0, open=feeds.Points, argument=True),
     "events": Kind(Permission.READ, 1.0, open=feeds.Events),
     "alerts": Kind(Permission.READ, 1.0, looks.alerts, on=("alerts.",)),
