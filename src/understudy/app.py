@@ -19,13 +19,14 @@ from . import __version__
 from .connectivity import CheckResult, check_api
 from .core.clock import SYSTEM_CLOCK, Clock
 from .core.events import Event, EventBus
-from .core.http import HttpClient
+from .core.http import Guarded, HttpClient
 from .core.ids import instance_name
+from .core.reach import Reach
 from .lifecycle import Lifecycle
 from .monitor import PerformanceMonitor
 from .monitor.system import SystemMetrics
 from .probing import Prober
-from .reloading import reload
+from .reloading import read_secret, reload
 from .resilience import FallbackManager
 from .resilience.auth import Authenticator
 from .resilience.registry import Api
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from .alerts.manager import AlertManager
     from .channels.options import ChannelOptions
     from .config.settings import Settings
-    from .core.secrets import Secret
     from .export.reporting import Reporting
     from .keeping import Keeping
     from .notifications.links import Signer
@@ -51,12 +51,6 @@ TICK = 1.0
 SLICE = 0.001
 #: A tick that is this late makes the instance not live, s.
 STALLED = 15.0
-
-
-def _read_secret(text: str) -> Secret:
-    from .config.secret_text import read_secret
-
-    return read_secret(text)
 
 
 class Understudy:
@@ -84,10 +78,12 @@ class Understudy:
         self.system = SystemMetrics(clock)
         self.fallback = FallbackManager(health=self.monitor, clock=clock, events=self.events, rng=rng)
         self.fallback.on_bind = self._bound
-        self.fallback.roster.read_secret = _read_secret
+        self.fallback.roster.read_secret = read_secret
         self._rng = rng
         self._http = http
         self._own_http = http is None
+        #: Where addresses that people enter may lead to.
+        self.reach = Reach(settings.service.allow_networks if settings is not None else ())
         self._authenticators: dict[str, tuple[Any, Any, Authenticator]] = {}
         self._routes: dict[str, RouteClient] = {}
         self._lifecycle = Lifecycle(clock)
@@ -229,7 +225,7 @@ class Understudy:
         if self._http is None:
             from .clients.aiohttp import AiohttpClient
 
-            self._http = AiohttpClient(self.clock)
+            self._http = AiohttpClient(self.clock, permits=self.reach.permits_address)
         return self._http
 
     def authenticator(self, api: Api) -> Authenticator:
@@ -240,7 +236,8 @@ class Understudy:
         if known is not None and known[2].serves(api.auth, api.options.base_url, api.sign):
             made = known[2]  # something else has changed: the tokens stay
         else:
-            made = Authenticator(api.auth, api.options.base_url, self.http, self.clock, self._rng, api.sign)
+            http = self.http if api.options.allow_private else Guarded(self.http)
+            made = Authenticator(api.auth, api.options.base_url, http, self.clock, self._rng, api.sign)
         self._authenticators[api.name] = (api.options, api.sign, made)
         return made
 
@@ -470,6 +467,7 @@ class Understudy:
             self._run_alerting()
         changes = reload(self.fallback, self.settings, settings, self.prober)
         self.settings = settings
+        self.reach.allow(settings.service.allow_networks)
         if self.keeping is not None:
             self.keeping.scheduler.schedules = dict(settings.reports)
         self._routes.clear()

@@ -19,6 +19,7 @@ _ADVICE = {
     "refused": "nothing listens there: check host and port in base_url, or whether the API is down",
     "timeout": "a firewall may drop the packets, or the host is down",
     "tls": "check the certificate of the host, and the clock of this machine",
+    "guard": "whoever runs this service may allow that network: service.allow_networks",
     "moved": "the API has moved: write the address that it names into base_url",
     "success": "either the API fails, or [apis.{api}.success] asks for what only the answers of calls have: "
     "declare health_check.path",
@@ -43,7 +44,7 @@ def _finding(attribution: Attribution, status: int) -> str | Attribution:
 class CheckResult:
     """What one question to an API brought. `ok` is None when it says nothing about its health (a 429).
 
-    `stage` is where it ended: `dns`, `refused`, `timeout`, `tls`, `auth`, `response` or `done`.
+    `stage` is where it ended: `dns`, `refused`, `timeout`, `tls`, `guard`, `auth`, `response` or `done`.
     """
 
     api: str
@@ -102,6 +103,7 @@ async def _ask(api: Api, http: HttpClient, authenticator: Authenticator, clock: 
         connect_timeout=min(options.timeout.connect, check.timeout),
         idle_timeout=check.timeout,
         max_body=options.max_body,
+        guarded=not options.allow_private,
     )
     try:
         key = api.keys.pick()

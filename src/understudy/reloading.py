@@ -9,7 +9,15 @@ from .resilience import FallbackManager
 
 if TYPE_CHECKING:
     from .config.settings import Settings
+    from .core.secrets import Secret
     from .probing import Prober
+
+
+def read_secret(text: str) -> Secret:
+    """The secret that `env:NAME` or `file:PATH` of options given in code names; what reads it is imported only then."""
+    from .config.secret_text import read_secret as read
+
+    return read(text)
 
 
 #: Sections whose changes are told by name.

@@ -10,7 +10,8 @@ import pytest
 
 import understudy.channels
 from understudy.channels import KINDS, AnyChannelOptions, ChannelDeps, ChannelOptions, build
-from understudy.channels.options import is_private, refuse_address
+from understudy.channels.options import refuse_address
+from understudy.core.reach import is_private
 from understudy.channels.slack import SlackOptions
 from understudy.config.channels import alternatives
 from understudy.config.faults import CHANNEL_SECRETS

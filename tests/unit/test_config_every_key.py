@@ -69,6 +69,7 @@ FORMED: dict[str, Any] = {
     "alerts.inhibitions.fix.source": ["api=cause"],
     "alerts.inhibitions.fix.target": ["api=consequence"],
     "alerts.inhibitions.fix.equal": ["hub"],
+    "service.allow_networks": ["127.0.0.0/8"],
     "report_to": "http://127.0.0.1:8080",
     "channels.slack.time_zone": "America/Sao_Paulo",
     "channels.slack.fallback": "discord",

@@ -21,6 +21,7 @@ from understudy.core.errors import NotInstalled, OptionError
 from understudy.core.legible import cut, line
 from understudy.core.notices import NoticeKind, Severity
 from understudy.core.options import Doc
+from understudy.core.reach import is_private
 from understudy.core.redaction import MIN_SECRET, REDACTOR
 from understudy.core.secrets import Secret
 from understudy.notifications.message import Delivered, Message, Outcome, PerRecipient, Rejected, Retry
@@ -28,7 +29,7 @@ from understudy.notifications.ports import Rate, Traits
 from understudy.notifications.render import in_plain_words, legible
 
 from ._http import Overdue, shown, within
-from .options import ChannelDeps, ChannelOptions, is_private
+from .options import ChannelDeps, ChannelOptions
 
 MAX_URLS = 20
 #: Apprise knows each service's limits and cuts by them; these keep what it is given within reason.

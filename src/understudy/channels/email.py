@@ -16,6 +16,7 @@ import annotated_types as at
 from understudy.core.errors import NotInstalled, OptionError
 from understudy.core.options import Doc
 from understudy.core.proxy import Proxy
+from understudy.core.reach import is_private
 from understudy.core.redaction import REDACTOR
 from understudy.core.secrets import Secret
 from understudy.core.trust import trust
@@ -26,7 +27,7 @@ from ._address import Address
 from ._mail import compose, message_id
 from ._recipients import each_of
 from ._smtp import Server, deliver
-from .options import ChannelDeps, ChannelOptions, is_private
+from .options import ChannelDeps, ChannelOptions
 
 #: RFC 5321, 4.5.3.1.8: a server must take at least so many recipients in one transaction.
 MAX_RECIPIENTS = 100

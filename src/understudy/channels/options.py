@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 import random
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
@@ -20,17 +18,12 @@ from understudy.core.errors import OptionError
 from understudy.core.http import HttpClient
 from understudy.core.notices import Severity
 from understudy.core.options import Doc, Options
+from understudy.core.reach import is_private
 from understudy.core.secrets import Secret
 from understudy.notifications.ports import Rate, Traits
 
 #: Longest sensible time-out, s: a row is leased for 30 s, and another process takes it over then.
 LONGEST_TIMEOUT = 25.0
-#: Names that lead into the own network, whatever the resolver says.
-_LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".intranet", ".lan", ".home.arpa", ".localdomain")
-#: A host that a resolver reads as a number: `2130706433`, `0x7f.1`.
-_NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?")
-#: Addresses of IPv4 within IPv6 (RFC 6052): what lies behind is what counts.
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,19 +130,3 @@ def refuse_address(owner: str, field: str, url: str, *, allow_private: bool) -> 
 
 def _refused(owner: str, field: str, expected: str) -> OptionError:
     return OptionError(owner, field, "a value that is not shown", expected)
-
-
-def is_private(host: str) -> bool:
-    """Whether a host name or address leads to this machine or into a private network by the way it is written."""
-    host = host.strip("[]").rstrip(".").lower().partition("%")[0]
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return "." not in host or host.endswith(_LOCAL_SUFFIXES) or _NUMERIC.fullmatch(host) is not None
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return not inner.is_global
-    return not address.is_global or address.is_multicast

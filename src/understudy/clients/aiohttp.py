@@ -19,7 +19,9 @@ from understudy.core.clock import SYSTEM_CLOCK, Clock
 from understudy.core.errors import ConnectFailed, ConnectionLost, TransportError, UnderstudyError
 from understudy.core.http import BodyFactory, HttpRequest, mark_unsent
 from understudy.core.proxy import Proxy
+from understudy.core.reach import Reach
 
+from .aiohttp_addresses import CheckedResolver, Permits, checked_literal
 from .aiohttp_faults import connect_fault, headers_fault, unsendable
 from .aiohttp_response import AiohttpResponse, Flight
 from .decode import OFFERED
@@ -44,29 +46,40 @@ class _Request(aiohttp.ClientRequest):
 class _Session:
     """What belongs to one event loop: connections and the wheel."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, ssl: Any) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, ssl: Any, permits: Permits) -> None:
         self.loop = loop
+        self._permits = permits
         self.wheel = Wheel(clock)
         # The bulkhead limits and queues fairly; aiohttp's own queue starves callers.
         self.connector = aiohttp.TCPConnector(
             limit=0, keepalive_timeout=KEEPALIVE, **({} if ssl is None else {"ssl": ssl})
         )
         self._ssl = ssl
-        self._fresh: aiohttp.TCPConnector | None = None
+        #: Made at first use, by what is asked of them: whether they keep nothing, whether they look at addresses.
+        self._others: dict[tuple[bool, bool], aiohttp.TCPConnector] = {}
         # A session only because responses ask for one; it sends nothing itself.
         self.session = aiohttp.ClientSession(
             connector=self.connector, connector_owner=False, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
         )
         self._guardian = _begun(self._guard())
 
-    @property
-    def fresh(self) -> aiohttp.TCPConnector:
-        """A connector that keeps nothing, for the one repeat after a stale connection."""
-        if self._fresh is None:
-            self._fresh = aiohttp.TCPConnector(
-                limit=0, force_close=True, **({} if self._ssl is None else {"ssl": self._ssl})
-            )
-        return self._fresh
+    def connector_for(self, request: HttpRequest) -> aiohttp.TCPConnector:
+        """The connections that `request` may use.
+
+        A fresh one, for the one repeat after a stale connection, comes from a connector that keeps nothing. What is
+        guarded never shares a connection with what is not: its address was not looked at.
+        """
+        if not (request.fresh or request.guarded):
+            return self.connector
+        made = self._others.get((request.fresh, request.guarded))
+        if made is None:
+            options: dict[str, Any] = {"force_close": True} if request.fresh else {"keepalive_timeout": KEEPALIVE}
+            if self._ssl is not None:
+                options["ssl"] = self._ssl
+            if request.guarded:
+                options["resolver"] = CheckedResolver(self._permits)
+            made = self._others[request.fresh, request.guarded] = aiohttp.TCPConnector(limit=0, **options)
+        return made
 
     async def _guard(self) -> AsyncGenerator[None, None]:
         """Suspended while the loop runs; a loop that shuts down ends its generators, and so our connections.
@@ -85,8 +98,8 @@ class _Session:
         self.wheel.stop()
         await self.session.close()
         await self.connector.close()
-        if self._fresh is not None:
-            await self._fresh.close()
+        for connector in self._others.values():
+            await connector.close()
 
     def forget(self) -> None:
         """Let go of what belonged to a loop that is closed and can do nothing any more."""
@@ -102,17 +115,30 @@ def _begun(generator: AsyncGenerator[None, None]) -> AsyncGenerator[None, None]:
     return generator
 
 
+#: To public addresses only.
+_PUBLIC = Reach().permits_address
+
+
 class AiohttpClient:
     """An `HttpClient` that sends each request exactly once.
 
     Follows no redirect, keeps no cookie, reads no proxy or credentials from the environment. Usable
     from several event loops: each gets its own connections at its first `send`. `ssl` is an
     `ssl.SSLContext` in place of the system's trust. `proxy` is where every request goes through: https
-    in a tunnel (CONNECT), so that the proxy sees the host only; http as the proxy's own request.
+    in a tunnel (CONNECT), so that the proxy sees the host only; http as the proxy's own request. `permits` says
+    to which numeric addresses a guarded request may be sent; by default to public ones.
     """
 
-    def __init__(self, clock: Clock = SYSTEM_CLOCK, *, ssl: Any = None, proxy: Proxy | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock = SYSTEM_CLOCK,
+        *,
+        ssl: Any = None,
+        proxy: Proxy | None = None,
+        permits: Permits = _PUBLIC,
+    ) -> None:
         self._clock = clock
+        self._permits = permits
         self._ssl = ssl
         self._proxy = proxy
         self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
@@ -156,7 +182,7 @@ class AiohttpClient:
             self._sessions.pop(owner).forget()
         session = self._sessions.get(loop)
         if session is None:
-            session = self._sessions[loop] = _Session(loop, self._clock, self._ssl)
+            session = self._sessions[loop] = _Session(loop, self._clock, self._ssl, self._permits)
         self._current = session
         return session
 
@@ -172,6 +198,8 @@ class AiohttpClient:
         if not host or url.scheme not in ("http", "https"):
             # The URL itself is not quoted: it may hold a key.
             raise ConnectFailed("the URL of the request is not an absolute http or https URL")
+        if request.guarded:
+            checked_literal(host, self._permits)
         body = request.body
         headers: Any = request.headers
         by_way_of: dict[str, Any] = {}
@@ -205,7 +233,7 @@ class AiohttpClient:
         connection: Any = None
         flight.connecting(request.connect_timeout, asyncio.current_task(session.loop))
         try:
-            connector = session.fresh if request.fresh else session.connector
+            connector = session.connector_for(request)
             connection = await connector.connect(wire, [], _NO_LIMITS)
             while getattr(connection.protocol, _SERVED, False) and connection.protocol.should_close:
                 # Something came while nobody waited on it: a time-out told late, or one answer too many. Kept,

@@ -11,6 +11,7 @@ from understudy.alerts.inhibition import inhibitors
 from understudy.alerts.rule_faults import faults_of
 from understudy.core.errors import OptionError, UnderstudyError
 from understudy.core.matchers import parse as parse_matcher
+from understudy.core.reach import Reach
 from understudy.notifications.template import check as check_template
 from understudy.resilience import conditions, presets
 from understudy.resilience.api import ApiOptions
@@ -41,6 +42,8 @@ class CrossCheck:
         """Look at everything."""
         self._printable(("log", "file"), self._settings.log.file)
         self._printable(("service", "host"), self._settings.service.host)
+        for index, network in enumerate(self._settings.service.allow_networks):
+            self._made(("service", "allow_networks", index), partial(_network, network))
         for kind, names in (("apis", self._settings.apis), ("routes", self._settings.routes)):
             self._same_names(kind, list(names))
         for name, api in self._settings.apis.items():
@@ -253,6 +256,13 @@ class CrossCheck:
                 self._add((*at, "keys", index, "value"), "a key must not be empty")
             if _BREAKS.search(key.value.reveal()):
                 self._add((*at, "keys", index, "value"), "a key must not hold line ends")
+
+
+def _network(text: str) -> None:
+    try:
+        Reach([text])
+    except ValueError:
+        raise ValueError("expected a network such as 127.0.0.0/8") from None
 
 
 def look_across(settings: Settings | None, layer: Layer, faults: list[Fault]) -> None:

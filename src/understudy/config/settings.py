@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -9,6 +11,7 @@ import annotated_types as at
 
 from understudy.alerts.options import AlertOptions
 from understudy.channels import AnyChannelOptions
+from understudy.core.errors import OptionError
 from understudy.core.options import Doc, Options
 from understudy.core.secrets import Secret
 from understudy.export.logs import LogSettings
@@ -20,6 +23,8 @@ from understudy.storage.options import StorageOptions
 
 from .channels import ByKind
 
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceSettings(Options):
@@ -30,12 +35,48 @@ class ServiceSettings(Options):
     secret_key: Annotated[
         Secret | None, Doc("signs the links of messages, and sessions once there are accounts; env:NAME or file:PATH")
     ] = None
+    public_names: Annotated[
+        tuple[str, ...], Doc("names besides `host` under which people ask for it, as understudy.example.com")
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...], Doc("addresses or networks of proxies whose X-Forwarded-For and -Proto are believed")
+    ] = ()
+    tls_certificate: Annotated[str, at.MaxLen(4000), Doc("PEM file of the certificate to speak TLS with")] = ""
+    tls_key: Annotated[str, at.MaxLen(4000), Doc("PEM file of its key; empty: in the file of the certificate")] = ""
+    allow_plain_http: Annotated[
+        bool, Doc("true: passwords and tokens may cross the network without TLS; others can read them")
+    ] = False
     report_token: Annotated[
         Secret | None, Doc("what processes that report here must show; none: whoever reaches the port may report")
     ] = None
+    allow_networks: Annotated[
+        tuple[str, ...],
+        Doc("networks, as 127.0.0.0/8, that addresses entered in the dashboard may lead to besides the internet"),
+    ] = ()
     shutdown_timeout: Annotated[float, at.Ge(0), at.Le(3600), Doc("longest wait for running calls at the end", "s")] = (
         30.0
     )
+
+    def __post_init__(self) -> None:
+        Options.__post_init__(self)
+        for each in self.trusted_proxies:
+            _check_network(each)
+        for each in self.public_names:
+            if not _NAME.fullmatch(each):
+                expected = "host names without scheme and port, as understudy.example.com"
+                raise OptionError("ServiceSettings", "public_names", each, expected)
+        if self.tls_key and not self.tls_certificate:
+            raise OptionError("ServiceSettings", "tls_certificate", "", "the certificate that tls_key belongs to")
+
+
+def _check_network(text: str) -> None:
+    try:
+        everybody = ipaddress.ip_network(text, strict=False).prefixlen == 0
+    except ValueError:
+        everybody = True
+    if everybody:
+        expected = "addresses or networks such as 10.0.0.5 or 10.0.0.0/24, never everybody"
+        raise OptionError("ServiceSettings", "trusted_proxies", text, expected)
 
 
 Environment = Literal["development", "staging", "production"]

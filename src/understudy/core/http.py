@@ -51,6 +51,8 @@ class HttpRequest:
     fresh: bool = False
     #: Read the whole body before `send` returns; otherwise the response is a stream.
     buffered: bool = True
+    #: Connect only where people may point at: to public addresses, whatever the name resolves to.
+    guarded: bool = False
 
     def __repr__(self) -> str:
         host = urlsplit(self.url).netloc.rpartition("@")[2]
@@ -86,6 +88,21 @@ class HttpResponse(Protocol):
 async def next_piece(pieces: AsyncIterator[bytes]) -> bytes | None:
     """The next piece of a stream, or None at its end; a coroutine, so that another thread can ask for it."""
     return await anext(pieces, None)
+
+
+class Guarded:
+    """A client whose every request is guarded, in front of another; closing it leaves that one open."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """As `HttpClient.send`, to public addresses only."""
+        request.guarded = True
+        return await self._client.send(request)
+
+    async def close(self) -> None:
+        """Nothing of its own is open."""
 
 
 class HttpClient(Protocol):

@@ -49,6 +49,10 @@ class ApiOptions(Options):
     max_body: Annotated[int, at.Ge(1), at.Le(1 << 34), Doc("largest body read", "bytes")] = 32 * 1024 * 1024
     not_found_next: Annotated[bool, Doc("a 404 goes on to the next API")] = False
     headers: Annotated[dict[str, str] | None, Doc("headers sent with each request")] = None
+    # What stands in the configuration is the operator's word; what is entered in the dashboard is made with False.
+    allow_private: Annotated[
+        bool, Doc("false: never to this machine or to private addresses, whatever its name resolves to")
+    ] = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,8 +248,9 @@ def build(query: Query, api: Api, number: int, fresh: bool = False) -> HttpReque
         headers["Idempotency-Key"] = f"{query.idempotency_key}-{crc32(api.name.encode()):08x}"
     limits = options.timeout
     return HttpRequest(
-        query.method, url, headers, query.body, limits.connect, limits.idle, options.max_body, fresh, not query.stream
-    )
+        query.method, url, headers, query.body, limits.connect, limits.idle, options.max_body, fresh, not query.stream,
+        not options.allow_private,
+    )  # fmt: skip  # by position: this is made for every call
 
 
 class HeldStream:
