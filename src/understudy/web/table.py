@@ -20,16 +20,21 @@ from .api import (
     silences,
     state,
 )
+from .api import (
+    overview as overview_api,
+)
 from .assets import ROUTES as ASSETS
 from .endpoint import Endpoint, Table
 from .live.stream import ROUTES as LIVE
 from .pages import act, appearance, incidents, login, overview
 from .pages import alerts as alert_pages
+from .pages import rules as rule_pages
 
 _TABLES: Final[tuple[Table, ...]] = (
     ASSETS,
     documents.ROUTES,
     state.ROUTES,
+    overview_api.ROUTES,
     apis.ROUTES,
     controls.ROUTES,
     past.ROUTES,
@@ -45,6 +50,7 @@ _TABLES: Final[tuple[Table, ...]] = (
     LIVE,
     act.ROUTES,
     alert_pages.ROUTES,
+    rule_pages.ROUTES,
     incidents.ROUTES,
     appearance.ROUTES,
     login.ROUTES,

@@ -1,0 +1,96 @@
+// <u-rule>: the form of a rule shows what belongs to its kind, and what the rule would have told in the past.
+// @ts-check
+
+/** A pause in writing after which the past is looked at, ms. */
+const PAUSE = 600;
+
+class Rule extends HTMLElement {
+  connectedCallback() {
+    this.form = this.querySelector("form");
+    this.kind = /** @type {HTMLSelectElement | null} */ (this.querySelector("[name='kind']"));
+    this.waiting = 0;
+    this.number = 0;
+    if (!this.form) return;
+    this.form.addEventListener("input", () => { this.fit(); this.soon(); });
+    this.fit();
+    this.soon();
+  }
+
+  disconnectedCallback() {
+    clearTimeout(this.waiting);
+    this.running?.abort();
+  }
+
+  /** Hide what other kinds of rules have. */
+  fit() {
+    const kind = this.kind?.value ?? "";
+    for (const each of this.querySelectorAll("[data-kinds]")) {
+      const mine = (each.getAttribute("data-kinds") ?? "").split(" ").includes(kind);
+      /** @type {HTMLElement} */ (each).hidden = !mine;
+    }
+  }
+
+  soon() {
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => void this.look(), PAUSE);
+  }
+
+  async look() {
+    if (!this.form) return;
+    this.running?.abort();
+    const running = this.running = new AbortController();
+    const body = new URLSearchParams();
+    // Those who may only read have disabled fields, which a form leaves out.
+    for (const each of this.form.elements) {
+      const field = /** @type {HTMLInputElement} */ (each);
+      if (!field.name || field.type === "submit" || (field.type === "checkbox" && !field.checked)) continue;
+      body.append(field.name, field.value);
+    }
+    body.append("base", this.dataset.base ?? "");
+    this.say("sentence", this.dataset.working ?? "");
+    try {
+      const answer = await fetch(this.dataset.preview ?? "", { method: "POST", body, signal: running.signal });
+      if (!answer.ok) throw new Error(String(answer.status));
+      this.show(await answer.json());
+    } catch {
+      if (!running.signal.aborted) this.say("sentence", this.dataset.failed ?? "");
+    }
+  }
+
+  /** @param {{faults: Record<string, string>, sentence?: string, note?: string, chart?: object | null}} told */
+  show(told) {
+    for (const each of this.querySelectorAll("[data-fault]")) {
+      const name = each.getAttribute("data-fault") ?? "";
+      each.textContent = told.faults[name] ?? "";
+      const field = this.querySelector(`[name="${CSS.escape(name)}"]`);
+      if (told.faults[name]) field?.setAttribute("aria-invalid", "true");
+      else field?.removeAttribute("aria-invalid");
+    }
+    this.say("sentence", told.sentence ?? Object.values(told.faults)[0] ?? "");
+    this.say("note", told.note ?? "");
+    this.querySelector("[data-part='episodes']")?.remove();
+    const place = this.querySelector("[data-part='chart']");
+    if (!place) return;
+    place.replaceChildren();
+    if (!told.chart) return;
+    const chart = document.createElement("u-chart");
+    chart.dataset.height = "220";
+    const source = document.createElement("script");
+    source.type = "application/json";
+    // Data, not a script: it is appended as a text, which no policy has to trust.
+    source.append(JSON.stringify(told.chart));
+    chart.append(source);
+    place.append(chart);
+  }
+
+  /**
+   * @param {string} part
+   * @param {string} text
+   */
+  say(part, text) {
+    const found = this.querySelector(`[data-part="${part}"]`);
+    if (found) found.textContent = text;
+  }
+}
+
+customElements.define("u-rule", Rule);
