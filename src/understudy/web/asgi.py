@@ -18,6 +18,7 @@ from .auth.permissions import NOBODY
 from .auth.process import Process
 from .auth.proxies import seen_through
 from .http import Answer, Problem, Receive, Request, Scope, Send
+from .live.hub import hub_of
 from .manners import finished, offered, optional, packed, plain_problem, wants_page
 from .middleware import Guard, Limit
 from .routing import Routes
@@ -66,6 +67,10 @@ class Service:
         else:
             await receive()
             await send({"type": "websocket.close", "code": 1008})
+
+    def end_streams(self) -> None:
+        """End the live streams: the service stops."""
+        hub_of(self._app).close()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["understudy.gate"] = self.gate
