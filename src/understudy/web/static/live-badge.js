@@ -19,7 +19,7 @@ class LiveBadge extends HTMLElement {
     this.button.type = "button";
     this.button.className = "quiet";
     this.button.append(...this.childNodes);
-    this.button.addEventListener("click", () => live.state.state === "paused" ? live.resume() : live.pause());
+    this.button.addEventListener("click", () => live.state === "paused" ? live.resume() : live.pause());
     this.append(this.button, this.said);
     this.end = live.watch((state) => this.show(state));
   }

@@ -185,7 +185,8 @@ export const live = {
 
   resume() { paused = false; showAll(); changed(); },
 
-  get state() { return state(); },
+  /** In one word; `watch` tells more. */
+  get state() { return state().state; },
 
   /** Call `watcher` whenever the state changes, and each second while it counts. @param {(state: State) => void} watcher */
   watch(watcher) {
