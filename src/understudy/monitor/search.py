@@ -39,11 +39,19 @@ _STATUS_CLASS = re.compile(r"([1-5])xx")
 
 
 class SearchError(UnderstudyError, ValueError):
-    """A query that cannot be read; `position` is the index of the character where it went wrong."""
+    """A query that cannot be read; `position` is the index of the character where it went wrong.
 
-    def __init__(self, message: str, position: int) -> None:
-        super().__init__(f"{message} (at character {position + 1})")
-        self.position = position
+    `message` has places for `values`, so that it can be told in other languages, too. `instead` is the query as it
+    was perhaps meant; empty where nobody can tell.
+    """
+
+    def __init__(self, message: str, position: int, instead: str = "", **values: object) -> None:
+        super().__init__(f"{message.format(**values)} (at character {position + 1})")
+        self.message, self.position, self.instead, self.values = message, position, instead, values
+
+
+class _Unknown(Exception):
+    """A term has a name that there is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +70,18 @@ def parse(text: str, now: float) -> RequestQuery:
         SearchError: with the place and what was expected there.
     """
     if len(text) > MAX_LENGTH:
-        raise SearchError(f"a query is at most {MAX_LENGTH} characters long", MAX_LENGTH)
+        raise SearchError("a query is at most {most} characters long", MAX_LENGTH, most=MAX_LENGTH)
     if "\0" in text:
         raise SearchError("a query has no NUL character", text.index("\0"))
     query = RequestQuery()
     terms = _terms(text)
     if len(terms) > MAX_TERMS:
-        raise SearchError(f"a query has at most {MAX_TERMS} terms", terms[MAX_TERMS].position)
+        raise SearchError("a query has at most {most} terms", terms[MAX_TERMS].position, most=MAX_TERMS)
     for term in terms:
-        query = _apply(query, term, now)
+        try:
+            query = _apply(query, term, now)
+        except _Unknown:
+            raise _unknown(text, term) from None
     if query.start is not None and query.end is not None and query.start >= query.end:
         raise SearchError("the span of time is empty", terms[-1].position)
     return query
@@ -95,7 +106,7 @@ def _terms(text: str) -> list[_Term]:
         if negative and not name:
             value, negative = f"-{value}", False
         if not value and not quoted:
-            raise SearchError(f"{name}: needs a value", place)
+            raise SearchError("{name}: needs a value", place, name=name)
         found.append(_Term(name, value, quoted, negative, start))
     return found
 
@@ -117,7 +128,7 @@ def _value(text: str, place: int) -> tuple[str, bool, int]:
         letters.append(text[end])
         end += 1
     if end >= len(text):
-        raise SearchError('a closing " is missing', place)
+        raise SearchError('a closing " is missing', place, f'{text}"')
     return operator + "".join(letters), True, end + 1
 
 
@@ -126,12 +137,22 @@ def _apply(query: RequestQuery, term: _Term, now: float) -> RequestQuery:
         return replace(query, text=(*query.text, term.value))
     known = _NAMES.get(term.name)
     if known is None:
-        nearest = get_close_matches(term.name, _NAMES, 1)
-        hint = f"; did you mean {nearest[0]}:?" if nearest else f"; there are {', '.join(sorted(_NAMES))}"
-        raise SearchError(f"unknown name {term.name}:{hint}", term.position)
+        raise _Unknown
     if term.negative and term.name not in _EXCLUDING:
-        raise SearchError(f"{term.name}: cannot be left out with a minus", term.position)
+        raise SearchError("{name}: cannot be left out with a minus", term.position, name=term.name)
     return known(query, term, now)
+
+
+def _unknown(text: str, term: _Term) -> SearchError:
+    """What to say of a name that there is not, with the query as it was perhaps meant."""
+    nearest = get_close_matches(term.name, _NAMES, 1)
+    if not nearest:
+        known = ", ".join(sorted(_NAMES))
+        return SearchError("unknown name {name}:; there are {known}", term.position, name=term.name, known=known)
+    begin = term.position + term.negative
+    instead = text[:begin] + nearest[0] + text[begin + len(term.name) :]
+    said = "unknown name {name}:; did you mean {nearest}:?"
+    return SearchError(said, term.position, instead, name=term.name, nearest=nearest[0])
 
 
 def _with(query: RequestQuery, field: str, value: Any) -> RequestQuery:
@@ -146,7 +167,9 @@ def _names(field: str, excluded: str = "") -> Callable[[RequestQuery, _Term, flo
         if operator == "!=" and excluded:
             value, out = value[2:], True
         elif operator:
-            raise SearchError(f"{term.name}: cannot be compared with {operator}", term.position)
+            raise SearchError(
+                "{name}: cannot be compared with {operator}", term.position, name=term.name, operator=operator
+            )
         chosen = excluded if out else field
         known: tuple[str, ...] = getattr(query, chosen)
         values = _outcomes(value, term) if field == "outcomes" else (value,)
@@ -160,7 +183,7 @@ def _outcomes(value: str, term: _Term) -> tuple[str, ...]:
     if value in _OUTCOME_WORDS:
         return _OUTCOME_WORDS[value]
     if value not in OUTCOMES:
-        raise SearchError(f"outcome: is one of {', '.join((*OUTCOMES, *_OUTCOME_WORDS))}", term.position)
+        raise SearchError("outcome: is one of {words}", term.position, words=", ".join((*OUTCOMES, *_OUTCOME_WORDS)))
     return (value,)
 
 
@@ -182,7 +205,7 @@ def _number(
         else:
             value = read(text)
             if value is None:
-                raise SearchError(f"{term.name}: expected {expected}, found {text!r:.40}", term.position)
+                raise SearchError(expected, term.position, found=f"{text!r:.40}")
             comparisons = (Comparison(operator or "=", value),)
         return _with(query, field, (*getattr(query, field), *comparisons))
 
@@ -214,7 +237,9 @@ def moment(text: str) -> float | None:
 def _last(query: RequestQuery, term: _Term, now: float) -> RequestQuery:
     seconds = duration(_plain(term))
     if not seconds:
-        raise SearchError(f"last: expected a span such as 15m, 1h or 7d, found {term.value!r:.40}", term.position)
+        raise SearchError(
+            "last: expected a span such as 15m, 1h or 7d, found {found}", term.position, found=f"{term.value!r:.40}"
+        )
     return replace(query, start=max(query.start or 0.0, now - seconds))
 
 
@@ -231,8 +256,10 @@ def _moment(term: _Term) -> float:
     at = moment(_plain(term))
     if at is None:
         raise SearchError(
-            f"{term.name}: expected a time such as 2026-11-25T14:00 or 2026-11-25, found {term.value!r:.40}",
+            "{name}: expected a time such as 2026-11-25T14:00 or 2026-11-25, found {found}",
             term.position,
+            name=term.name,
+            found=f"{term.value!r:.40}",
         )
     return at
 
@@ -240,7 +267,7 @@ def _moment(term: _Term) -> float:
 def _only(field: str) -> Callable[[RequestQuery, _Term, float], RequestQuery]:
     def apply(query: RequestQuery, term: _Term, now: float) -> RequestQuery:
         if getattr(query, field):
-            raise SearchError(f"{term.name}: is given twice", term.position)
+            raise SearchError("{name}: is given twice", term.position, name=term.name)
         return _with(query, field, _plain(term))
 
     return apply
@@ -256,9 +283,9 @@ _NAMES: Final[dict[str, Callable[[RequestQuery, _Term, float], RequestQuery]]] =
     "outcome": _names("outcomes", "excluded_outcomes"),
     "class": _names("error_classes"),
     "path": _names("endpoints"),
-    "status": _number("status", _integer, "a status such as 503 or 5xx"),
-    "lat": _number("latency", duration, "a duration such as 200ms or 2s"),
-    "attempts": _number("attempts", _integer, "a whole number"),
+    "status": _number("status", _integer, "status: expected a status such as 503 or 5xx, found {found}"),
+    "lat": _number("latency", duration, "lat: expected a duration such as 200ms or 2s, found {found}"),
+    "attempts": _number("attempts", _integer, "attempts: expected a whole number, found {found}"),
     "err": _text,
     "id": _only("call_id"),
     "group": _only("fingerprint"),
