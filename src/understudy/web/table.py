@@ -26,9 +26,11 @@ from .api import (
 from .assets import ROUTES as ASSETS
 from .endpoint import Endpoint, Table
 from .live.stream import ROUTES as LIVE
-from .pages import act, appearance, incidents, login, overview
+from .pages import act, api_acts, api_detail, appearance, compare, incidents, login, overview
 from .pages import alerts as alert_pages
+from .pages import apis as api_pages
 from .pages import rules as rule_pages
+from .pages import silences as silence_pages
 
 _TABLES: Final[tuple[Table, ...]] = (
     ASSETS,
@@ -49,8 +51,13 @@ _TABLES: Final[tuple[Table, ...]] = (
     instances.ROUTES,
     LIVE,
     act.ROUTES,
+    api_pages.ROUTES,
+    compare.ROUTES,
+    api_detail.ROUTES,
+    api_acts.ROUTES,
     alert_pages.ROUTES,
     rule_pages.ROUTES,
+    silence_pages.ROUTES,
     incidents.ROUTES,
     appearance.ROUTES,
     login.ROUTES,

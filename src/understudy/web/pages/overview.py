@@ -1,25 +1,202 @@
-"""The first page: how everything does now."""
+"""The first page: one sentence of truth, its numbers, what needs somebody, and where to look."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, unquote
 
+from understudy.core.text import Texts
+from understudy.web.api.fields import answering, choice
 from understudy.web.auth.permissions import Permission
 from understudy.web.endpoint import Endpoint, Table
-from understudy.web.http import Answer, Request
-from understudy.web.views.status import StatusView
+from understudy.web.forms import back_to, form, path_of
+from understudy.web.http import Answer, Request, dumped
+from understudy.web.views.now import NowView
+from understudy.web.views.overview import CHARTS, Figure, Multiple, OverviewView
 
-from .rendering import page
+from . import api_words
+from .alert_words import Words
+from .alerts import row
+from .range import range_of
+from .rendering import language_of, page
+from .shown import Shown
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
+    from understudy.core.events import Event
+
+#: Which charts come first, kept by the browser: names between commas.
+PINS: Final = "us-pins"
+#: Most characters of that cookie: browsers keep four thousand.
+_MOST: Final = 3500
+_YEAR: Final = 365 * 86400
+#: Longer spans are what the pages of single APIs and the reports show.
+_WINDOWS: Final = ("5m", "1h")
 
 
+@answering
 async def overview(app: Understudy, request: Request) -> Answer:
     """Everything at one glance."""
+    query = request.query("last", "done")
+    window = choice(query, "last", _WINDOWS, "1h")
+    _ = language_of(request)
+    pins = _pins(request)
+    view = await OverviewView.of(app, window, pins)
+    if not view.now.total:
+        return page(app, request, "overview_empty.html", at="overview")
+    return page(
+        app, request, "overview.html", at="overview", window=window, now_texts=now_texts(app, _, view.now),
+        figures=[_figure(_, each) for each in view.figures], more=view.now.more,
+        multiples=[_multiple(_, each, view.step) for each in view.multiples],
+        range=range_of(_, [("last", window)], app.clock.time(), offered=_WINDOWS),
+        topics=",".join(quote(each.api, safe="") for each in view.multiples),
+    )  # fmt: skip  # one line of values
+
+
+@answering
+async def now(app: Understudy, request: Request) -> Answer:
+    """The sentence, the problems and the events in the reader's words: the page asks when something happened."""
     request.query()
-    view = StatusView.of(app, summary=await app.monitor.performance_summary())
-    return page(app, request, "overview.html", at="overview", view=view)
+    return Answer(dumped(now_texts(app, language_of(request), await NowView.of(app))))
 
 
-ROUTES: Table = {("GET", "/"): Endpoint(overview, Permission.READ)}
+async def pin(app: Understudy, request: Request) -> Answer:
+    """Show the chart of an API first, or no longer; kept by this browser."""
+    request.query()
+    content = await form(request, "api", "pinned", "next")
+    name, names = content.get("api", ""), [each for each in _pins(request) if each != content.get("api")]
+    if content.get("pinned") == "yes" and name:
+        names.insert(0, name)
+    value = ",".join(quote(each, safe="") for each in names[:CHARTS])
+    while len(value) > _MOST:
+        value = value.rpartition(",")[0]
+    cookie = f"{PINS}={value}; Path=/; Max-Age={_YEAR}; SameSite=Lax"
+    return back_to(content.get("next", "/"), cookies=[cookie])
+
+
+def _pins(request: Request) -> list[str]:
+    found = (unquote(each) for each in request.cookies.get(PINS, "").split(","))
+    return list(dict.fromkeys(each for each in found if each))[:CHARTS]
+
+
+def now_texts(app: Understudy, _: Texts, view: NowView) -> dict[str, Any]:
+    """What is true now as texts only, so that the page and its script write the same."""
+    alerts = [row(app, _, each) for each in view.alerts]
+    words = Words(_)
+    problems = [
+        {
+            "href": each["href"] or "/alerts", "state": each["state"], "word": each["word"], "title": each["rule"],
+            "about": each["about"], "touched": each["touched"], "age": each["age"],
+        }
+        for each in alerts
+    ] + [
+        {
+            "href": path_of("apis", each.api), "state": each.state, "word": api_state(_, each.state),
+            "title": each.api, "about": each.error, "touched": words.touched(each.touched), "age": "",
+        }
+        for each in view.troubles
+    ]  # fmt: skip  # one line for each kind
+    more = _.plural("{count} more problem", "{count} more problems", view.more) if view.more else ""
+    return {"truth": truth(_, view), "problems": problems, "more": more, "events": [_event(_, e) for e in view.events]}
+
+
+def truth(_: Texts, view: NowView) -> str:
+    """One sentence: who is not well, what stands in for them, and what was lost."""
+    bad, total = view.counts["down"] + view.counts["degraded"], view.total
+    if bad:
+        first = _("{bad} of {total} APIs degraded or down", bad=_.number(bad), total=_.number(total))
+    elif view.counts["healthy"]:
+        first = _("No API is degraded or down")
+    else:
+        first = _("No API has been called yet")
+    parts = [first]
+    if view.fallback_share is not None:
+        share = Shown(_).percent(view.fallback_share)
+        parts.append(
+            _("fallback served {share} of the last hour's calls", share=share)
+            if view.fallback_share >= 0.05
+            else _("no fallback was needed in the last hour")
+        )
+    if view.lost is not None:
+        parts.append(_.plural("{count} call lost", "{count} calls lost", view.lost) if view.lost else _("nothing lost"))
+    return "; ".join(parts) + "."
+
+
+def api_state(_: Texts, state: str) -> str:
+    """The state of an API as a word."""
+    return {
+        "healthy": _("Healthy"), "degraded": _("Degraded"), "down": _("Down"), "unknown": _("Unknown"),
+        "paused": _("Paused"),
+    }.get(state, state)  # fmt: skip
+
+
+def _event(_: Texts, event: Event) -> dict[str, Any]:
+    text = api_words.mark(_, event.kind, "", event.detail)
+    name = event.api or event.route
+    href = path_of("apis", event.api) if event.api else path_of("routes", event.route) if event.route else ""
+    return {"at": event.at, "kind": event.kind, "name": name, "href": href, "text": text}
+
+
+def _figure(_: Texts, figure: Figure) -> dict[str, Any]:
+    shown = Shown(_)
+    label, unit, href, about = {
+        "healthy": (_("Healthy"), "", "/apis?state=healthy", _("APIs without failures, by slice of the span")),
+        "degraded": (_("Degraded"), "", "/apis?state=degraded", _("APIs with some failures, by slice of the span")),
+        "down": (_("Down"), "", "/apis?state=down", _("APIs that failed mostly, by slice of the span")),
+        "rate": (_("Calls per second"), "", "/requests", _("Calls per second over the span")),
+        "success": (_("Success, 1 min"), "%", "/apis?sort=success_rate", _("Success rate over the span")),
+        "p95": (_("p95, 1 min"), "s", "/apis?sort=-p95", _("p95 over the span")),
+        "quota": (_("Quotas at risk"), "", "/apis?sort=quota_left", ""),
+        "cost": (_("Cost, 24 h"), "", "/reports?kind=cost", ""),
+    }[figure.key]
+    money = figure.key == "cost" and figure.value is not None
+    value = _.number(figure.value or 0.0, 2) if money else shown.measure(figure.value, unit)
+    return {
+        "key": figure.key, "label": label, "value": value, "href": href, "about": about, "past": figure.past,
+        "change": _change(_, figure), "unit": unit,
+    }  # fmt: skip
+
+
+def _change(_: Texts, figure: Figure) -> str:
+    """How much more or less than a week ago; empty where that is not known."""
+    if figure.change is None:
+        return ""
+    points = figure.key == "success"
+    amount = abs(figure.change) if points else abs(figure.change) * 100
+    if round(amount, 1) == 0:
+        return _("as a week ago")
+    said = _("{n} points", n=_.number(amount, 1)) if points else f"{_.number(amount, 0 if amount >= 10 else 1)} %"
+    sign = "+" if figure.change > 0 else "−"
+    return _("{change} against a week ago", change=sign + said)
+
+
+def _multiple(_: Texts, each: Multiple, step: int) -> dict[str, Any]:
+    why = {
+        "errors": _("more failures than usual"), "latency": _("slower than usual"),
+        "traffic": _("other traffic than usual"),
+    }.get(each.score.why, "")  # fmt: skip
+    failed = {"down": _("Half of the calls failed, or more"), "degraded": _("Some calls failed")}
+    chart = {
+        "title": _("Latency of {api}", api=each.api),
+        "unit": "s",
+        "at": each.at,
+        "series": [
+            {"label": "p95", "field": "p95", "values": each.p95, "kind": "line"},
+            {"label": "p50", "field": "p50", "values": each.p50, "kind": "line", "dash": True},
+        ],
+        "bands": [{"from": a, "to": b, "label": failed[state], "state": state} for a, b, state in each.faults],
+        "step": step,
+    }
+    last = next((value for value in reversed(each.p95) if value is not None), None)
+    summary = _("Latency of {api}, latest p95 {p95}", api=each.api, p95=Shown(_).latency(last))
+    return {
+        "api": each.api, "href": path_of("apis", each.api), "state": each.state, "why": why, "pinned": each.pinned,
+        "chart": chart, "p95": each.p95, "summary": summary,
+    }  # fmt: skip
+
+
+ROUTES: Table = {
+    ("GET", "/"): Endpoint(overview, Permission.READ),
+    ("GET", "/overview/now"): Endpoint(now, Permission.READ),
+    ("POST", "/overview/pin"): Endpoint(pin, Permission.READ),
+}

@@ -38,6 +38,8 @@ class Range:
     query: str
     presets: tuple[Preset, ...]
     kept: tuple[tuple[str, str], ...]
+    #: Whether any begin and end may be chosen.
+    free: bool = True
 
     @property
     def start_text(self) -> str:
@@ -50,8 +52,13 @@ class Range:
         return _field(self.end)
 
 
-def range_of(_: Texts, pairs: Sequence[tuple[str, str]], now: float, default: str = "1h") -> Range:
-    """The span that the query of a page says; the default one where it says none, or none that can be read."""
+def range_of(
+    _: Texts, pairs: Sequence[tuple[str, str]], now: float, default: str = "1h", offered: Sequence[str] = PRESETS
+) -> Range:
+    """The span that the query of a page says; the default one where it says none, or none that can be read.
+
+    A page that knows some spans only names those that it offers; it is then no place for others.
+    """
     kept = tuple((name, value) for name, value in pairs if name not in SPAN and name not in _PLACES)
     said = {name: value for name, value in pairs if name in SPAN} or {"last": default}
     try:
@@ -61,7 +68,7 @@ def range_of(_: Texts, pairs: Sequence[tuple[str, str]], now: float, default: st
         start, end = span(said, now)
     chosen = said.get("last", "")
     presets = tuple(
-        Preset(_title(_, each), "?" + urlencode((*kept, ("last", each))), chosen == each) for each in PRESETS
+        Preset(_title(_, each), "?" + urlencode((*kept, ("last", each))), chosen == each) for each in offered
     )
     if chosen:
         title = _title(_, chosen)
@@ -69,7 +76,7 @@ def range_of(_: Texts, pairs: Sequence[tuple[str, str]], now: float, default: st
         title = said["month"]
     else:
         title = f"{_field(start).replace('T', ' ')} – {_field(end).replace('T', ' ')} UTC"
-    return Range(title, start, end, urlencode(said), presets, kept)
+    return Range(title, start, end, urlencode(said), presets, kept, offered is PRESETS)
 
 
 def _title(_: Texts, last: str) -> str:

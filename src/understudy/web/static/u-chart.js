@@ -3,6 +3,7 @@
 
 import { numbers, picture } from "./chart-export.js";
 import { columns, dashes, drawn, options, paintNames, paintNotes, tone } from "./chart-options.js";
+import { live } from "./live.js";
 import { colour, onTheme } from "./palette.js";
 import { measure, when } from "./units.js";
 import { icon, make, word } from "./words.js";
@@ -58,6 +59,7 @@ export class UChart extends HTMLElement {
       if (!groups.has(chart.group)) groups.set(chart.group, new Set());
       groups.get(chart.group)?.add(this);
     }
+    if (chart.live) this.endLive = live.on(chart.live, (point) => this.push(point));
     this.tell(null);
   }
 

@@ -36,29 +36,34 @@ class _Known:
     reading: asyncio.Task[Sums] | None = None
 
 
-_KNOWN: WeakKeyDictionary[Keeping, dict[float, _Known]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[Keeping, dict[tuple[str, float, float], _Known]] = WeakKeyDictionary()
 
 
 async def api_sums(app: Understudy, seconds: float) -> Sums | None:
     """Requests, failures and cost of each API over the last `seconds`; None while nothing of it is known."""
+    return await sums_of(app, "api", seconds)
+
+
+async def sums_of(app: Understudy, kind: str, seconds: float, ago: float = 0.0) -> Sums | None:
+    """The same of each `api` or `route`, over the `seconds` that ended `ago` seconds before now."""
     keeping = app.keeping
     if keeping is None:
         return None
     now = app.clock.time()
-    known = _KNOWN.setdefault(keeping, {}).setdefault(seconds, _Known())
+    known = _KNOWN.setdefault(keeping, {}).setdefault((kind, seconds, ago), _Known())
     if now - known.at < min(_MOST_AGE, max(_LEAST_AGE, seconds * _AGE)):
         return known.sums
     if known.reading is None or known.reading.done():
-        known.reading = asyncio.create_task(_read(keeping, known, now, seconds))
+        known.reading = asyncio.create_task(_read(keeping, known, kind, now, seconds, ago))
     done, _ = await asyncio.wait((known.reading,), timeout=_PATIENCE)
     if not done or known.at == float("-inf"):
         return known.sums or None
     return known.sums
 
 
-async def _read(keeping: Keeping, known: _Known, now: float, seconds: float) -> Sums:
+async def _read(keeping: Keeping, known: _Known, kind: str, now: float, seconds: float, ago: float) -> Sums:
     try:
-        known.sums = await keeping.history.overview("api", now - seconds, now)
+        known.sums = await keeping.history.overview(kind, now - ago - seconds, now - ago)
         known.at = now
     except StoreUnavailable:
         pass  # what was read before is shown; the page says that the store is away

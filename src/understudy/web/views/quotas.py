@@ -14,6 +14,7 @@ from .apis import registered
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
+    from understudy.resilience.registry import Api
 
 #: Points of a burn-down up to now, and longest stretch that it shows, s.
 _POINTS: Final = 60
@@ -84,13 +85,15 @@ class QuotaView:
     @classmethod
     async def of(cls, app: Understudy, name: str) -> QuotaView:
         """The limits as they stand. Raises UnknownName."""
-        api = registered(app, name)
-        wall, now = app.clock.time(), app.clock.monotonic()
-        accounts = {id(key.account): key.account for key in api.keys}.values()
-        limits = tuple(
-            _limit(account, bucket, wall, now) for account in accounts for bucket in account.buckets.values()
-        )
+        limits = limits_of(app, registered(app, name))
         return cls(name, limits, await _burn_down(app, name, limits))
+
+
+def limits_of(app: Understudy, api: Api) -> tuple[Limit, ...]:
+    """The limits of all accounts of an API, as they stand."""
+    wall, now = app.clock.time(), app.clock.monotonic()
+    accounts = {id(key.account): key.account for key in api.keys}.values()
+    return tuple(_limit(account, bucket, wall, now) for account in accounts for bucket in account.buckets.values())
 
 
 def _limit(account: Account, bucket: Bucket, wall: float, now: float) -> Limit:
