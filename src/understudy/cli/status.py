@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.text import Text
 
+from understudy.core.status import ApiRow, RouteRow, Status
 from understudy.core.text import Texts
-from understudy.web.views.status import ApiRow, RouteRow, StatusView
 
 from .alerts_shown import labels, severity
 from .client import ServiceClient
@@ -25,7 +25,7 @@ def show_status(screen: Screen, url: str, *, as_json: bool) -> int:
     """Print the status; exit code 1 when the service is not ready."""
     values = ServiceClient(url, screen.text).get("/api/status")
     try:
-        view = StatusView.from_dict(values)
+        view = Status.from_dict(values)
     except (KeyError, TypeError, AttributeError):
         raise Stop(FAILED, screen.text("{url} is not an Understudy service", url=url)) from None
     if as_json:
@@ -35,7 +35,7 @@ def show_status(screen: Screen, url: str, *, as_json: bool) -> int:
     return FAILED if view.reasons else OK
 
 
-def render(screen: Screen, view: StatusView, url: str) -> None:
+def render(screen: Screen, view: Status, url: str) -> None:
     """The whole page of the terminal."""
     screen.line(sentence(screen, view), "name")
     screen.line(_about(screen, view, url), "quiet")
@@ -74,7 +74,7 @@ def _alerts(screen: Screen, alerts: Mapping[str, Any]) -> None:
         screen.line(f"▲ {safe(problem, 400)}", "degraded")
 
 
-def sentence(screen: Screen, view: StatusView) -> str:
+def sentence(screen: Screen, view: Status) -> str:
     """One sentence of truth."""
     _ = screen.text
     total = len(view.apis)
@@ -100,7 +100,7 @@ def _first(route: RouteRow, apis: tuple[ApiRow, ...]) -> str:
     return min(members, key=lambda row: row.priority).name if members else ""
 
 
-def _about(screen: Screen, view: StatusView, url: str) -> str:
+def _about(screen: Screen, view: Status, url: str) -> str:
     _ = screen.text
     memory = view.system.get("memory_rss")
     parts = [

@@ -8,11 +8,12 @@ was measured (null in JSON).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from understudy.core.errors import UnknownName
-from understudy.core.types import AttemptRecord, Attribution, Candidate, Explanation, OutcomeClass
+from understudy.core.status import ApiRow, RouteRow, Status, explanation_of
+from understudy.core.types import Explanation
 from understudy.monitor.trends import METRICS
 from understudy.monitor.window import window_of
 
@@ -26,79 +27,8 @@ STATES = ("down", "degraded", "unknown", "paused", "healthy")
 
 
 @dataclass(frozen=True, slots=True)
-class ApiRow:
-    """One API in short."""
-
-    name: str
-    state: str
-    routes: tuple[str, ...]
-    priority: int
-    hub: str
-    requests: int
-    success_rate: float | None
-    requests_per_minute: float
-    p50: float | None
-    p95: float | None
-    in_flight: int
-    breaker: str
-    retry_after: float | None
-    keys: int
-    keys_usable: int
-    quota_remaining: int | None
-    quota_limit: int | None
-    last_error: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """The row as JSON-ready values."""
-        return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The row that `as_dict` gave."""
-        return cls(**{**{each.name: values[each.name] for each in fields(cls)}, "routes": tuple(values["routes"])})
-
-
-@dataclass(frozen=True, slots=True)
-class RouteRow:
-    """One route in short: who serves it now, and who could."""
-
-    name: str
-    mode: str
-    lead: str
-    standbys: tuple[str, ...]
-    closed: Mapping[str, str]
-    fallbacks: int
-    failures: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """The row as JSON-ready values."""
-        return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The row that `as_dict` gave."""
-        known = {each.name: values[each.name] for each in fields(cls)}
-        return cls(**{**known, "standbys": tuple(values["standbys"]), "closed": dict(values["closed"])})
-
-
-@dataclass(frozen=True, slots=True)
-class StatusView:
+class StatusView(Status):
     """What serves what right now, and what is wrong; `GET /api/status`."""
-
-    version: str
-    at: float
-    uptime: float
-    environment: str
-    reasons: tuple[str, ...]
-    counts: Mapping[str, int]
-    apis: tuple[ApiRow, ...]
-    routes: tuple[RouteRow, ...]
-    system: Mapping[str, Any]
-    events: tuple[Mapping[str, Any], ...]
-    #: Store, roles and the processes that report here; None where nothing is kept.
-    keeping: Mapping[str, Any] | None = None
-    #: What fires, and whether people can be told; None where nothing is kept.
-    alerts: Mapping[str, Any] | None = None
 
     @classmethod
     def of(
@@ -125,23 +55,6 @@ class StatusView:
             events=tuple(event.as_dict() for event in app.events.recent(20)),
             keeping=app.keeping.as_dict() if app.keeping is not None else None,
             alerts=told_of(app) if app.keeping is not None else None,
-        )
-
-    def as_dict(self) -> dict[str, Any]:
-        """The view as JSON-ready values."""
-        return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The view that `as_dict` gave."""
-        return cls(
-            **{
-                **{each.name: values[each.name] for each in fields(cls) if each.name in values},
-                "reasons": tuple(values["reasons"]),
-                "apis": tuple(ApiRow.from_dict(each) for each in values["apis"]),
-                "routes": tuple(RouteRow.from_dict(each) for each in values["routes"]),
-                "events": tuple(values["events"]),
-            }
         )
 
 
@@ -262,22 +175,9 @@ class HealthView:
             "version": self.version,
         }
 
-
-def explanation_of(values: Mapping[str, Any]) -> Explanation:
-    """The decision record that `Explanation.as_dict` gave."""
-    attempts = tuple(
-        AttemptRecord(
-            **{
-                **each,
-                "outcome": OutcomeClass(each["outcome"]),
-                "attribution": Attribution(each["attribution"]),
-            }
-        )
-        for each in values["attempts"]
-    )
-    candidates = tuple(Candidate(**each) for each in values["candidates"])
-    rest = {name: values[name] for name in values if name not in ("attempts", "candidates", "notes")}
-    return Explanation(**rest, attempts=attempts, candidates=candidates, notes=tuple(values["notes"]))
+    def public(self) -> dict[str, Any]:
+        """What everybody may know, who has not signed in, too: no reasons and no version."""
+        return {"status": self.as_dict()["status"], "live": self.live, "ready": self.ready}
 
 
 def _route_row(name: str, route: Mapping[str, Any]) -> RouteRow:
@@ -332,13 +232,3 @@ def _api_row(
 def _known(value: float | None) -> float | None:
     """None for what was not measured, which the monitor says as NaN."""
     return None if value is None or value != value else value  # noqa: PLR0124 - only NaN differs from itself
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, ApiRow | RouteRow):
-        return value.as_dict()
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, tuple):
-        return [_plain(each) for each in value]
-    return value
