@@ -33,6 +33,15 @@ def rows(loaded: Loaded, under: str = "") -> list[dict[str, Any]]:
     return found
 
 
+def values(options: Any, at: Path) -> list[dict[str, Any]]:
+    """`{path, key, value}` of every value of the options that stand at a path, secrets masked; `key` is below it."""
+    found = []
+    for path, value in _leaves(options, at):
+        below = dotted(path[len(at) :])
+        found.append({"path": dotted(path), "key": below, "value": _shown(path, value)})
+    return found
+
+
 def _nearest(loaded: Loaded, path: Path) -> str:
     """The origin of a shorthand or array around the value; a table that was merely begun says nothing."""
     for size in range(len(path) - 1, 0, -1):

@@ -1,0 +1,131 @@
+"""What pages say of APIs, in the reader's language: states and their causes, verdicts, roles, marks, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from understudy.core.text import Texts
+from understudy.resilience.words import gates
+from understudy.web.views.api_detail import ApiDetail, Role
+from understudy.web.views.verdict import Side, Verdict
+
+from .shown import Shown
+
+
+def why(_: Texts, detail: ApiDetail) -> str:
+    """Why an API is in its state, with what its cause said; empty when it is well."""
+    about = {"by": detail.actor, "hub": detail.line.hub}
+    said = {
+        "disabled": _("It is switched off in the configuration: nothing is sent to it."),
+        "drained": _("Drained by {by}: no new calls go to it.", **about),
+        "forced_open": _("Its breaker is held open by {by}: no calls go to it.", **about),
+        "forced_closed": _(
+            "Its breaker is held closed by {by}: every call goes through, whatever comes of it.", **about
+        ),
+        "observe": _("Its breaker only observes, as {by} said: every call goes through.", **about),
+        "hub": _("The breaker of its hub {hub} is open: no calls go to any API there.", **about),
+        "open": _("Its breaker is open: calls go to others until it is tried again."),
+        "half_open": _("Its breaker is half-open: a few calls find out whether it works again."),
+        "hold": _("It asked for a rest: nothing is sent until that is over."),
+        "keys": _("None of its keys can be used."),
+        "failures": _("Too many of its latest calls failed."),
+        "unused": _("Nothing has been sent to it yet, so nothing is known."),
+    }.get(detail.why, "")
+    return f"{said} ({detail.because})" if said and detail.because else said
+
+
+def verdict(_: Texts, found: Verdict) -> str:
+    """Whose fault it is, in one honest sentence."""
+    values: dict[str, object] = {
+        "share": Shown(_).percent(found.share, 0), "failures": _.number(found.failures),
+        "requests": _.number(found.requests), "failing": found.spread[0], "asked": found.spread[1],
+    }  # fmt: skip
+    said = {
+        "idle": _("Nothing was asked of it in the last five minutes, so there is nothing to judge."),
+        "fine": _("Nothing is wrong with it: {share} of {requests} requests succeeded.", **values),
+        "provider": _("It is them: {share} of {failures} failures are the provider's own.", **values),
+        "hub": _("It is the hub in front of it: {share} of {failures} failures come from there.", **values),
+        "key": _("It is a key of ours: {share} of {failures} failures are refusals of a key.", **values),
+        "quota": _("It is our plan: {share} of {failures} failures say that a limit is reached.", **values),
+        "caller": _("It is what we ask: {share} of {failures} failures refuse the request itself.", **values),
+        "local": _("It is us: our own network or machine is to blame, not the API."),
+        "everywhere": _("It is probably us: {failing} of {asked} other hubs fail as well at this moment.", **values),
+        "mixed": _("There is no single cause: the largest one has {share} of {failures} failures.", **values),
+    }.get(found.kind, _("The cause of {failures} failures is not known.", **values))
+    if found.kind not in ("idle", "fine") and not found.sure:
+        return said + " " + _("So few failures may still be chance.")
+    return said
+
+
+def cause(_: Texts, name: str) -> str:
+    """Whose fault an attribution means."""
+    return {
+        "none": _("nobody"), "provider": _("the provider"), "hub": _("the hub"), "key": _("a key"),
+        "quota": _("a limit of the plan"), "caller": _("the request"), "local": _("our network or machine"),
+        "self": _("Understudy itself"),
+    }.get(name, name)  # fmt: skip
+
+
+def side(_: Texts, each: Side) -> tuple[str, str]:
+    """What is held against the API, and how it stands beside its numbers."""
+    name = {
+        "api": _("This API"), "key": _("Key {name}", name=each.name),
+        "neighbours": _("Other APIs of {hub}", hub=each.name), "hub": _("Hub {hub}", hub=each.name),
+        "network": _("Our network"), "process": _("Our process"),
+    }.get(each.kind, each.name)  # fmt: skip
+    state = {
+        "usable": "", "closed": "", "": "", "ok": _("in order"), "down": _("reaches nobody"), "late": _("too busy"),
+        "open": _("the hub's breaker is open"), "half_open": _("the hub's breaker is half-open"),
+    }.get(each.state, key_state(_, each.state) if each.kind == "key" else each.state)  # fmt: skip
+    return name, state
+
+
+def key_state(_: Texts, state: str) -> str:
+    """How a key stands."""
+    return {
+        "usable": _("usable"), "quarantined": _("taken out"), "held": _("resting"), "rate_limited": _("its rate limit"),
+        "quota": _("its quota is spent"), "quota_exhausted": _("its quota is spent"), "billing": _("not paid"),
+    }.get(state, state)  # fmt: skip
+
+
+def role(_: Texts, each: Role) -> str:
+    """What an API is in a route, in words."""
+    if each.role == "lead":
+        return _("leads {route}", route=each.route)
+    if each.role == "closed":
+        return _("cannot serve {route}: {why}", route=each.route, why=gates(_).get(each.gate, each.gate))
+    return _("standby of {route}, number {place} of {of}", route=each.route, place=each.place, of=each.of)
+
+
+def classes(_: Texts) -> dict[str, str]:
+    """Failures as charts tell them apart, in the order in which they are stacked."""
+    return {
+        "timeout": _("Timeout"), "connect": _("Connection, TLS"), "limit": _("Limit (429)"),
+        "refused": _("Refused (4xx)"), "server": _("Server (5xx)"), "invalid": _("Invalid answer"), "other": _("Other"),
+    }  # fmt: skip
+
+
+def mark(_: Texts, kind: str, route: str, detail: Mapping[str, Any]) -> str:
+    """What happened, for the annotations of charts."""
+    said = {
+        "breaker.opened": _("Breaker opened"), "breaker.closed": _("Breaker closed"),
+        "breaker.half_opened": _("Breaker half-open"), "breaker.forced_open": _("Held open"),
+        "breaker.forced_closed": _("Held closed"), "breaker.observe": _("Breaker only observes"),
+        "selection.changed": _("Lead changed"), "fallback.reset": _("Reset"), "probe.failed": _("Health check failed"),
+        "probe.succeeded": _("Health check succeeded"), "key.quarantined": _("Key taken out"),
+        "quota.spent": _("Quota spent"), "config.reloaded": _("Configuration reloaded"),
+        "config.refused": _("Configuration refused"), "service.started": _("Service started"),
+        "api.drained": _("Drained"), "api.undrained": _("Drain ended"), "route.pinned": _("Pinned"),
+        "route.unpinned": _("Pin ended"),
+    }.get(kind, kind)  # fmt: skip
+    more = ", ".join(str(each) for each in (route, detail.get("cause") or detail.get("reason") or "") if each)
+    return f"{said} ({more[:160]})" if more else said
+
+
+def measures(_: Texts) -> dict[str, tuple[str, str]]:
+    """The measures of a comparison: their name and unit."""
+    return {
+        "success_rate": (_("Success"), "%"), "p50": ("p50", "s"), "p95": ("p95", "s"), "p99": ("p99", "s"),
+        "cost_per_thousand": (_("Cost of 1,000 good answers"), "money"), "quota_left": (_("Quota left"), "%"),
+    }  # fmt: skip
