@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from understudy.core.types import Explanation
 
+from .facets import COUNTED, Facets
 from .histogram import Digest
 from .requests import Cursor, ErrorGroup, RequestEntry, RequestQuery
 from .rollup import Row, SeriesName, Total
@@ -111,6 +112,13 @@ class RequestStore(Protocol):
 
     async def groups(self, start: float, end: float, api: str = "", limit: int = 100) -> list[ErrorGroup]:
         """Error groups that occurred in the span (epoch seconds), most frequent first.
+
+        Raises:
+            StoreUnavailable: the store cannot be read now.
+        """
+
+    async def facets(self, query: RequestQuery, most: int = COUNTED) -> Facets:
+        """How the entries that answer the query spread; the newest `most` of them are counted.
 
         Raises:
             StoreUnavailable: the store cannot be read now.

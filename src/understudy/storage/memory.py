@@ -16,6 +16,7 @@ from understudy.core.audit import AuditEntry, AuditRecord, first_fault, follow
 from understudy.core.clock import Clock
 from understudy.core.errors import LeaseLost
 from understudy.core.lease import Lease
+from understudy.monitor.facets import COUNTED, Counted, ErrorFacet, Facets, counted
 from understudy.monitor.requests import Cursor, ErrorGroup, RequestEntry, RequestQuery, answers
 from understudy.monitor.rollup import TIERS, Bucket, Row, SeriesName, Total
 
@@ -156,6 +157,19 @@ class MemoryRequests:
         found = [each for each in self.errors.values() if each.last_at >= start and each.first_at < end]
         chosen = [each for each in found if not api or each.api == api]
         return sorted(chosen, key=lambda each: (-each.count, each.fingerprint))[:limit]
+
+    async def facets(self, query: RequestQuery, most: int = COUNTED) -> Facets:
+        """As `monitor.ports.RequestStore.facets`."""
+        found = await self.search(query, most + 1)
+        known = {
+            name: ErrorFacet(name, 0, group.api, group.error_class, group.message)
+            for name, group in self.errors.items()
+        }
+        rows = [
+            Counted(entry.cursor.ts_ms, entry.tried, entry.route, entry.outcome, entry.status, entry.fingerprint)
+            for entry in found
+        ]
+        return counted(rows, query.start, query.end, known, most)
 
     def forget(self, oldest: float, most: int) -> None:
         """Keep what is younger than `oldest`, and of each API at most so many, failures before successes."""

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, insert, select, tuple_
 
 from understudy.core.clock import Clock
+from understudy.monitor.facets import COUNTED, Counted, ErrorFacet, Facets, counted
 from understudy.monitor.requests import Comparison, Cursor, ErrorGroup, RequestEntry, RequestQuery
 from understudy.monitor.rollup import SeriesName
 
@@ -22,8 +23,8 @@ from .seen import take
 from .series import NOBODY, SeriesIds
 from .tables import error_group, sample, sample_api, sample_record
 
-#: Entries in one piece of work.
-_TOGETHER = 50
+#: Entries in one piece of work, and kinds of errors that are looked up at once.
+_TOGETHER, _KINDS = 50, 500
 
 _OPERATORS = {"=": "__eq__", "!=": "__ne__", ">": "__gt__", ">=": "__ge__", "<": "__lt__", "<=": "__le__"}
 
@@ -114,6 +115,32 @@ class SqlRequests:
                 rows = rows.where(error_group.c.api.in_(self._rollups.names.ids(connection, [SeriesName("api", api)])))
             rows = rows.order_by(error_group.c.count.desc(), error_group.c.fingerprint).limit(limit)
             return [_group(row, names) for row in connection.execute(rows)]
+
+        return await self._desk.read(work)
+
+    async def facets(self, query: RequestQuery, most: int = COUNTED) -> Facets:
+        """As `monitor.ports.RequestStore.facets`."""
+
+        def work(connection: Connection) -> Facets:
+            names = self._rollups.names.all(connection)
+            ids = {name: number for number, name in names.items()}
+            newest = self._search(query, ids, None).limit(most + 1).subquery()
+            column = newest.c
+            place = sample_api.c
+            tried: dict[int, list[str]] = {}
+            pairs = select(place.id, place.api).join(newest, and_(place.id == column.id, place.ts_ms == column.ts_ms))
+            for number, api in connection.execute(pairs):
+                tried.setdefault(number, []).append(_name(names, api))
+            wanted = (column.id, column.ts_ms, column.route, column.outcome, column.status, column.fingerprint)
+            rows = connection.execute(select(*wanted).order_by(column.ts_ms.desc(), column.id.desc())).all()
+            known = _kinds(connection, {row.fingerprint for row in rows if row.fingerprint}, names)
+            entries = [
+                Counted(
+                    row.ts_ms, tried.get(row.id, ()), _name(names, row.route), row.outcome, row.status, row.fingerprint
+                )
+                for row in rows
+            ]
+            return counted(entries, query.start, query.end, known, most)
 
         return await self._desk.read(work)
 
@@ -216,6 +243,17 @@ def _numbers(connection: Connection, count: int) -> Sequence[int]:
         return range(last + 1, last + 1 + count)
     rows = select(func.nextval("sample_id_seq")).select_from(func.generate_series(1, count))
     return connection.execute(rows).scalars().all()
+
+
+def _kinds(connection: Connection, fingerprints: set[str], names: dict[int, SeriesName]) -> dict[str, ErrorFacet]:
+    """What is known of these kinds of errors; of very many only some, as the most frequent are told anyway."""
+    if not fingerprints:
+        return {}
+    rows = connection.execute(select(error_group).where(error_group.c.fingerprint.in_(sorted(fingerprints)[:_KINDS])))
+    return {
+        row.fingerprint: ErrorFacet(row.fingerprint, 0, _name(names, row.api), row.error_class, row.message)
+        for row in rows
+    }
 
 
 def _records(connection: Connection, numbers: Sequence[int]) -> dict[int, bytes]:

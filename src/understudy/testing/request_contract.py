@@ -132,6 +132,33 @@ class RequestStoreContract:
         for operator in ("=", "!=", "<", ">="):
             assert await times(requests, status=(Comparison(operator, 500),)) == []
 
+    async def test_facets_count_what_a_search_finds_and_say_when_there_is_more(self, requests: RequestStore) -> None:
+        away = {"attempts": [{"api": "odds"}, {"api": "news"}]}
+        group = ErrorGroup("f1", "odds", "provider", "Service ? Unavailable", NOON + 4.0, NOON + 9.0, 2)
+        await requests.append(
+            [
+                entry(1),
+                entry(3, outcome="fallback", api="news", attempts=2, record=away),
+                entry(4, **FAILED),
+                entry(9, **{**FAILED, "api": "", "status": None, "record": {}}),
+            ],
+            [group],
+        )
+        found = await requests.facets(RequestQuery(start=NOON, end=NOON + 10.0))
+        assert (found.counted, found.complete) == (4, True)
+        assert found.apis == (("odds", 3), ("news", 1))  # those that were tried, as a search for them finds
+        assert found.routes == (("matches", 4),)
+        assert found.outcomes == (("failed", 2), ("fallback", 1), ("success", 1))
+        assert found.statuses == (("2xx", 2), ("5xx", 1))
+        [error] = found.errors
+        assert (error.fingerprint, error.count, error.message) == ("f1", 2, "Service ? Unavailable")
+        assert (sum(each.good for each in found.over_time), sum(each.bad for each in found.over_time)) == (2, 2)
+        assert found.over_time[0].at == NOON
+        some = await requests.facets(RequestQuery(apis=("odds",)), 2)
+        assert (some.counted, some.complete, some.outcomes) == (2, False, (("failed", 1), ("fallback", 1)))
+        none = await requests.facets(RequestQuery(apis=("nobody",)))
+        assert (none.counted, none.complete, none.over_time) == (0, True, ())
+
     async def test_counts_of_a_group_are_added(self, requests: RequestStore) -> None:
         first = ErrorGroup("f1", "odds", "provider", "down", NOON + 1.0, NOON + 2.0, 3)
         later = ErrorGroup("f1", "odds", "provider", "down again", NOON + 5.0, NOON + 6.0, 4)
