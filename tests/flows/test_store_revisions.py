@@ -91,7 +91,7 @@ async def test_a_database_is_upgraded_by_command_and_not_used_before(earlier, po
     config.write_text(f'[storage]\nurl = "{postgres.url(name)}"\npassword = "env:TEST_PG_PASSWORD"\n')
     assert _db("check", config) == 1
     assert _db("sql", config) == 0
-    assert "CREATE TABLE outbox" in capsys.readouterr().out
+    assert "CREATE TABLE account" in capsys.readouterr().out
     assert _db("upgrade", config) == 0
     assert _db("check", config) == 0
     await works(options)

@@ -17,6 +17,7 @@ from understudy.config.sources import real_environment
 from understudy.core.errors import ConfigError, NotInstalled, UnderstudyError
 from understudy.core.text import Texts, known_language, texts
 
+from .admin import admin_commands
 from .alerts import alerts_commands
 from .config import config_commands
 from .controls import api_commands, route_commands
@@ -36,6 +37,7 @@ from .options import (
 )
 from .rules import rules_commands
 from .screen import Screen, complain, safe
+from .setup import service_commands, setup_command
 from .silence import silence_commands
 from .usage import explained, spoken
 
@@ -163,11 +165,13 @@ def build(text: Texts) -> typer.Typer:
             "69 port taken or service not there · 77 port not allowed · 78 refused for safety · 130 Ctrl-C"
         ),
     )(root)
-    for add in (_serve, _status, _explain, _check, _report, _simulate_history, _demo):
+    for add in (_serve, _status, _explain, _check, _report, _simulate_history, _demo, setup_command):
         add(app, text, command)
     app.add_typer(route_commands(text, command, group), name="route")
     app.add_typer(api_commands(text, command, group), name="api")
+    app.add_typer(service_commands(text, command, group), name="service")
     app.add_typer(config_commands(text, command, group), name="config")
+    app.add_typer(admin_commands(text, command, group), name="admin")
     app.add_typer(db_commands(text, command, group), name="db")
     app.add_typer(rules_commands(text, command, group), name="rules")
     app.add_typer(alerts_commands(text, command, group), name="alerts")
@@ -187,7 +191,9 @@ def _serve(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
     @app.command("run", help=_("Run the service: health, metrics and JSON over HTTP."), epilog=shown, cls=kind)
     def command(
         config: Path | None = config_option(_),
-        host: str | None = typer.Option(None, "--host", help=_("Address to listen on; this machine only, for now.")),
+        host: str | None = typer.Option(
+            None, "--host", help=_("Address to listen on; others than this machine need accounts.")
+        ),
         port: int | None = typer.Option(None, "--port", "-p", min=0, max=65535, help=_("Port; 0 takes a free one.")),
         override: list[str] = override_option(_),
         environment: str | None = environment_option(_),
@@ -203,10 +209,15 @@ def _serve(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
             help=_("Call the routes that often a second, so that there is something to see."),
         ),
         watch: bool = typer.Option(True, "--watch/--no-watch", help=_("Take changed files in while running.")),
+        insecure: bool = typer.Option(
+            False, "--insecure-no-auth", help=_("Nobody has to sign in, accounts or not; on loopback only.")
+        ),
     ) -> None:
         from .run import RunOptions, run_service
 
-        options = RunOptions(config, environment, host, port, tuple(override), simulator, seed, traffic, watch)
+        options = RunOptions(
+            config, environment, host, port, tuple(override), simulator, seed, traffic, watch, insecure
+        )  # fmt: skip
         raise typer.Exit(run_service(Screen(_), options))
 
 

@@ -9,6 +9,8 @@ FAILED = 1
 USAGE = 2
 #: The port is taken, nothing listens at the URL, or an extra is not installed.
 UNAVAILABLE = 69
+#: The service ended because it was asked to be started again; its supervisor does that.
+RESTART = 75
 #: The system does not allow that port.
 NO_PERMISSION = 77
 #: Refused for safety: an address that others can reach, without accounts.

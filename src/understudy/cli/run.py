@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -25,11 +25,15 @@ from understudy.core.clock import SYSTEM_CLOCK
 from understudy.core.errors import ConfigError
 from understudy.export.logs import configure_logging
 from understudy.simulator import SimulatorThread
+from understudy.web.auth.exposure import Exposure, is_loopback
+from understudy.web.auth.first import offer_first
+from understudy.web.auth.process import Process
 
-from .exits import FAILED, INTERRUPTED, OK
+from .exits import FAILED, INTERRUPTED, OK, RESTART
+from .exposed import exposure_of, refuse_exposure, supervisor
 from .faults import said
 from .screen import Screen, complain
-from .serve import Ended, open_socket, refuse_exposure, serve
+from .serve import Ended, open_socket, serve
 from .simulated import load_sample, traffic
 
 _log = logging.getLogger("understudy.service")
@@ -51,6 +55,8 @@ class RunOptions:
     seed: int = 7
     traffic: float = 0.0
     reload: bool = True
+    #: Nobody has to sign in; on loopback only.
+    insecure: bool = False
 
     def all_overrides(self) -> list[str]:
         """Everything that the command line sets, the options of their own last."""
@@ -81,25 +87,32 @@ def run_service(screen: Screen, options: RunOptions) -> int:
         loaded = read()
         service = loaded.settings.service
         origin = said(str(loaded.origin(("service", "host"))), screen.text)
-        refuse_exposure(service.host, service.port, origin, screen.text)
-        with open_socket(service.host, service.port, screen.text) as opened:
+        exposure = exposure_of(loaded.settings, insecure=options.insecure)
+        refuse_exposure(exposure, loaded.settings, origin, screen.text)
+        local = is_loopback(service.host) or exposure.local
+        with open_socket(service.host, service.port, screen.text, local=local) as opened:
             _log_to(loaded)
             for warning in loaded.warnings:
                 complain(said(warning, screen.text))
-            running = _Running(screen, options, loaded, read)
+            running = _Running(screen, options, loaded, read, exposure)
             with asyncio.Runner(loop_factory=_loop) as runner:
                 ended = runner.run(running.serve(opened))
     if ended.forced:
         complain(screen.text("ended at once; calls that ran were cut off"))
         return FAILED
+    if ended.restart:
+        return RESTART
     return INTERRUPTED if ended.signal == signal.SIGINT else OK
 
 
 class _Running:
     """One run of the service: the application, what watches its files, what makes traffic."""
 
-    def __init__(self, screen: Screen, options: RunOptions, loaded: Loaded, read: Callable[[], Loaded]) -> None:
-        self._screen, self._options = screen, options
+    def __init__(
+        self, screen: Screen, options: RunOptions, loaded: Loaded, read: Callable[[], Loaded], exposure: Exposure
+    ) -> None:
+        self._screen, self._options, self._exposure = screen, options, exposure
+        self._setup = ""
         self._clock = SYSTEM_CLOCK
         self._app = Understudy.build(loaded.settings, clock=self._clock, keep=True)
         self._reloader = Reloader(loaded, read, self._take_in, self._refused)
@@ -121,8 +134,19 @@ class _Running:
         for task in tasks:
             task.add_done_callback(_tell)
         on_hangup(asyncio.get_running_loop(), self._reloader)
-        drain = self._reloader.current.settings.service.shutdown_timeout
-        return await serve(self._app, opened, drain, ready=lambda: self._ready(opened), background=tasks)
+        if not self._exposure.open:
+            self._setup = await offer_first(self._app)
+        service = self._reloader.current.settings.service
+        exposure = replace(self._exposure, port=opened.getsockname()[1])
+        return await serve(
+            self._app,
+            opened,
+            service.shutdown_timeout,
+            ready=lambda: self._ready(opened),
+            background=tasks,
+            process=Process(exposure, lambda: self._reloader.current, supervisor=supervisor()),
+            tls=(service.tls_certificate, service.tls_key),
+        )
 
     async def _watched(self) -> None:
         await Watcher(lambda: self._reloader.current.files, self._clock, self._reloader).run()
@@ -154,7 +178,8 @@ class _Running:
     def _introduce(self, opened: socket.socket) -> None:
         _ = self._screen.text
         host, port = opened.getsockname()[:2]
-        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "https" if self._exposure.tls else "http"
+        url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
         settings = self._reloader.current.settings
         self._screen.line(Text.assemble(("Understudy ", "name"), f"{self._app.version}  ", (url, "good")))
         apis = _.plural("{count} API", "{count} APIs", len(settings.apis))
@@ -166,6 +191,9 @@ class _Running:
             rate = self._screen.number(self._options.traffic, 1)
             self._screen.line("  " + _("with traffic of our own: {rate} calls a second", rate=rate), "degraded")
         self._screen.line("  " + _("health, metrics, JSON: {paths}", paths="/health /metrics /api/status"), "quiet")
+        if self._setup:
+            told = _("first administrator: {url}/setup within 30 minutes, token {token}", url=url, token=self._setup)
+            self._screen.line("  " + told, "quiet")
         self._screen.line("  " + _("understudy status --url {url} shows it here; Ctrl-C ends it", url=url), "quiet")
 
 

@@ -9,7 +9,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 
 import uvicorn
@@ -18,9 +18,11 @@ from understudy.app import Understudy
 from understudy.core.clock import Clock
 from understudy.core.text import Texts
 from understudy.web.asgi import Service
-from understudy.web.middleware import LOOPBACK_NAMES, is_loopback
+from understudy.web.auth.exposure import LOOPBACK_NAMES, is_loopback
+from understudy.web.auth.process import Process
 
-from .exits import FAILED, NO_PERMISSION, REFUSED, UNAVAILABLE, Stop
+from .exits import FAILED, NO_PERMISSION, UNAVAILABLE, Stop
+from .exposed import refuse_unknown
 from .protocol import BoundedProtocol
 
 _log = logging.getLogger("understudy.service")
@@ -29,23 +31,11 @@ _log = logging.getLogger("understudy.service")
 BACKLOG = 512
 
 
-def refuse_exposure(host: str, port: int, origin: str, text: Texts) -> None:
-    """Raise `Stop` unless `host` is reached from this machine only: there are no accounts yet."""
-    if is_loopback(host):
-        return
-    message = text(
-        "refused to listen on {host} ({origin}): others could reach it, and there are no accounts yet. Instead: "
-        "understudy run --host 127.0.0.1; for others an SSH tunnel, ssh -L {port}:127.0.0.1:{port} THIS-MACHINE, "
-        "or a reverse proxy here that signs them in and asks for http://127.0.0.1:{port}",
-        host=host,
-        origin=origin,
-        port=port,
-    )
-    raise Stop(REFUSED, message)
+def open_socket(host: str, port: int, text: Texts, *, local: bool = True) -> socket.socket:
+    """The listening socket; raises `Stop` with what to do when the system refuses it.
 
-
-def open_socket(host: str, port: int, text: Texts) -> socket.socket:
-    """The listening socket; raises `Stop` with what to do when the system refuses it."""
+    `local`: only this machine may reach it, whatever `host` turns out to mean.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -62,10 +52,10 @@ def open_socket(host: str, port: int, text: Texts) -> socket.socket:
             raise Stop(NO_PERMISSION, message) from None
         reason = error.strerror or str(error)
         raise Stop(UNAVAILABLE, text("cannot listen on {host}: {reason}", host=host, reason=reason)) from None
-    if not is_loopback(opened.getsockname()[0]):  # what a name means is known only now
+    if local and not is_loopback(opened.getsockname()[0]):  # what a name means is known only now
         reached = opened.getsockname()[0]
         opened.close()
-        refuse_exposure(reached, port, host, text)
+        refuse_unknown(reached, port, host, text)
     opened.setblocking(False)
     return opened
 
@@ -80,6 +70,8 @@ class Server(uvicorn.Server):
         self.stopping_at = clock.monotonic()
         #: The signal that ended it; 0 when none did.
         self.stopped_by = 0
+        #: It was asked from inside to end and to be started again.
+        self.restart = False
         #: Set by the second signal.
         self.cut_short = asyncio.Event()
 
@@ -87,6 +79,13 @@ class Server(uvicorn.Server):
         """Start, then say so."""
         await super().startup(sockets)
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; open streams end first, as they would last as long as their browsers."""
+        service = self.config.app
+        if isinstance(service, Service):
+            service.end_streams()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -108,6 +107,14 @@ class Server(uvicorn.Server):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    def ask_restart(self) -> None:
+        """End as at a signal, with the exit code that asks the supervisor for another start."""
+        if self.should_exit:
+            return
+        self.stopping_at = self._clock.monotonic()
+        self.restart = self.should_exit = True
+        _log.info("restart: what runs may end within %s s", self.config.timeout_graceful_shutdown)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal came."""
         if self.should_exit:
@@ -121,8 +128,19 @@ class Server(uvicorn.Server):
         _log.info("%s: what runs may end within %s s; a second signal cuts it off", signal.Signals(sig).name, drain)
 
 
-def configured(service: Service, drain: float) -> uvicorn.Config:
-    """Uvicorn's settings for our service; logging is ours."""
+class Restart:
+    """What a page asks for a restart; the server is known only after its service."""
+
+    server: Server | None = None
+
+    def ask(self) -> None:
+        """End the server, to be started again."""
+        if self.server is not None:
+            self.server.ask_restart()
+
+
+def configured(service: Service, drain: float, tls: tuple[str, str] = ("", "")) -> uvicorn.Config:
+    """Uvicorn's settings for our service; logging is ours. `tls`: the files of the certificate and of its key."""
     return uvicorn.Config(
         service,
         http=BoundedProtocol,
@@ -135,15 +153,18 @@ def configured(service: Service, drain: float) -> uvicorn.Config:
         ws="none",
         timeout_keep_alive=30,
         timeout_graceful_shutdown=max(1, round(drain)),
+        ssl_certfile=tls[0] or None,
+        ssl_keyfile=tls[1] or None,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How the service ended: the first signal, and whether a second cut it short."""
+    """How the service ended: the first signal, whether a second cut it short, and whether it shall start again."""
 
     signal: int
     forced: bool
+    restart: bool = False
 
 
 async def serve(
@@ -153,6 +174,8 @@ async def serve(
     *,
     ready: Callable[[], None],
     background: Sequence[asyncio.Task[None]] = (),
+    process: Process | None = None,
+    tls: tuple[str, str] = ("", ""),
 ) -> Ended:
     """Serve `app` until a signal.
 
@@ -160,7 +183,11 @@ async def serve(
     `drain` seconds in all, then ends the application; a second one ends everything at once.
     """
     host = opened.getsockname()[0]
-    server = Server(configured(Service(app, hosts={*LOOPBACK_NAMES, host}), drain), app.clock, ready)
+    restart = Restart()
+    service = Service(
+        app, hosts={*LOOPBACK_NAMES, host}, process=replace(process or Process(), restart=restart.ask)
+    )  # fmt: skip
+    restart.server = server = Server(configured(service, drain, tls), app.clock, ready)
     with server.signals():
         await server.serve(sockets=[opened])
         if not server.started:
@@ -175,7 +202,7 @@ async def serve(
             await _end(app, background, app.clock.monotonic())
         elif not ending.cancelled():
             ending.result()  # raises what went wrong
-    return Ended(server.stopped_by, server.force_exit)
+    return Ended(server.stopped_by, server.force_exit, server.restart)
 
 
 async def _end(app: Understudy, background: Sequence[asyncio.Task[None]], until: float) -> None:

@@ -65,8 +65,6 @@ class ServiceSettings(Options):
             if not _NAME.fullmatch(each):
                 expected = "host names without scheme and port, as understudy.example.com"
                 raise OptionError("ServiceSettings", "public_names", each, expected)
-        if self.tls_key and not self.tls_certificate:
-            raise OptionError("ServiceSettings", "tls_certificate", "", "the certificate that tls_key belongs to")
 
 
 def _check_network(text: str) -> None:

@@ -58,7 +58,7 @@ def upgrade(options: StorageOptions) -> tuple[str, str]:
         return done
     path = _path(options)
     check_place(path)
-    with _owned(path), _told(path):
+    with _owned(path), told(path):
         before = _revision(_existing(options)) if path.exists() else ""
         prepare(path)
         return before, REVISIONS.head
@@ -76,7 +76,7 @@ def check(options: StorageOptions) -> Checked:
         return seen
     path = _existing(options)
     faults = []
-    with _told(path), sqlite.engine(path, sqlite.READER, begin="BEGIN").connect() as connection, connection.begin():
+    with told(path), sqlite.engine(path, sqlite.READER, begin="BEGIN").connect() as connection, connection.begin():
         found = revision(connection) or ""
         if not found:
             raise StoreUnusable(f"{path} holds no tables of Understudy")
@@ -109,7 +109,7 @@ def back_up_store(options: StorageOptions, target: Path | None, clock: Clock) ->
     file = target or path.with_name(f"{path.name}.backup-{at:%Y%m%dT%H%M%SZ}")
     _refuse_existing(file)
     back_up(path, file)
-    with _told(file), closing(sqlite.open_file(str(file))) as raw:
+    with told(file), closing(sqlite.open_file(str(file))) as raw:
         fault = integrity_fault(raw)
     if fault:
         raise StoreUnusable(f"{file} was written, but it is as damaged as the store: {fault}")
@@ -131,7 +131,7 @@ def restore(options: StorageOptions, source: Path, clock: Clock) -> Path | None:
     path = _path(options)
     _check_copy(source)
     check_place(path)
-    with _owned(path), _told(path):
+    with _owned(path), told(path):
         aside = None
         if path.exists() and path.stat().st_size:
             at = datetime.fromtimestamp(clock.time(), UTC)
@@ -147,7 +147,7 @@ def upgrade_sql(options: StorageOptions) -> str:
     if options.kind == "postgresql":
         return str(_postgres().upgrade_sql(options))
     path = _path(options)
-    with _told(path):
+    with told(path):
         found = _revision(path) if path.exists() and path.stat().st_size else ""
     return "" if found == REVISIONS.head else REVISIONS.upgrade_sql("sqlite", found or None)
 
@@ -230,7 +230,7 @@ def _revision(path: Path) -> str:
 def _check_copy(source: Path) -> None:
     if not is_sqlite(source) or not source.stat().st_size:
         raise StoreUnusable(f"{source} is not a SQLite database")
-    with _told(source), sqlite.engine(source, sqlite.READER, begin="BEGIN").connect() as connection, connection.begin():
+    with told(source), sqlite.engine(source, sqlite.READER, begin="BEGIN").connect() as connection, connection.begin():
         found = revision(connection)
         if not found:
             raise StoreUnusable(f"{source} is no copy of a store of Understudy")
@@ -247,7 +247,7 @@ def _refuse_existing(file: Path) -> None:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def told(path: Path) -> Iterator[None]:
     """SQLite's own errors in our words."""
     try:
         yield

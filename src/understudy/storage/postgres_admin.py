@@ -37,7 +37,7 @@ _NOBODY_RUNS = (
 
 def check(options: StorageOptions) -> Checked:
     """As `admin.check`."""
-    backend = _backend(options)
+    backend = backend_of(options)
 
     def work(connection: Connection) -> Checked:
         found = revision(connection) or ""
@@ -57,7 +57,7 @@ def check(options: StorageOptions) -> Checked:
 
 def back_up(options: StorageOptions, file: Path) -> None:
     """As `admin.back_up_store`: a dump in pg_dump's own format."""
-    _backend(options).open()
+    backend_of(options).open()
     with _connection_string(options) as where:
         unfinished = file.with_name(file.name + ".unfinished")
         try:
@@ -69,7 +69,7 @@ def back_up(options: StorageOptions, file: Path) -> None:
 
 def restore(options: StorageOptions, source: Path) -> None:
     """As `admin.restore`: the tables of the dump take the place of ours, all or none."""
-    backend = _backend(options)
+    backend = backend_of(options)
     running = backend.once(lambda connection: _running(connection) if revision(connection) else 0)
     if running:
         raise StoreUnusable(f"{backend.where} is in use by {running} running services: stop them first")
@@ -89,11 +89,12 @@ def restore(options: StorageOptions, source: Path) -> None:
 
 def upgrade_sql(options: StorageOptions) -> str:
     """As `admin.upgrade_sql`."""
-    found = _backend(options).once(revision) or ""
+    found = backend_of(options).once(revision) or ""
     return "" if found == REVISIONS.head else REVISIONS.upgrade_sql("postgresql", found or None)
 
 
-def _backend(options: StorageOptions) -> PostgresBackend:
+def backend_of(options: StorageOptions) -> PostgresBackend:
+    """The database of these options, with nothing open yet."""
     return PostgresBackend(options, HealthBoard("postgresql", ""))
 
 

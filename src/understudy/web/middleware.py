@@ -91,7 +91,7 @@ class Guard:
         try:
             self._host(scope)
             self._embedded(scope)
-            # A probe that is refused would be taken for a dead service; twenty tabs ask for many files at once, each once.
+            # A probe that is refused would be taken for a dead service; twenty tabs ask for many files at once.
             if scope["path"] not in ("/health", "/live") and not scope["path"].startswith("/static/"):
                 limit = self._reports if scope["path"] == REPORTS else self._limit
                 extra += limit.take(self._token(scope) or (scope["client"][0] if scope.get("client") else ""))

@@ -12,33 +12,34 @@ from understudy.monitor.delta import MAX_ROWS, in_time, row_from_wire, shift
 from understudy.monitor.instances import Instance
 from understudy.monitor.rollup import Row
 from understudy.monitor.text import one_line
+from understudy.web.auth.exposure import is_loopback
 from understudy.web.auth.permissions import Permission
-from understudy.web.endpoint import Endpoint, Table
+from understudy.web.declared import Field, Gives
+from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped
+from understudy.web.kinds import END_OF_TIME, Document, Listed, Number, Text
 from understudy.web.middleware import REPORTS
+from understudy.web.schemas import WHOLE, obj
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
 
 #: Reports in one request, and the longest name of a process or of one of its starts.
 MOST_REPORTS, MOST_NAME = 50, 100
-#: No clock shows more, epoch seconds: the year 9999.
-_END_OF_TIME = 253_402_300_800
+#: How to sign in, for whoever reports without a token.
+_BEARER = {"WWW-Authenticate": "Bearer"}
 
 
 async def report(app: Understudy, request: Request) -> Answer:
     """Take reports, each once: the answer tells the last number that is safe, and how many rows were left out."""
-    request.query()
     _may_report(app, request)
     if app.keeping is None:
         raise Problem(404, "nothing is kept here: this process was started without a store")
-    content = await request.json_object("instance", "boot", "version", "now", "reports")
-    instance, boot, version = (_name(content, each) for each in ("instance", "boot", "version"))
-    reports = content.get("reports")
-    if not isinstance(reports, list) or len(reports) > MOST_REPORTS:
-        raise Problem(422, f"reports is a list of at most {MOST_REPORTS}")
+    content = await request.json_object()
+    instance, boot, version = (_name(content, each) for each in _NAMES)
+    reports = _REPORTS.of(content)
     now = app.clock.time()
-    correction = shift(_moment(content, now), now)
+    correction = shift(_NOW.of(content) or now, now)
     slices = Slices(app.clock.monotonic)
     parsed = [await _parsed(each, correction, slices) for each in reports]
     last = attempts = left_out = 0
@@ -60,28 +61,22 @@ def _may_report(app: Understudy, request: Request) -> None:
     """With a token configured only whoever has it; without one, whoever reaches the loopback port."""
     token = getattr(getattr(app.settings, "service", None), "report_token", None)
     if token is None:
+        if not is_loopback(request.client):
+            raise Problem(401, "set service.report_token: without it only this machine may report", _BEARER)
         return
     kind, _, given = request.headers.get("authorization", "").partition(" ")
     known = kind.lower() == "bearer" and hmac.compare_digest(
         given.strip().encode("latin-1"), token.reveal().encode("utf-8", "replace")
     )
     if not known:
-        raise Problem(401, "reports need the service's report_token as a bearer token", {"WWW-Authenticate": "Bearer"})
+        raise Problem(401, "reports need the service's report_token as a bearer token", _BEARER)
 
 
-def _name(content: Mapping[str, Any], key: str) -> str:
-    value = content.get(key, "")
-    if not isinstance(value, str) or not value or one_line(value, MOST_NAME) != value:
-        raise Problem(422, f"{key} is a text of 1 to {MOST_NAME} printable characters")
+def _name(content: Mapping[str, Any], field: Field) -> str:
+    value: str = field.of(content)
+    if one_line(value, MOST_NAME) != value:
+        raise Problem(422, f"{field.name} is a text of 1 to {MOST_NAME} printable characters")
     return value
-
-
-def _moment(content: Mapping[str, Any], now: float) -> float:
-    """What the reporter's clock shows; ours where it does not say."""
-    value = content.get("now", now)
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _END_OF_TIME:
-        raise Problem(422, "now is the time of the reporter's clock in epoch seconds")
-    return float(value)
 
 
 async def _parsed(report: Any, correction: int, slices: Slices) -> tuple[int, list[Row]]:
@@ -106,4 +101,18 @@ async def _parsed(report: Any, correction: int, slices: Slices) -> tuple[int, li
     return seq, rows
 
 
-ROUTES: Table = {("POST", REPORTS): Endpoint(report, Permission.PUBLIC)}
+_NAMES = tuple(
+    Field(name, Text(MOST_NAME, least=1), about, required=True)
+    for name, about in (("instance", "Which process."), ("boot", "Which start of it."), ("version", "Of this library."))
+)
+_NOW = Field("now", Number(0, END_OF_TIME), "What the reporter's clock shows, epoch seconds.")
+_REPORTS = Field(
+    "reports", Listed(Document(), MOST_REPORTS, called="reports"), "Reports in order: `seq` and `rows`.", required=True
+)
+
+ROUTES: Table = {
+    ("POST", REPORTS): endpoint(
+        report, Permission.PUBLIC, body=(*_NAMES, _NOW, _REPORTS), gives=Gives(obj(taken=WHOLE, left_out=WHOLE)),
+        problems=(404, 503), tag="Instances",
+    ),
+}  # fmt: skip

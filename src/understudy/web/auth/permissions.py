@@ -68,6 +68,12 @@ class Identity:
     key: str = ""
     #: Binds forms to the session; empty where no form is needed.
     form_token: str = ""
+    #: The account, where there is one.
+    account: str = ""
+    #: APIs that a token is restricted to; empty: all.
+    apis: tuple[str, ...] = ()
+    #: Until when the password counts as just given, epoch seconds: what hurts most needs it.
+    proved_until: float = 0.0
 
     def may(self, permission: Permission) -> bool:
         """Whether this identity holds a permission."""

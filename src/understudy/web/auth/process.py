@@ -1,0 +1,29 @@
+"""What a running service tells its pages about itself: how it was started, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .exposure import Exposure
+
+if TYPE_CHECKING:
+    from understudy.config import Loaded
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """How this process was started. The defaults are those of an application that is mounted by a program."""
+
+    exposure: Exposure = Exposure()
+    #: The configuration as it is in force, with the origin of each value; None where none was loaded.
+    loaded: Callable[[], Loaded | None] = _nothing
+    #: Ends the service in order, with the exit code that asks its supervisor to start it again; None: it cannot.
+    restart: Callable[[], None] | None = None
+    #: What starts it again: `systemd`, `container`; empty where nothing was recognised.
+    supervisor: str = ""
