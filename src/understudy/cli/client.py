@@ -1,21 +1,25 @@
-"""Asks a running service over HTTP, with the standard library only."""
+"""Asks a running service through the typed client; every fault ends in one clear line."""
 
 from __future__ import annotations
 
-import http.client
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
 
+from understudy.clients.api import ApiError, Blocking, NotReached
+from understudy.clients.api.asking import TIMEOUT, part
+from understudy.config.sources import real_environment
+from understudy.core.secrets import Secret
 from understudy.core.text import Texts
 
 from .exits import FAILED, UNAVAILABLE, USAGE, Stop
+from .options import ASKED
 
-#: Longest wait for an answer, s; largest answer, bytes.
-TIMEOUT, MAX_ANSWER = 10.0, 64 * 1024 * 1024
+__all__ = ["ServiceClient", "part"]
+
 #: Longest reason of a refusal that is repeated, characters.
 MAX_REASON = 300
+#: Where the token is looked for when `--token` does not say it.
+TOKEN_VARIABLE = "UNDERSTUDY_TOKEN"
 
 
 class ServiceClient:
@@ -23,63 +27,52 @@ class ServiceClient:
 
     def __init__(self, url: str, text: Texts, timeout: float = TIMEOUT) -> None:
         self._text = text
-        self._timeout = timeout
         self.url = url.rstrip("/")
         try:
-            parts = urlsplit(self.url)
-            self._host, self._port = parts.hostname or "", parts.port
+            self._client = Blocking(self.url, token=asked_token(), timeout=timeout)
         except ValueError:
-            parts, self._host, self._port = urlsplit(""), "", None
-        if not self._host or parts.scheme not in ("http", "https"):
-            raise Stop(USAGE, text("{url} is no URL of a service; it looks like http://127.0.0.1:8080", url=url))
-        self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._path = parts.path
+            raise Stop(
+                USAGE, text("{url} is no URL of a service; it looks like http://127.0.0.1:8080", url=url)
+            ) from None
 
     def get(self, path: str, **query: Any) -> Any:
         """The JSON answer of a GET."""
-        return self._parsed(self.fetch(path, **query))
+        return self._asked(self._client.ask, "GET", path, query=query)
 
     def fetch(self, path: str, **query: Any) -> bytes:
         """The body of a GET."""
-        return self._asked("GET", path, query, None)
+        body: bytes = self._asked(self._client.fetch, path, **query)
+        return body
 
     def send(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> Any:
         """The JSON answer of a request that changes something, with a JSON body."""
-        body = None if content is None else json.dumps(content).encode()
-        return self._parsed(self._asked(method, path, {}, body))
+        return self._asked(self._client.ask, method, path, body=content)
 
-    def _asked(self, method: str, path: str, query: Mapping[str, Any], body: bytes | None) -> bytes:
+    def _asked(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         _ = self._text
-        wanted = urlencode({name: value for name, value in query.items() if value is not None}, errors="replace")
-        headers = {"Accept": "application/json"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        connection = self._kind(self._host, self._port, timeout=self._timeout)
         try:
-            connection.request(method, f"{self._path}{path}{'?' if wanted else ''}{wanted}", body, headers)
-            response = connection.getresponse()
-            answered = response.read(MAX_ANSWER)
-        except ConnectionRefusedError:
-            message = _("no service listens at {url}; start one with: understudy run", url=self.url)
+            return function(*arguments, **options)
+        except ApiError as error:
+            if error.status == 401:
+                hint = _("give an API token with --token or in {name}", name=TOKEN_VARIABLE)
+                raise Stop(FAILED, f"{self._refused(error)}; {hint}") from None
+            raise Stop(FAILED, self._refused(error)) from None
+        except NotReached as error:
+            if error.refused:
+                message = _("no service listens at {url}; start one with: understudy run", url=self.url)
+                raise Stop(UNAVAILABLE, message) from None
+            if not error.reason:
+                raise Stop(FAILED, _("{url} is not an Understudy service", url=self.url)) from None
+            message = _("{url} does not answer: {reason}", url=self.url, reason=error.reason[:MAX_REASON])
             raise Stop(UNAVAILABLE, message) from None
-        except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            raise Stop(UNAVAILABLE, _("{url} does not answer: {reason}", url=self.url, reason=reason)) from None
         finally:
-            connection.close()
-        if response.status >= 400:
-            content = self._parsed(answered)
-            detail = content.get("detail", response.reason) if isinstance(content, dict) else response.reason
-            raise Stop(FAILED, _("{url} refused: {reason}", url=self.url, reason=str(detail)[:MAX_REASON]))
-        return answered
+            self._client.close()
 
-    def _parsed(self, body: bytes) -> Any:
-        try:
-            return json.loads(body)
-        except ValueError:
-            raise Stop(FAILED, self._text("{url} is not an Understudy service", url=self.url)) from None
+    def _refused(self, error: ApiError) -> str:
+        return self._text("{url} refused: {reason}", url=self.url, reason=error.detail[:MAX_REASON])
 
 
-def part(name: str) -> str:
-    """A name as one part of a path, whatever is in it."""
-    return quote(name, safe="", errors="replace")
+def asked_token() -> Secret | None:
+    """The token of `--token`, or else that of the environment; never shown anywhere."""
+    found = real_environment().get(TOKEN_VARIABLE, "").strip()
+    return ASKED.get().token or (Secret(found, f"env:{TOKEN_VARIABLE}") if found else None)

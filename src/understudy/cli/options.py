@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from understudy.core.secrets import Secret
 from understudy.core.text import Texts
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which service is asked, and with which token: what stands before a command, for every one of them."""
+
+    url: str = ""
+    token: Secret | None = None
+
+
+#: As the command line that runs now says it.
+ASKED: ContextVar[Asked] = ContextVar("asked", default=Asked())  # noqa: B039 - it is frozen
 
 #: Both spellings of the question for help, for every command.
 HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
@@ -49,7 +64,8 @@ def url_option(_: Texts) -> str:
 
 
 def service_url(url: str, config: Path | None) -> str:
-    """The address that was given, else that of the configuration."""
+    """The address that was given, before the command or behind it, else that of the configuration."""
+    url = url or ASKED.get().url
     if url:
         return url if "://" in url else f"http://{url}"
     from understudy.config import load

@@ -1,0 +1,130 @@
+"""How everything does: status, numbers, decisions; what people do to APIs and routes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from understudy.core.status import Status, explanation_of
+from understudy.core.types import Explanation
+
+from .asking import ApiError, Asking, NotReached, part
+from .values import Json
+
+
+class State(Asking):
+    """The part of the client about APIs and routes."""
+
+    async def health(self) -> Json:
+        """Whether the service works and is ready; also where it is not."""
+        try:
+            answer: Json = await self._get("/health")
+        except ApiError as error:
+            if error.status == 503 and "ready" in error.problem:
+                return error.problem
+            raise
+        return answer
+
+    async def status(self) -> Status:
+        """What serves what right now, and what is wrong."""
+        values = await self._get("/api/status")
+        try:
+            return Status.from_dict(values)
+        except (KeyError, TypeError, AttributeError):
+            raise NotReached(f"{self.url} is not an Understudy service") from None
+
+    async def performance(self, api: str | None = None, compare: Sequence[str] = (), window: str = "1h") -> Json:
+        """The numbers of every API; with `api` its windows, trends and history, with `compare` some side by side."""
+        answer: Json = await self._get("/api/performance", api=api, compare=compare or None, window=window)
+        return answer
+
+    async def fallback(self) -> Json:
+        """Every mechanism's state, of every route and API."""
+        answer: Json = await self._get("/api/fallback")
+        return answer
+
+    async def decisions(
+        self, limit: int = 100, route: str | None = None, outcome: str | None = None
+    ) -> tuple[Explanation, ...]:
+        """Why calls were served by whom, newest first: failures, fallbacks and a sample of the rest."""
+        answer = await self._get("/api/decisions", limit=limit, route=route, outcome=outcome)
+        return tuple(explanation_of(each) for each in answer["decisions"])
+
+    async def decision(self, call: str) -> Explanation:
+        """The record of one call; `ApiError` 404 where none is kept."""
+        return explanation_of((await self._get("/api/decisions", call=call))["decisions"][0])
+
+    async def overview(self) -> Json:
+        """Everything at one glance, as the first page shows it."""
+        answer: Json = await self._get("/api/overview")
+        return answer
+
+    async def apis(self, q: str | None = None, state: str | None = None, hub: str | None = None) -> Sequence[Json]:
+        """APIs in short, the worst first."""
+        answer: Sequence[Json] = (await self._get("/api/apis", q=q, state=state, hub=hub))["apis"]
+        return answer
+
+    async def api(self, name: str) -> Json:
+        """One API as it stands, with the verdict on its failures, its budget and what fires."""
+        answer: Json = await self._get(f"/api/apis/{part(name)}")
+        return answer
+
+    async def quota(self, name: str) -> Json:
+        """What is left of each limit of an API, and when it is spent at this pace."""
+        answer: Json = await self._get(f"/api/apis/{part(name)}/quota")
+        return answer
+
+    async def pin(
+        self, route: str, api: str, *, reason: str, expires_in: str | float | None = None, only: bool = False
+    ) -> Json:
+        """Let an API lead a route until it is taken back or `expires_in` is over."""
+        place = f"/api/routes/{part(route)}/pin"
+        answer: Json = await self._post(place, api=api, reason=reason, expires_in=expires_in, only=only)
+        return answer
+
+    async def unpin(self, route: str, reason: str = "") -> Json:
+        """Let selection choose the lead of a route again."""
+        answer: Json = await self._post(f"/api/routes/{part(route)}/unpin", reason=reason)
+        return answer
+
+    async def drain(self, api: str, *, reason: str, expires_in: str | float | None = None) -> Json:
+        """Send no new calls to an API; `in_flight` of the answer says when it is empty."""
+        return await self._act(api, "drain", reason, expires_in)
+
+    async def undrain(self, api: str, reason: str = "") -> Json:
+        """Let calls go to a drained API again."""
+        return await self._act(api, "undrain", reason)
+
+    async def force(self, api: str, state: str, *, reason: str, expires_in: str | float | None = None) -> Json:
+        """Hold the breakers of an API in `forced_open`, `forced_closed` or `observe`."""
+        place = f"/api/apis/{part(api)}/force"
+        answer: Json = await self._post(place, state=state, reason=reason, expires_in=expires_in)
+        return answer
+
+    async def unforce(self, api: str, reason: str = "") -> Json:
+        """Let the breakers of an API judge again."""
+        return await self._act(api, "unforce", reason)
+
+    async def reset(self, api: str, reason: str = "") -> Json:
+        """Close the breakers of an API, and end its holds and quarantines."""
+        return await self._act(api, "reset", reason)
+
+    async def pause_checks(self, api: str, *, reason: str, expires_in: str | float | None = None) -> Json:
+        """Start no planned health check of an API."""
+        return await self._act(api, "pause-checks", reason, expires_in)
+
+    async def resume_checks(self, api: str, reason: str = "") -> Json:
+        """Go on with the planned health checks of an API."""
+        return await self._act(api, "resume-checks", reason)
+
+    async def check_api(self, api: str) -> Json:
+        """Probe an API now; the answer tells what it said."""
+        answer: Json = await self._post(f"/api/apis/{part(api)}/check")
+        return answer
+
+    async def clear(self, api: str, reason: str = "") -> Json:
+        """Begin the statistics of an API anew; history goes on."""
+        return await self._act(api, "clear", reason)
+
+    async def _act(self, api: str, act: str, reason: str, expires_in: str | float | None = None) -> Json:
+        answer: Json = await self._post(f"/api/apis/{part(api)}/{act}", reason=reason, expires_in=expires_in)
+        return answer
