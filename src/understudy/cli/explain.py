@@ -8,12 +8,16 @@ from datetime import datetime
 from rich.text import Text
 
 from understudy.core.types import AttemptRecord, Candidate, Explanation
+from understudy.resilience.words import outcomes
 from understudy.web.views.status import DecisionsView
 
 from .client import ServiceClient
 from .exits import FAILED, OK, Stop
 from .screen import Screen, safe
 from .words import ending_word, fault_word, gate_word, term_word
+
+#: How the endings of calls look.
+_LOOKS = {"success": "good", "fallback": "degraded", "failed": "bad", "deadline": "bad", "cancelled": "quiet"}
 
 
 def show_decisions(
@@ -50,15 +54,7 @@ def show_decisions(
 
 def outcome_word(screen: Screen, outcome: str) -> Text:
     """How a call ended, in the reader's language."""
-    _ = screen.text
-    words = {
-        "success": (_("served"), "good"),
-        "fallback": (_("served by a standby"), "degraded"),
-        "failed": (_("not served"), "bad"),
-        "deadline": (_("out of time"), "bad"),
-        "cancelled": (_("cancelled by the caller"), "quiet"),
-    }
-    return Text(*words.get(outcome, (safe(outcome), "")))
+    return Text(outcomes(screen.text).get(outcome, safe(outcome)), _LOOKS.get(outcome, ""))
 
 
 def render(screen: Screen, record: Explanation) -> None:

@@ -19,38 +19,12 @@ def gate_word(_: Texts, gate: str) -> str:
 
 def ending_word(_: Texts, outcome: str) -> str:
     """How an attempt ended."""
-    return {
-        "success": _("success"),
-        "semantic": _("wrong content"),
-        "provider": _("API error"),
-        "hub": _("hub error"),
-        "rate": _("rate limit"),
-        "quota": _("quota spent"),
-        "key": _("key refused"),
-        "billing": _("billing"),
-        "caller": _("request refused"),
-        "local": _("local network"),
-        "connect": _("no connection"),
-        "timeout": _("timeout"),
-        "lost": _("connection lost"),
-        "body": _("broken answer"),
-        "cancelled": _("cancelled"),
-        "rejected": _("not sent"),
-    }.get(outcome, safe(outcome))
+    return resilience_words.endings(_).get(outcome, safe(outcome))
 
 
 def fault_word(_: Texts, attribution: str) -> str:
     """Whose fault it was."""
-    return {
-        "none": _("no one"),
-        "provider": _("the API"),
-        "hub": _("the hub"),
-        "key": _("the key"),
-        "quota": _("the quota"),
-        "caller": _("the caller"),
-        "local": _("this machine's network"),
-        "self": _("Understudy"),
-    }.get(attribution, safe(attribution))
+    return resilience_words.faults(_).get(attribution, safe(attribution))
 
 
 def term_word(_: Texts, term: str) -> str:

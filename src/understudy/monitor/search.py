@@ -87,6 +87,15 @@ def parse(text: str, now: float) -> RequestQuery:
     return query
 
 
+def term(name: str, value: str) -> str:
+    """A term as it stands in a query; the value in quotes where it needs them."""
+    plain = value and not any(sign.isspace() or sign in "\"\\" for sign in value) and value[0] not in "<>=!"
+    if plain:
+        return f"{name}:{value}"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{name}:"{escaped}"'
+
+
 def _terms(text: str) -> list[_Term]:
     found = []
     place = 0

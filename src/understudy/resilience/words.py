@@ -43,3 +43,50 @@ def terms(_: Texts) -> dict[str, str]:
         "pressure": _("quota pressure"),
         "domain": _("same hub"),
     }
+
+
+def outcomes(_: Texts) -> dict[str, str]:
+    """How a call ended."""
+    return {
+        "success": _("served"),
+        "fallback": _("served by a standby"),
+        "failed": _("not served"),
+        "deadline": _("out of time"),
+        "cancelled": _("cancelled by the caller"),
+    }
+
+
+def endings(_: Texts) -> dict[str, str]:
+    """How an attempt ended."""
+    return {
+        "success": _("success"),
+        "semantic": _("wrong content"),
+        "provider": _("API error"),
+        "hub": _("hub error"),
+        "rate": _("rate limit"),
+        "quota": _("quota spent"),
+        "key": _("key refused"),
+        "billing": _("billing"),
+        "caller": _("request refused"),
+        "local": _("local network"),
+        "connect": _("no connection"),
+        "timeout": _("timeout"),
+        "lost": _("connection lost"),
+        "body": _("broken answer"),
+        "cancelled": _("cancelled"),
+        "rejected": _("not sent"),
+    }
+
+
+def faults(_: Texts) -> dict[str, str]:
+    """Whose fault it was."""
+    return {
+        "none": _("no one"),
+        "provider": _("the API"),
+        "hub": _("the hub"),
+        "key": _("the key"),
+        "quota": _("the quota"),
+        "caller": _("the caller"),
+        "local": _("this machine's network"),
+        "self": _("Understudy"),
+    }
