@@ -24,7 +24,7 @@ def check(screen: Screen, settings: Settings, names: list[str], *, as_json: bool
         message = screen.text("no API named {name} in the configuration", name=", ".join(map(safe, unknown)))
         raise Stop(USAGE, message)
     wanted = names or known
-    results = asyncio.run(_ask(screen, settings, wanted, silent=as_json))
+    results = asyncio.run(asked(screen, settings, wanted, silent=as_json))
     if as_json:
         screen.console.print(json.dumps([each.as_dict() for each in results], indent=2), soft_wrap=True)
     else:
@@ -32,7 +32,8 @@ def check(screen: Screen, settings: Settings, names: list[str], *, as_json: bool
     return FAILED if any(each.ok is False for each in results) else OK
 
 
-async def _ask(screen: Screen, settings: Settings, names: list[str], *, silent: bool) -> list[CheckResult]:
+async def asked(screen: Screen, settings: Settings, names: list[str], *, silent: bool) -> list[CheckResult]:
+    """Ask these APIs, some at a time, with a bar while that lasts."""
     app = Understudy.build(settings)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     progress = Progress(*columns, console=screen.console, transient=True, disable=silent or screen.plain)

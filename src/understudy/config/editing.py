@@ -89,7 +89,8 @@ def set_key(text: str, path: Sequence[str], value: Any) -> str:
             break
     else:
         at = start if table else _behind_comments(lines, end)
-        lines[at:at] = [line] if table else [line, ""]
+        above = [""] if at and lines[at - 1].strip() else []
+        lines[at:at] = [line] if table else [*above, line, ""]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
