@@ -81,6 +81,8 @@ class Service:
         else:
             found = _ROUTES.find(method, request.path, request.raw_path)
             if found is None:
+                if wants_page(request):
+                    scope["understudy.who"] = await self.gate.identify(request)
                 await _unserved(request).send(send)
                 return
             endpoint, request.parts = found

@@ -74,7 +74,8 @@ class Operation:
     @property
     def tag(self) -> str:
         """Its heading: declared, or else the first part of the path."""
-        return self.declared.tag or self.path.removeprefix("/api/").partition("/")[0].replace("-", " ").capitalize()
+        first = self.path.removeprefix("/api/").partition("/")[0]
+        return self.declared.tag or {"apis": "APIs"}.get(first, first.replace("-", " ").capitalize())
 
     @property
     def summary(self) -> str:

@@ -61,10 +61,10 @@ def _shown(each: Operation, origin: str) -> dict[str, Any]:
         "method": each.method,
         "path": each.path,
         "anchor": f"{each.method}{each.path}".replace("/", "-").replace("{", "").replace("}", "").lower(),
-        "summary": each.summary,
-        "description": each.description,
+        "summary": written(each.summary),
+        "description": written(each.description),
         "needs": str(each.endpoint.needs),
-        "places": [(name, PLACES.get(name, ("", ""))[0]) for name in each.places],
+        "places": [(name, "string", True, written(PLACES.get(name, ("", ""))[0])) for name in each.places],
         "query": [_row(named, named.schema()) for named in each.declared.query or ()],
         "body": [_row(named, named.kind.schema()) for named in each.declared.body or ()],
         "gives": [(gives.status, gives.content_type, gives.about) for gives in each.declared.gives],
@@ -74,8 +74,13 @@ def _shown(each: Operation, origin: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _row(named: Param | Field, schema: Schema) -> tuple[str, str, bool, str]:
-    return named.name, kind_word(schema), named.required, named.about
+def _row(named: Param | Field, schema: Schema) -> tuple[str, str, bool, list[tuple[bool, str]]]:
+    return named.name, kind_word(schema), named.required, written(named.about)
+
+
+def written(text: str) -> list[tuple[bool, str]]:
+    """A text in pieces: what stands between backticks is code."""
+    return [(bool(number % 2), piece) for number, piece in enumerate(text.split("`")) if piece]
 
 
 def kind_word(schema: Schema) -> str:
