@@ -16,6 +16,7 @@ from .api import (
     noise,
     notifications,
     past,
+    requests,
     rules,
     silences,
     state,
@@ -26,7 +27,7 @@ from .api import (
 from .assets import ROUTES as ASSETS
 from .endpoint import Endpoint, Table
 from .live.stream import ROUTES as LIVE
-from .pages import act, api_acts, api_detail, appearance, compare, incidents, login, overview
+from .pages import act, api_acts, api_detail, appearance, compare, incidents, login, overview, palette
 from .pages import alerts as alert_pages
 from .pages import apis as api_pages
 from .pages import rules as rule_pages
@@ -40,6 +41,7 @@ _TABLES: Final[tuple[Table, ...]] = (
     apis.ROUTES,
     controls.ROUTES,
     past.ROUTES,
+    requests.ROUTES,
     alerts.ROUTES,
     incident_details.ROUTES,
     rules.ROUTES,
@@ -62,6 +64,7 @@ _TABLES: Final[tuple[Table, ...]] = (
     appearance.ROUTES,
     login.ROUTES,
     overview.ROUTES,
+    palette.ROUTES,
 )
 
 

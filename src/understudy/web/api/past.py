@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 from understudy.core.audit import AuditEntry
 from understudy.core.errors import NotInstalled, StoreUnavailable, UnknownName
 from understudy.monitor.history import MAX_POINTS, POINTS, SeriesHistory
-from understudy.monitor.requests import Cursor, ErrorGroup, RequestEntry
 from understudy.monitor.rollup import SeriesName
-from understudy.monitor.search import SearchError, parse
 from understudy.reports import KINDS, TARGET
 from understudy.reports.render import to_csv_files, to_html, to_json
 from understudy.web.auth.permissions import Permission
@@ -21,7 +19,7 @@ from understudy.web.declared import Gives, Param
 from understudy.web.endpoint import Handler, Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped, listed
 from understudy.web.kinds import Choice, Flag, Number, Text, Whole
-from understudy.web.schemas import ANY, NEXT, OBJECT, TEXT, TIME, WHOLE, array, mapping, obj, paged, view
+from understudy.web.schemas import ANY, NEXT, OBJECT, TEXT, TIME, WHOLE, array, mapping, obj, view
 
 from .lists import CSV, LIMIT, PAGING, listing
 from .span import SPANNING, span
@@ -32,13 +30,11 @@ if TYPE_CHECKING:
 
 Asked = Callable[["Understudy", "Keeping", Request], Awaitable[Answer]]
 
-#: Longest number in the text that says where a page begins; more does not fit into a database.
-_DIGITS = 18
 #: A report is a document of its own: its styles stand in it, and nothing else may be loaded or run.
 _REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 
 
-def _kept(handler: Asked) -> Handler:
+def kept(handler: Asked) -> Handler:
     """The handler with what is kept; 404 where nothing is, 503 while it cannot be read."""
 
     @wraps(handler)
@@ -88,7 +84,7 @@ async def _together(found: Iterable[SeriesHistory]) -> AsyncIterator[bytes]:
     yield b"]}"
 
 
-@_kept
+@kept
 async def history(app: Understudy, keeping: Keeping, request: Request) -> Answer:
     """One API or route over a span."""
     query = request.query()
@@ -98,7 +94,7 @@ async def history(app: Understudy, keeping: Keeping, request: Request) -> Answer
     return Answer(_series_history(await keeping.history.series(name, start, end, points)))
 
 
-@_kept
+@kept
 async def compared(app: Understudy, keeping: Keeping, request: Request) -> Answer:
     """Two to six over the same span."""
     query = request.query()
@@ -112,7 +108,7 @@ async def compared(app: Understudy, keeping: Keeping, request: Request) -> Answe
     return Answer(_together(found.values()))
 
 
-@_kept
+@kept
 async def last_week(app: Understudy, keeping: Keeping, request: Request) -> Answer:
     """A span beside the same one a week before."""
     query = request.query()
@@ -122,7 +118,7 @@ async def last_week(app: Understudy, keeping: Keeping, request: Request) -> Answ
     return _answer({"start": start, "end": end, "changes": [each.as_dict() for each in changes]})
 
 
-@_kept
+@kept
 async def overview(app: Understudy, keeping: Keeping, request: Request) -> Answer:
     """All APIs or routes over a span, added up, without percentiles."""
     query = request.query()
@@ -130,59 +126,10 @@ async def overview(app: Understudy, keeping: Keeping, request: Request) -> Answe
     return _answer({"start": start, "end": end, "series": await keeping.history.overview(_KIND.of(query), start, end)})
 
 
-@_kept
-async def requests(app: Understudy, keeping: Keeping, request: Request) -> Answer:
-    """The request log, searched: every failure and fallback, and a sample of the rest.
-
-    `q` is a list of terms, all of which must hold: `api:odds status:>=500 lat:>2s route:checkout err:"timeout"`.
-    """
-    query = request.query()
-    try:
-        wanted = parse(_Q.of(query), app.clock.time())
-    except SearchError as error:
-        raise Problem(400, f"q: {error}", position=error.position) from None
-    if SPANNING_NAMES & query.keys():
-        start, end = span(query, app.clock.time())
-        wanted = replace(wanted, start=max(start, wanted.start or 0.0), end=min(end, wanted.end or end))
-
-    async def fetch(limit: int, before: str) -> tuple[Sequence[RequestEntry], str | None]:
-        entries = await keeping.requests.search(wanted, limit, _cursor(before))
-        last = entries[-1].cursor if len(entries) == limit else None
-        return entries, None if last is None else f"{last.ts_ms}-{last.id}"
-
-    return await listing(request, "requests", fetch, _REQUEST_COLUMNS)
-
-
-_Q = Param("q", Text(2000, name=True), "Terms of the search.", default="", example="outcome:failed last:1h")
-SPANNING_NAMES = frozenset(each.name for each in SPANNING)
-_REQUEST_COLUMNS = (
-    "at", "call_id", "route", "api", "outcome", "latency", "attempts", "status", "endpoint", "error_class", "error",
-    "fingerprint", "instance",
-)  # fmt: skip
-
-
-def _cursor(text: str) -> Cursor | None:
-    if not text:
-        return None
-    at, _, number = text.partition("-")
-    if not all(part.isascii() and part.isdigit() and len(part) <= _DIGITS for part in (at, number)):
-        raise Problem(400, "before is the text that the page before gave as next")
-    return Cursor(int(at), int(number))
-
-
-@_kept
-async def errors(app: Understudy, keeping: Keeping, request: Request) -> Answer:
-    """Kinds of errors, most frequent first."""
-    query = request.query()
-    start, end = span(query, app.clock.time(), 86400.0)
-    found = await keeping.requests.groups(start, end, _API.of(query), LIMIT.of(query))
-    return _answer({"start": start, "end": end, "groups": [group.as_dict() for group in found]})
-
-
 _API = Param("api", Text(500, name=True), "Only about this API.", default="")
 
 
-@_kept
+@kept
 async def report(app: Understudy, keeping: Keeping, request: Request) -> Answer:
     """A report as JSON, HTML or CSV; what there is without `kind`."""
     query = request.query()
@@ -219,7 +166,7 @@ _FORMAT = Param("format", Choice(_FORMATS), "As what; CSV is a ZIP file of one t
 _LANG = Param("lang", Choice(_LANGUAGES), "In which language.", default="en")
 
 
-@_kept
+@kept
 async def audit(app: Understudy, keeping: Keeping, request: Request) -> Answer:
     """Administrative acts, newest first; with `verify=yes` also whether the chain of all of them holds."""
     query = request.query()
@@ -279,14 +226,6 @@ ROUTES: Table = {
     ("GET", "/api/history/overview"): endpoint(
         overview, Permission.READ, query=(_KIND, *SPANNING), gives=Gives(obj(**_SPANNED, series=mapping(OBJECT))),
         problems=_GONE, tag="History",
-    ),
-    ("GET", "/api/requests"): endpoint(
-        requests, Permission.READ, query=(_Q, *PAGING, *SPANNING),
-        gives=(Gives(paged("requests", view(RequestEntry, "Request"))), CSV), problems=_GONE, tag="Requests",
-    ),
-    ("GET", "/api/errors"): endpoint(
-        errors, Permission.READ, query=(_API, LIMIT, *SPANNING),
-        gives=Gives(obj(**_SPANNED, groups=array(view(ErrorGroup)))), problems=_GONE, tag="Requests",
     ),
     ("GET", "/api/reports"): endpoint(
         report, Permission.READ, query=(_REPORT, _API, _TARGET, _FORMAT, _LANG, *SPANNING), gives=_REPORTS,
