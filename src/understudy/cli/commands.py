@@ -15,6 +15,7 @@ from typer.core import TyperCommand
 from understudy import __version__
 from understudy.config.sources import real_environment
 from understudy.core.errors import ConfigError, NotInstalled, UnderstudyError
+from understudy.core.secrets import Secret
 from understudy.core.text import Texts, known_language, texts
 
 from .admin import admin_commands
@@ -26,7 +27,9 @@ from .exits import FAILED, INTERRUPTED, OK, UNAVAILABLE, USAGE, Stop
 from .faults import told
 from .notify import notify_commands
 from .options import (
+    ASKED,
     HELP,
+    Asked,
     config_option,
     environment_option,
     examples,
@@ -155,8 +158,13 @@ def build(text: Texts) -> typer.Typer:
     def root(
         show: bool = typer.Option(False, "--version", callback=version, is_eager=True, help=_("Say the version.")),
         lang: str = typer.Option("", "--lang", help=_("en or pt; by default as the environment says.")),
+        url: str = typer.Option("", "--url", help=_("The running service to ask; by default as configured.")),
+        token: str = typer.Option(
+            "", "--token", help=_("An API token of it; UNDERSTUDY_TOKEN is not shown to others of this machine.")
+        ),
     ) -> None:
         del show, lang  # both have done their work before
+        ASKED.set(Asked(url, Secret(token.strip(), "--token") if token.strip() else None))
 
     app.callback(
         help=_("Calls to third-party APIs that keep succeeding while APIs fail: measured, explained, visible."),
