@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .config.settings import Settings
     from .export.reporting import Reporting
     from .keeping import Keeping
+    from .managing import Managing
     from .notifications.links import Signer
     from .notifications.manager import NotificationManager
     from .notifications.ports import Channel
@@ -97,6 +98,8 @@ class Understudy:
         self.instance = instance_name()
         #: What is kept, between `start` and `stop`; None where nothing is.
         self.keeping: Keeping | None = None
+        #: Settings that people edit while it runs; None where the service did not begin that.
+        self.managing: Managing | None = None
         #: What this process reports to a service; None where it reports nothing.
         self.reporting: Reporting | None = None
         self._alerting: Alerting | None = None

@@ -20,10 +20,12 @@ from understudy.app import Understudy
 from understudy.config import Loaded, load
 from understudy.config.faults import Fault, shown
 from understudy.config.loader import DEFAULT_FILE
+from understudy.config.managed import ManagedTree
 from understudy.config.reload import Reloader, Watcher, on_hangup
 from understudy.core.clock import SYSTEM_CLOCK
-from understudy.core.errors import ConfigError
+from understudy.core.errors import ConfigError, StoreUnavailable
 from understudy.export.logs import configure_logging
+from understudy.managing import Managing
 from understudy.simulator import SimulatorThread
 from understudy.web.auth.exposure import Exposure, is_loopback
 from understudy.web.auth.first import offer_first
@@ -57,6 +59,8 @@ class RunOptions:
     reload: bool = True
     #: Nobody has to sign in; on loopback only.
     insecure: bool = False
+    #: Nobody may change anything through it.
+    read_only: bool = False
 
     def all_overrides(self) -> list[str]:
         """Everything that the command line sets, the options of their own last."""
@@ -75,16 +79,18 @@ def run_service(screen: Screen, options: RunOptions) -> int:
         # replaces it, would otherwise be taken for an empty configuration.
         config = options.config or (Path(DEFAULT_FILE) if Path(DEFAULT_FILE).exists() else None)
 
-        def read() -> Loaded:
+        def read(managed: ManagedTree) -> Loaded:
             if isinstance(simulator, SimulatorThread) and options.config is None:
-                loaded = load_sample(simulator, options.all_overrides(), options.environment)
+                loaded = load_sample(simulator, options.all_overrides(), options.environment, managed)
             else:
-                loaded = load(config, overrides=options.all_overrides(), environment=options.environment)
+                loaded = load(
+                    config, overrides=options.all_overrides(), environment=options.environment, managed=managed
+                )
             # Built once for nothing: what cannot be built is found before anything is replaced.
             Understudy.build(loaded.settings)
             return loaded
 
-        loaded = read()
+        loaded = read(ManagedTree())
         service = loaded.settings.service
         origin = said(str(loaded.origin(("service", "host"))), screen.text)
         exposure = exposure_of(loaded.settings, insecure=options.insecure)
@@ -109,17 +115,20 @@ class _Running:
     """One run of the service: the application, what watches its files, what makes traffic."""
 
     def __init__(
-        self, screen: Screen, options: RunOptions, loaded: Loaded, read: Callable[[], Loaded], exposure: Exposure
-    ) -> None:
+        self, screen: Screen, options: RunOptions, loaded: Loaded, read: Callable[[ManagedTree], Loaded],
+        exposure: Exposure,
+    ) -> None:  # fmt: skip
         self._screen, self._options, self._exposure = screen, options, exposure
         self._setup = ""
         self._clock = SYSTEM_CLOCK
         self._app = Understudy.build(loaded.settings, clock=self._clock, keep=True)
-        self._reloader = Reloader(loaded, read, self._take_in, self._refused)
+        self._read = read
+        self._reloader = Reloader(loaded, self._reread, self._take_in, self._refused)
 
     async def serve(self, opened: socket.socket) -> Ended:
         """Serve until a signal; background work ends before the application does."""
         await self._app.start()
+        managing = await self._manage()
         # What was made until now lives as long as the process. Looked through again and again by the collector,
         # it would stop the loop for a tenth of a second each time.
         gc.collect()
@@ -127,7 +136,9 @@ class _Running:
         # Else the loop would wait for as long as 5 ms, each time that it has waited for the network, until the
         # thread that writes to the store lets go of the interpreter.
         sys.setswitchinterval(_SWITCH)
-        work = [self._watched()] if self._options.reload else []
+        work = [managing.run()]
+        if self._options.reload:
+            work.append(self._watched())
         if self._options.traffic > 0:
             work.append(traffic(self._app, self._clock, self._options.traffic))
         tasks = [asyncio.ensure_future(each) for each in work]
@@ -144,9 +155,27 @@ class _Running:
             service.shutdown_timeout,
             ready=lambda: self._ready(opened),
             background=tasks,
-            process=Process(exposure, lambda: self._reloader.current, supervisor=supervisor()),
+            process=Process(
+                exposure, lambda: self._reloader.current, supervisor=supervisor(), read_only=self._options.read_only
+            ),
             tls=(service.tls_certificate, service.tls_key),
         )
+
+    async def _manage(self) -> Managing:
+        """Put in force what people have edited in the dashboard; what cannot be used is left out, and told."""
+        assert self._app.keeping is not None  # noqa: S101 - it is built with `keep`, and has started; for mypy
+        managing = self._app.managing = Managing(
+            self._app, self._app.keeping.store.documents, lambda: self._reloader.current, self._read,
+            self._reloader.change, Understudy.build,
+        )  # fmt: skip
+        try:
+            await managing.take_up()
+        except (StoreUnavailable, ConfigError) as problem:
+            _log.error("what was edited in the dashboard is not in force: %s", problem)
+        return managing
+
+    def _reread(self) -> Loaded:
+        return self._read(self._app.managing.tree if self._app.managing is not None else ManagedTree())
 
     async def _watched(self) -> None:
         await Watcher(lambda: self._reloader.current.files, self._clock, self._reloader).run()

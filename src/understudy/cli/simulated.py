@@ -8,6 +8,7 @@ from itertools import cycle
 
 from understudy.app import Understudy
 from understudy.config import Loaded, load
+from understudy.config.managed import ManagedTree
 from understudy.core.clock import Clock
 from understudy.core.errors import UnderstudyError
 from understudy.simulator import Simulator, SimulatorThread
@@ -16,10 +17,14 @@ from understudy.simulator import Simulator, SimulatorThread
 PATHS = {"fixtures": "/fixtures", "odds": "/odds", "predictions": "/predictions"}
 
 
-def load_sample(simulator: Simulator | SimulatorThread, overrides: list[str], environment: str | None = None) -> Loaded:
+def load_sample(
+    simulator: Simulator | SimulatorThread, overrides: list[str], environment: str | None = None,
+    managed: ManagedTree | None = None,
+) -> Loaded:  # fmt: skip
     """The sample configuration with the addresses and keys of `simulator`; `overrides` come last."""
+    mine = [*simulator.overrides(), *overrides]
     with as_file(files("understudy.config").joinpath("sample.toml")) as path:
-        return load(path, overrides=[*simulator.overrides(), *overrides], environment=environment)
+        return load(path, overrides=mine, environment=environment, managed=managed)
 
 
 async def traffic(app: Understudy, clock: Clock, rate: float) -> None:

@@ -32,7 +32,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a value came from: `kind` is default, file, dotenv, env, secret or cli."""
+    """Where a value came from: `kind` is default, file, dotenv, env, secret, database or cli."""
 
     kind: str
     name: str = ""
@@ -49,6 +49,8 @@ class Origin:
                 return f"file:{name}"
             case "cli":
                 return "command line"
+            case "database":
+                return f"database: {name}"
             case "default":
                 return "default"
         return f"{name}:{self.line}" if self.line else name

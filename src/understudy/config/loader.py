@@ -19,6 +19,7 @@ from .check import validate
 from .cross import look_across
 from .environ import is_placeholder
 from .faults import Fault, Origin, Path, did_you_mean, in_order, printable
+from .managed import ManagedTree, Opened
 from .settings import Settings
 from .shorthand import expand, full_environment
 from .sources import SECRET_DIRS, Variables, is_there, read_dotenv, read_toml, real_environment, toml_files
@@ -45,6 +46,8 @@ class Loaded:
     warnings: tuple[str, ...]
     #: The files and the folder that were looked at, there or not: what a `Watcher` watches.
     files: tuple[FilePath, ...]
+    #: Section and name of what the configuration has, too, under entries that were edited in the dashboard.
+    overridden: frozenset[tuple[str, str]] = frozenset()
 
     def origin(self, path: Path) -> Origin:
         """Where the value at `path` came from."""
@@ -63,17 +66,19 @@ def load(
     cwd: FilePath | None = None,
     environment: str | None = None,
     secret_dirs: tuple[FilePath, ...] = SECRET_DIRS,
+    managed: ManagedTree | None = None,
 ) -> Loaded:
     """Load the configuration.
 
     Without `path`, `understudy.toml` of the current folder is read if it is there; `understudy.d` and
     `.env` stand beside the file. `env` replaces the process's environment, `environment` names the
-    overlay, `overrides` are `PATH=VALUE` texts.
+    overlay, `overrides` are `PATH=VALUE` texts. `managed` is what people have edited in the dashboard; it goes
+    over files and variables, and the command line over it.
 
     Raises:
         ConfigError: with every fault at once.
     """
-    return _Loading(path, env, overrides, cwd, environment, secret_dirs).run()
+    return _Loading(path, env, overrides, cwd, environment, secret_dirs, managed or ManagedTree()).run()
 
 
 class _Loading:
@@ -85,6 +90,7 @@ class _Loading:
         cwd: FilePath | None,
         environment: str | None,
         secret_dirs: tuple[FilePath, ...],
+        managed: ManagedTree,
     ) -> None:
         self.faults: list[Fault] = []
         self.warnings: list[str] = []
@@ -92,6 +98,7 @@ class _Loading:
         self._cwd = cwd or FilePath.cwd()
         self._file = self._cwd / (path or DEFAULT_FILE)
         self._environment = environment
+        self._managed = managed
         self._overrides = overrides
         self._dotenv = self._file.parent / ".env"
         self._folder = self._file.parent / "understudy.d"
@@ -115,7 +122,11 @@ class _Loading:
         variables = variable_layer(self._variables, merged.values, self.faults)
         below = merged.values.get("apis")
         written = set(below) if isinstance(below, dict) else set()
-        for layer in (variables, later[0]):
+        expand(variables, self.faults)
+        merged.go_over(variables)
+        edited, overridden = self._managed.over(merged, self.faults)
+        written.update(edited.values.get("apis", ()))
+        for layer in (edited, later[0]):
             expand(layer, self.faults)
             merged.go_over(layer)
         merged.values["environment"] = chosen
@@ -141,7 +152,8 @@ class _Loading:
             if isinstance(channel, WebhookOptions) and not channel.signing
         ]
         files = (self._file, self._folder, self._dotenv, *self._variables.read)
-        return Loaded(settings, merged.origins, (*self.warnings, *seeds.warnings), tuple(dict.fromkeys(files)))
+        warnings = (*self.warnings, *seeds.warnings)
+        return Loaded(settings, merged.origins, warnings, tuple(dict.fromkeys(files)), overridden)
 
     def _name(self, file: FilePath) -> str:
         return str(file.relative_to(self._cwd)) if file.is_relative_to(self._cwd) else str(file)
@@ -276,8 +288,10 @@ class _Loading:
         table[str(path[-1])] = None
 
     def _secret(self, text: str, path: Path, merged: Layer) -> tuple[str, str]:
-        kind, colon, name = text.partition(":")
         origin = merged.origin(path)
+        if isinstance(text, Opened):
+            return text, str(origin)
+        kind, colon, name = text.partition(":")
         if colon and kind == "env":
             found = self._variables.get(name)
             if not name:

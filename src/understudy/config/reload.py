@@ -97,6 +97,20 @@ class Reloader:
         self._read, self._apply, self._refused = read, apply, refused
         self._one_at_a_time = asyncio.Lock()
 
+    async def change(self, read: Callable[[], Loaded], keep: Callable[[], Awaitable[None]]) -> Loaded:
+        """Take in what `read` gives, once `keep` has stored what makes it different; answers it.
+
+        Raises:
+            ConfigError: it cannot be used; nothing was stored.
+            whatever `keep` raises: nothing has changed.
+        """
+        async with self._one_at_a_time:
+            loaded = await asyncio.to_thread(read)
+            await keep()
+            self._apply(loaded)
+            self.current = loaded
+            return loaded
+
     async def __call__(self) -> bool:
         """Read everything anew; whether it was taken in. Faults go to `refused`, and the old one stays."""
         async with self._one_at_a_time:

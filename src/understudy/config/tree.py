@@ -39,6 +39,13 @@ class Layer:
         node[path[-1]] = value
         self.origins[path] = origin
 
+    def take_out(self, path: tuple[str, ...]) -> None:
+        """Remove what stands at `path`, with its origins."""
+        holder = lookup(self.values, path[:-1])
+        if isinstance(holder, dict) and path[-1] in holder:
+            for old in _places(holder.pop(path[-1]), path):
+                self.origins.pop(old, None)
+
     def go_over(self, later: Layer) -> None:
         """Merge `later` into this layer: tables are merged, everything else is replaced."""
         self._merge(self.values, later.values, (), later)
