@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -48,7 +49,12 @@ RUNS: dict[str, tuple[tuple[str, ...], str]] = {
     "rapidapi_producao/demo_sistema_completo_producao.py": (("--seconds", "16", "--plain"), "Every part did its job"),
 }
 #: Examples that are started in another way, by the tests below.
-OTHERS = {"test_my_fallback.py", "rapidapi_producao/dashboard_producao.py"}
+OTHERS = {
+    "test_my_fallback.py",
+    "rapidapi_producao/dashboard_producao.py",
+    "rapidapi_producao/web_dashboard.py",
+    "rapidapi_producao/setup_producao.py",
+}
 
 
 def environment(*folders: Path, **more: str) -> dict[str, str]:
@@ -100,9 +106,10 @@ def test_the_tests_of_rules_beside_the_examples_pass(tmp_path):
     assert "OK: 1 test" in run.stdout
 
 
-def test_the_dashboard_of_the_document_serves_and_ends_well(tmp_path):
+@pytest.mark.parametrize("name", ["dashboard_producao.py", "web_dashboard.py"])
+def test_the_dashboard_of_the_document_serves_and_ends_well(name, tmp_path):
     process = subprocess.Popen(
-        [sys.executable, str(DOCUMENT / "dashboard_producao.py"), "--port", "0", "--simulator"],
+        [sys.executable, str(DOCUMENT / name), "--port", "0", "--simulator"],
         cwd=tmp_path, env=environment(PYTHONUNBUFFERED="1"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip  # the streams in one line
     try:
@@ -111,11 +118,33 @@ def test_the_dashboard_of_the_document_serves_and_ends_well(tmp_path):
         assert url, line + process.stderr.read()
         with urllib.request.urlopen(url[0] + "/api/status", timeout=PATIENCE) as answer:
             assert "fixtures_pro" in json.dumps(json.load(answer))
+        question = urllib.request.Request(url[0] + "/api/fallback/reset", b"{}", {"Content-Type": "application/json"})
+        if name == "web_dashboard.py":
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(question, timeout=PATIENCE)
+        else:
+            urllib.request.urlopen(question, timeout=PATIENCE).close()
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
     finally:
         process.kill()
         process.communicate()
+
+
+def test_the_setup_of_the_document_writes_a_configuration_that_works(tmp_path):
+    setup = str(DOCUMENT / "setup_producao.py")
+    options = ("--non-interactive", "--api", "odds=http://127.0.0.1:9/v1/status", "--route", "odds=odds")
+    run = python(setup, *options, "--storage", "memory:", cwd=tmp_path, env=environment())
+    assert (run.returncode, run.stderr) == (0, ""), run.stdout + run.stderr
+    assert "gravado: understudy.toml" in run.stdout
+    run = python("-c", "from understudy.cli import main; main()", "config", "check", cwd=tmp_path, env=environment())
+    assert run.stdout == "OK: 1 API, 1 route, development\n", run.stderr
+
+
+def test_the_template_of_the_document_is_the_one_that_setup_writes(tmp_path):
+    run = python(str(DOCUMENT / "setup_producao.py"), "--template", cwd=tmp_path, env=environment())
+    assert (run.returncode, run.stderr) == (0, ""), run.stdout + run.stderr
+    assert (tmp_path / ".env.template").read_text("utf-8") == (DOCUMENT / ".env.template").read_text("utf-8")
 
 
 @pytest.mark.parametrize("snippet", [*SNIPPETS, *NOTIFICATIONS, *ALERTS], ids=lambda snippet: snippet.name)

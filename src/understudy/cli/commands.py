@@ -220,11 +220,14 @@ def _serve(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
         insecure: bool = typer.Option(
             False, "--insecure-no-auth", help=_("Nobody has to sign in, accounts or not; on loopback only.")
         ),
+        read_only: bool = typer.Option(
+            False, "--read-only", help=_("Only show: nothing can be changed through it, by anybody.")
+        ),
     ) -> None:
         from .run import RunOptions, run_service
 
         options = RunOptions(
-            config, environment, host, port, tuple(override), simulator, seed, traffic, watch, insecure
+            config, environment, host, port, tuple(override), simulator, seed, traffic, watch, insecure, read_only
         )  # fmt: skip
         raise typer.Exit(run_service(Screen(_), options))
 

@@ -6,6 +6,7 @@ import hmac
 import ipaddress
 import logging
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -42,6 +43,9 @@ _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 _SIGN_IN: Final = {"WWW-Authenticate": 'Bearer realm="understudy"'}
 #: What a token that is restricted to some APIs may ask without naming one.
 _OF_NO_API: Final = ("/api/me",)
+#: All that anybody may do in a service that only shows.
+_SHOWN: Final = frozenset({Permission.PUBLIC, Permission.READ})
+_ONLY_SHOWN: Final = "this service only shows, as it was started with --read-only; nothing can be changed here"
 
 
 class Gate:
@@ -97,6 +101,10 @@ class Gate:
         Raises:
             Problem: 400, 401 for what they say of themselves and is not so; 503 while accounts cannot be read.
         """
+        who = await self._identified(request)
+        return replace(who, permissions=who.permissions & _SHOWN) if self.process.read_only else who
+
+    async def _identified(self, request: Request) -> Identity:
         if not await self.guarded():
             return of_loopback(request.client) if is_loopback(request.client) or not request.client else NOBODY
         said, cookie = request.headers.get("authorization"), request.cookies.get(self.cookie(request), "")
@@ -216,9 +224,13 @@ class Gate:
             return None  # what everybody may see does not depend on who says what of himself
         who = request.who
         if not who.may(needs):
-            if who is NOBODY:
+            if who.via == NOBODY.via:
                 return await self._to_sign_in(request)
+            if self.process.read_only:
+                raise Problem(403, _ONLY_SHOWN)
             raise Problem(403, f"this needs the permission {needs}")
+        if self.process.read_only and request.method not in _SAFE and request.path.startswith("/act/"):
+            raise Problem(403, _ONLY_SHOWN)  # signed links of messages need no account, and act all the same
         if needs is not Permission.PUBLIC and who.apis:
             _check_apis(request, who)
         if request.method not in _SAFE and who.via == "session":

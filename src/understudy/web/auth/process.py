@@ -27,3 +27,5 @@ class Process:
     restart: Callable[[], None] | None = None
     #: What starts it again: `systemd`, `container`; empty where nothing was recognised.
     supervisor: str = ""
+    #: Nobody may change anything here, whoever they are: for a screen on the wall, and `web_dashboard.py`.
+    read_only: bool = False
