@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from .api import (
+    accounts,
+    administration,
     alerts,
     apis,
     backtests,
@@ -20,6 +22,7 @@ from .api import (
     rules,
     silences,
     state,
+    telling,
 )
 from .api import (
     overview as overview_api,
@@ -30,6 +33,7 @@ from .live.stream import ROUTES as LIVE
 from .pages import act, api_acts, api_detail, appearance, compare, incidents, login, overview, palette
 from .pages import alerts as alert_pages
 from .pages import apis as api_pages
+from .pages import notifications as notification_pages
 from .pages import rules as rule_pages
 from .pages import silences as silence_pages
 
@@ -50,7 +54,10 @@ _TABLES: Final[tuple[Table, ...]] = (
     silences.ROUTES,
     notifications.ROUTES,
     imagined.ROUTES,
+    telling.ROUTES,
     instances.ROUTES,
+    accounts.ROUTES,
+    administration.ROUTES,
     LIVE,
     act.ROUTES,
     api_pages.ROUTES,
@@ -60,6 +67,7 @@ _TABLES: Final[tuple[Table, ...]] = (
     alert_pages.ROUTES,
     rule_pages.ROUTES,
     silence_pages.ROUTES,
+    notification_pages.ROUTES,
     incidents.ROUTES,
     appearance.ROUTES,
     login.ROUTES,

@@ -68,8 +68,8 @@ def page(
 ) -> Answer:  # fmt: skip
     """The page that a template makes; `at` is the place of the rail that it belongs to.
 
-    In every template: `_` (texts), `who` (identity), `places`, `at`, `path`, `language`, `theme`, `density`, `now`
-    (epoch seconds), `version`, `environment`, `range` (the span of the address), and the filters of `shown`.
+    In every template: `_` (texts), `who` (identity), `places`, `rail_counts`, `at`, `path`, `language`, `theme`,
+    `density`, `now` (epoch seconds), `version`, `environment`, `range` (the span of the address), and `shown`'s filters.
     """
     _ = language_of(request)
     theme = request.cookies.get(THEME, "")
@@ -78,6 +78,7 @@ def page(
             "who": request.who,
             "places": [each for each in places(_) if request.who.may(each.needs)],
             "at": at,
+            "rail_counts": _counts(app) if request.who.may(Permission.READ) else {},
             "path": request.path,
             "language": _.tag,
             "theme": theme if theme in _THEMES else "",
@@ -102,6 +103,12 @@ def page(
         body = gzip.compress(body, _LEVEL, mtime=0)
         headers["Content-Encoding"] = "gzip"
     return Answer(body, status, "text/html; charset=utf-8", headers)
+
+
+def _counts(app: Understudy) -> dict[str, int]:
+    """What stands beside the places of the rail."""
+    firing = sum(each.phase != "pending" for each in app.alerts.active()) if app.keeping is not None else 0
+    return {"apis": len(app.fallback.roster.apis), "routes": len(app.fallback.roster.routes), "alerts": firing}
 
 
 def language_of(request: Request) -> Texts:

@@ -2,6 +2,7 @@
 // @ts-check
 
 import "./u-heat.js";
+import "./u-mini.js";
 import { live } from "./live.js";
 import { localTimes } from "./times.js";
 import { measure, number } from "./units.js";
@@ -87,10 +88,10 @@ live.on("events", (_, { initial }) => { if (!initial) happened(); });
 // Ages and the shares of the last hour move on without an event.
 setInterval(() => { if (!document.hidden && live.state !== "paused") happened(); }, 15_000);
 
-const charts = new Map([...page.querySelectorAll("[data-api] u-chart")].map((each) =>
-  [/** @type {HTMLElement} */ (each.closest("[data-api]")).dataset.api, /** @type {import("./u-chart.js").UChart} */ (each)]));
+const charts = new Map([...page.querySelectorAll("[data-api] u-mini")].map((each) =>
+  [/** @type {HTMLElement} */ (each.closest("[data-api]")).dataset.api, /** @type {import("./u-mini.js").UMini} */ (each)]));
 if (page.dataset.topics) {
   live.on(`newest:${page.dataset.window}:${page.dataset.topics}`, (data, { changed }) => {
-    for (const name of changed) if (data[name]) charts.get(name)?.push?.(data[name]);
+    for (const name of changed) if (data[name]) charts.get(name)?.push(data[name]);
   });
 }

@@ -5,7 +5,7 @@ import { zone } from "./units.js";
 
 const shown = new Intl.DateTimeFormat(document.documentElement.lang, {
   year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
-  timeZone: zone,
+  hourCycle: "h23", timeZone: zone,
 });
 
 /**

@@ -1,7 +1,6 @@
 // <u-chart>: a chart over the table or drawing that the server wrote. Hover, touch and keyboard read it, a drag zooms.
 // @ts-check
 
-import { numbers, picture } from "./chart-export.js";
 import { columns, dashes, drawn, options, paintNames, paintNotes, tone } from "./chart-options.js";
 import { live } from "./live.js";
 import { colour, onTheme } from "./palette.js";
@@ -12,6 +11,7 @@ import { icon, make, word } from "./words.js";
 
 /** Charts by group: they share one zoom. @type {Map<string, Set<UChart>>} */
 const groups = new Map();
+const exports = () => import("./chart-export.js");
 const nearby = new IntersectionObserver((seen) => {
   for (const each of seen) if (each.isIntersecting) /** @type {UChart} */ (each.target).begin();
 }, { rootMargin: "300px" });
@@ -43,14 +43,10 @@ export class UChart extends HTMLElement {
     const chart = this.chart;
     if (!chart || this.u || typeof uPlot === "undefined") return;
     nearby.unobserve(this);
-    this.small = this.hasAttribute("data-small");
     this.data = make("div", { class: "chart-data" }, ...this.childNodes);
     this.plot = make("div", { class: "chart-plot", tabindex: "0", role: "group", "aria-label": chart.title });
     this.read = make("p", { class: "chart-read" });
-    const head = make("div", { class: "chart-head" });
-    if (!this.small) head.append(make("strong", {}, chart.title), this.legend());
-    head.append(this.read);
-    if (!this.small) head.append(this.tools());
+    const head = make("div", { class: "chart-head" }, make("strong", {}, chart.title), this.legend(), this.read, this.tools());
     this.append(head, this.plot, ...this.notes(), this.data);
     this.classList.add("ready");
     this.paint();
@@ -168,7 +164,7 @@ export class UChart extends HTMLElement {
     const at = place ?? chart.at.findLastIndex((_, each) => chart.series.some((series) => series.values[each] != null));
     if (at < 0) { read.textContent = word("chart.nothing"); return; }
     const values = chart.series.map((each) => `${chart.series.length > 1 ? `${each.label} ` : ""}${measure(each.values[at], chart.unit)}`);
-    read.textContent = `${this.small && place === null ? "" : `${when(chart.at[at])} · `}${values.join(" · ")}`;
+    read.textContent = `${when(chart.at[at])} · ${values.join(" · ")}`;
   }
 
   /**
@@ -245,8 +241,8 @@ export class UChart extends HTMLElement {
     });
     table.setAttribute("aria-expanded", "false");
     return make("span", { class: "chart-tools" }, this.link, this.back, table,
-      button("chart.csv", "download", () => chart && numbers(chart)),
-      button("chart.png", "save", () => { const painted = this.querySelector("canvas"); if (painted && chart) picture(painted, chart); }));
+      button("chart.csv", "download", async () => chart && (await exports()).numbers(chart)),
+      button("chart.png", "save", async () => { const painted = this.querySelector("canvas"); if (painted && chart) (await exports()).picture(painted, chart); }));
   }
 
   /** Bands and marks as a list, for those who do not see them. */
