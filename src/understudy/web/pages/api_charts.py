@@ -118,9 +118,14 @@ def compared(_: Texts, names: Sequence[str], found: Sequence[Anatomy | None]) ->
         (_("Success"), "%", "success_rate"),
         (_("Rate"), "/s", "per_second"),
     ):
-        series = [{"label": name, "values": _onto(grid, each, field), "kind": "line"} for name, each in known]
-        made.append({"title": title, "unit": unit, "at": grid, "series": series, "group": "compare", "live": None,
-                     "brush": None, "bands": [], "marks": []})  # fmt: skip
+        series: list[Chart] = [
+            {"label": name, "values": _onto(grid, each, field), "kind": "line"} for name, each in known
+        ]
+        low = _floor([value for each in series for value in each["values"]]) if unit == "%" else 0.0
+        made.append({
+            "title": title, "unit": unit, "min": low, "at": grid, "series": series, "group": "compare", "live": None,
+            "brush": None, "bands": [], "marks": [],
+        })  # fmt: skip
     return made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from understudy.core.errors import StoreUnavailable
 from understudy.core.options import describe
@@ -69,7 +70,8 @@ async def detail_of(app: Understudy, request: Request, name: str) -> Answer:
         sides=[(*words.side(_, each), each) for each in view.verdict.sides],
         causes=[(words.cause(_, name), count) for name, count in _most(view.verdict.causes)],
         keys=[(each, words.key_state(_, each["state"])) for each in view.standing["keys"]],
-        href=path_of("apis", name), act_href=path_of("apis", name, "act"), report=path_of("apis", name, "report"),
+        href=path_of("apis", name), topic=quote(name, safe=""), hub_href=path_of("apis", hub=view.line.hub),
+        act_href=path_of("apis", name, "act"), report=path_of("apis", name, "report"),
         notice=notice(_, query.get("done", "")), failed=requests_of(name, "outcome:error"),
         compare=path_of("apis", "compare", api=name), **values,
     )  # fmt: skip

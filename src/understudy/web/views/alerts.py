@@ -27,7 +27,8 @@ LEAD_IN: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """A route that an alert's subject serves: as its lead or a standby, and how many others could serve it."""
+    """A route that an alert's subject serves: as its lead (by priority, or just now) or a standby, and how many others
+    belong to it."""
 
     route: str
     leads: bool
@@ -49,8 +50,8 @@ def touched(app: Understudy, labels: Mapping[str, str]) -> tuple[Touched, ...]:
     for name, route in roster.routes.items():
         mine = [each for each in route.apis if each.name == api or (not api and hub and each.hub.name == hub)]
         if mine and not route.implicit:
-            first = route.incumbent or route.apis[0].name
-            found.append(Touched(name, any(each.name == first for each in mine), len(route.apis) - len(mine)))
+            first = (route.apis[0].name, route.incumbent)
+            found.append(Touched(name, any(each.name in first for each in mine), len(route.apis) - len(mine)))
     return tuple(found)
 
 

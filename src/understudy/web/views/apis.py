@@ -33,7 +33,9 @@ _WORST: Final = {state: place for place, state in enumerate(STATES)}
 
 @dataclass(frozen=True, slots=True)
 class ApiLine:
-    """One API in short. Rates are percent over five minutes, durations seconds, `per_second` that of a minute, `cost` that of 24 hours.
+    """One API in short. Rates are percent over five minutes, durations seconds.
+
+    `per_second` is that of the last minute, `cost` that of the last 24 hours.
 
     `lead` names the routes that it leads now, `standby` those in which it could take over, `closed` those
     where it may not serve. `budget_left` is percent of the error budget of 30 days against `objective`;
@@ -147,7 +149,8 @@ class Lines:
             name=name, state=state_of(api, self._now), hub=api.hub.name, lead=tuple(roles.get("lead", ())),
             standby=tuple(roles.get("standby", ())), closed=tuple(roles.get("closed", ())),
             success_rate=seen.success_rate, p50=seen.p50, p95=seen.p95, p99=seen.p99,
-            per_second=app.monitor.snapshot(name, "1m").requests_per_minute / 60.0, in_flight=api.in_flight, objective=promise.objective,
+            per_second=app.monitor.snapshot(name, "1m").requests_per_minute / 60.0, in_flight=api.in_flight,
+            objective=promise.objective,
             budget_left=self._budget(name, promise.objective), quota_remaining=scarce["remaining"],
             quota_limit=None if scarce["limit"] is None else int(scarce["limit"]), cost=self._cost(name),
             price=api.options.price, last_error="" if error is None else error.message or error.outcome,

@@ -21,6 +21,7 @@ from understudy.alerts.remembered import Remembered
 from understudy.alerts.slo import PAIRS, burn
 from understudy.backtesting import WARM, Past, judged, run_over
 from understudy.core.turn import Slices
+from understudy.monitor.summary import Point
 from understudy.web.http import Problem
 
 from .kept_past import BUSY, past_of
@@ -34,6 +35,22 @@ POINTS: Final = 240
 _AT_ONCE: Final = 20
 #: What is drawn where a rule has no number of its own: how the subject did.
 _CONTEXT: Final = "success_rate"
+
+
+def _share(part: int, point: Point) -> float | None:
+    judged = point.successes + point.failures
+    return 100.0 * part / judged if judged else None
+
+
+#: What the monitor knows of the last minutes, by metric.
+_LIVE: Final[Mapping[str, Callable[[Point], float | None]]] = {
+    "success_rate": lambda point: _share(point.successes, point),
+    "error_rate": lambda point: _share(point.failures, point),
+    "response_time": lambda point: point.response_time,
+    "response_time_p50": lambda point: point.p50,
+    "response_time_p95": lambda point: point.p95,
+    "requests_per_minute": lambda point: point.total * 60.0 / point.length,
+}
 
 Number = Callable[[Look], float | None]
 
@@ -143,7 +160,26 @@ async def incident_line(app: Understudy, row: EpisodeRow, start: float, end: flo
     remembered = Remembered(app.alerts.rules.rules(), *kept)
     alone = row.labels.get("api", "") if row.labels.get("api", "") in app.fallback.roster.apis else ""
     past = await past_of(app, alone if rule.subject == "api" else "", start, end, [rule], remembered)
-    return await _line(past, rule, row.labels, [row], Slices(app.clock.monotonic))
+    line = await _line(past, rule, row.labels, [row], Slices(app.clock.monotonic))
+    known = zip(line.at, line.values, strict=True) if line is not None else ()
+    if all(at < row.started_at for at, value in known if value is not None):
+        return _recent(app, rule, row) or line
+    return line
+
+
+def _recent(app: Understudy, rule: Rule, row: EpisodeRow) -> Breach | None:
+    """The last five minutes from memory, each point 5 s by itself: of an incident so new that nothing is kept yet."""
+    name, _ = _number(rule)
+    api = row.labels.get("api", "")
+    read = _LIVE.get(name)
+    if rule.subject != "api" or read is None or api not in app.monitor.names():
+        return None
+    points = app.monitor.history(api, "5m")[:-1]
+    spans = ((row.started_at, row.resolved_at, row.peak, row.episode),)
+    return Breach(
+        rule.name, {"api": api}, name, rule.operator, tuple(each.at + each.length for each in points),
+        tuple(read(each) for each in points), _thresholds(rule, name), spans,
+    )  # fmt: skip  # as the fields stand
 
 
 def _longest(episodes: Sequence[EpisodeRow], past: Past, rule: Rule) -> Labels | None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from understudy.core.types import Attribution
+from understudy.core.types import Attribution, OutcomeClass
 from understudy.monitor.summary import Snapshot
 from understudy.resilience.registry import Api
 
@@ -28,6 +28,8 @@ FINE: Final = 1.0
 FAILING: Final = 20.0
 #: Failures of one cause from this share on decide the sentence.
 _MOST: Final = 0.5
+#: Failures in which nothing of the API was heard: where other hubs are silent too, it may be our own network.
+_UNREACHED: Final = (OutcomeClass.CONNECT, OutcomeClass.TIMEOUT, OutcomeClass.LOST, OutcomeClass.LOCAL)
 #: Decision records that are looked at for the keys.
 _RECORDS: Final = 1000
 #: The event loop is late when it waits this long for its turn, s.
@@ -124,7 +126,8 @@ def _kind(
     ours = causes.get(Attribution.LOCAL, 0) + causes.get(Attribution.SELF, 0)
     if ours >= _MOST * seen.failures:
         return Attribution.LOCAL, 100.0 * ours / seen.failures
-    if asked >= 2 and failing > asked / 2:
+    reach = sum(seen.errors_by_class.get(outcome, 0) for outcome in _UNREACHED)
+    if asked >= 2 and failing > asked / 2 and reach >= _MOST * seen.failures:
         return "everywhere", 100.0 * failing / asked
     cause, count = max(causes.items(), key=lambda pair: pair[1], default=("", 0))
     if count >= _MOST * seen.failures:
