@@ -21,6 +21,8 @@ class Param:
     default: Any = None
     required: bool = False
     example: Any = None
+    #: Whether it may be given several times.
+    many: bool = False
 
     def of(self, query: Mapping[str, str]) -> Any:
         """What the query says, or the default.
@@ -46,6 +48,8 @@ class Param:
             found = {"type": "string"}
         elif isinstance(found.get("type"), list):
             found = {name: found[name] for name in ("maxLength", "description") if name in found} | {"type": "string"}
+        if self.many:
+            return {"type": "array", "items": found}
         default = self.default
         if isinstance(default, bool):
             default = "yes" if default else "no"
@@ -115,11 +119,13 @@ class Declared:
     #: Under which heading it stands in the documents.
     tag: str = ""
 
-    def check_query(self, query: Mapping[str, str]) -> None:
-        """Raise `Problem` for the first parameter that is not as declared."""
+    def check_query(self, query: Mapping[str, Sequence[str]]) -> None:
+        """Raise `Problem` for the first parameter that is not as declared; each with all its values."""
         for param in self.query or ():
-            if param.name in query or param.required:
-                param.of(query)
+            for value in query.get(param.name, ()):
+                param.of({param.name: value})
+            if param.required and param.name not in query:
+                param.of({})
 
     def check_body(self, content: Mapping[str, Any]) -> None:
         """Raise `Problem` for the first key that is not as declared."""

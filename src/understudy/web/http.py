@@ -155,19 +155,19 @@ class Request:
         Known are those that the endpoint declares; where it declares none, those that are named here.
         """
         declared = self.declared.query if self.declared is not None else None
-        if declared is not None:
-            known = tuple(each.name for each in declared)
+        several = {each.name for each in declared or () if each.many}
         found: dict[str, str] = {}
         for name, values in self.lists(*known).items():
-            if len(values) > 1:
+            if len(values) > 1 and name not in several:
                 raise Problem(400, f"query parameter {name} is given twice")
             found[name] = values[0]
-        if self.declared is not None:
-            self.declared.check_query(found)
         return found
 
     def lists(self, *known: str) -> dict[str, list[str]]:
         """As `query`, for parameters that may be given several times: the values of each, in their order."""
+        declared = self.declared.query if self.declared is not None else None
+        if declared is not None:
+            known = tuple(each.name for each in declared)
         if len(self._query) > MAX_QUERY:
             raise Problem(414, f"the query is longer than {MAX_QUERY} characters")
         try:
@@ -185,6 +185,8 @@ class Request:
                 allowed = ", ".join(known) if known else "none"
                 raise Problem(400, f"unknown query parameter; this endpoint takes: {allowed}")
             found.setdefault(name, []).append(value)
+        if self.declared is not None:
+            self.declared.check_query(found)
         return found
 
     async def body(self) -> bytes:

@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING
 
 from understudy.reports.render import to_json
 from understudy.web.auth.permissions import Permission
-from understudy.web.endpoint import Endpoint, Table
+from understudy.web.declared import Gives, Param
+from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped, listed
+from understudy.web.kinds import Choice, Choices, Text, Whole
+from understudy.web.schemas import NUMBER, OBJECT, TEXT, WHOLE, array, mapping, obj, view
 from understudy.web.views.anatomy import POINTS, Anatomy
 from understudy.web.views.api_detail import ApiDetail
 from understudy.web.views.api_past import ApiPast
-from understudy.web.views.apis import SORTS, ApisView, registered
+from understudy.web.views.apis import SORTS, ApiLine, ApisView, registered
 from understudy.web.views.compared import ComparedView
 from understudy.web.views.quotas import QuotaView
 from understudy.web.views.status import STATES
 
-from .fields import answering, choice, choices
-from .span import SPAN, span, whole
+from .fields import answering
+from .span import SPANNING, span
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -32,19 +35,15 @@ _DAY = 86400.0
 @answering
 async def apis(app: Understudy, request: Request) -> Answer:
     """All APIs in short, or those that are asked for; the worst first unless `sort` says otherwise (`-` turns it)."""
-    view = await listing(app, request.query("q", "state", "hub", "sort"))
-    return Answer(listed({"counts": dict(view.counts), "total": view.total}, "apis", view.apis))
+    found = await listing(app, request.query())
+    return Answer(listed({"counts": dict(found.counts), "total": found.total}, "apis", found.apis))
 
 
 async def listing(app: Understudy, query: dict[str, str]) -> ApisView:
     """The list that a query asks for; raises `Problem` 400 for what it cannot ask."""
-    sort = query.get("sort", "")
-    if sort.removeprefix("-") not in (*SORTS, ""):
-        raise Problem(400, f"sort is one of {', '.join(SORTS)}, with - before it for the other way round")
-    if len(query.get("q", "")) > MAX_SEARCH:
-        raise Problem(400, f"q is at most {MAX_SEARCH} characters long")
+    sort = _SORT.of(query)
     return await ApisView.of(
-        app, q=query.get("q", "").strip(), states=choices(query, "state", STATES), hub=query.get("hub", ""),
+        app, q=_Q.of(query).strip(), states=_STATES.of(query), hub=_HUB.of(query),
         sort=sort.removeprefix("-"), down=sort.startswith("-"),
     )  # fmt: skip
 
@@ -59,10 +58,10 @@ async def api(app: Understudy, request: Request) -> Answer:
 @answering
 async def history(app: Understudy, request: Request) -> Answer:
     """One API over a span: percentiles, failures by class, the heat-map of latencies."""
-    query = request.query("points", *SPAN)
+    query = request.query()
     name = registered(app, request.parts["api"]).name
     start, end = span(query, app.clock.time())
-    found = await Anatomy.of(app, name, start, end, whole(query, "points", POINTS, MOST_POINTS))
+    found = await Anatomy.of(app, name, start, end, _POINTS.of(query))
     if found is None:
         raise Problem(404 if app.keeping is None else 503, "nothing is kept here, or the store cannot be read now")
     return Answer(dumped(found.as_dict()))
@@ -71,7 +70,7 @@ async def history(app: Understudy, request: Request) -> Answer:
 @answering
 async def past(app: Understudy, request: Request) -> Answer:
     """What happened to one API in a span: alerts, switches, errors, slowest requests, and its history."""
-    query = request.query(*SPAN)
+    query = request.query()
     name = registered(app, request.parts["api"]).name
     start, end = span(query, app.clock.time())
     return Answer(dumped((await ApiPast.of(app, name, start, end)).as_dict()))
@@ -87,8 +86,8 @@ async def quota(app: Understudy, request: Request) -> Answer:
 @answering
 async def report(app: Understudy, request: Request) -> Answer:
     """What can be handed to the vendor: times, rates and samples of its failures, nothing of ours."""
-    query = request.query("lang", *SPAN)
-    language = choice(query, "lang", ("en", "pt-BR"), "en")
+    query = request.query()
+    language = _LANG.of(query)
     name = registered(app, request.parts["api"]).name
     if app.keeping is None:
         raise Problem(404, "nothing is kept here: this process was started without a store")
@@ -100,21 +99,55 @@ async def report(app: Understudy, request: Request) -> Answer:
 @answering
 async def compared(app: Understudy, request: Request) -> Answer:
     """Two to six APIs over the same span, with the winner of each measure: `api=a&api=b`."""
-    query = request.lists("api", *SPAN)
+    query = request.lists()
     start, end = span({name: values[0] for name, values in query.items() if name != "api"}, app.clock.time())
     try:
-        view = await ComparedView.of(app, query.get("api", []), start, end)
+        found = await ComparedView.of(app, query.get("api", []), start, end)
     except ValueError as error:
         raise Problem(400, str(error)) from None
-    return Answer(dumped(view.as_dict()))
+    return Answer(dumped(found.as_dict()))
 
+
+_NAME = Text(500, name=True)
+_Q = Param("q", Text(MAX_SEARCH, name=True), "Part of the name, hub or route.", default="")
+_STATES = Param("state", Choices(STATES), "Only in these states, between commas.", default=())
+_HUB = Param("hub", _NAME, "Only of this hub.", default="")
+_SORT = Param(
+    "sort", Choice((*SORTS, *(f"-{each}" for each in SORTS), "")), "By what; with - the other way round.", default=""
+)
+_POINTS = Param("points", Whole(1, MOST_POINTS), "About how many points it has.", default=POINTS)
+_LANG = Param("lang", Choice(("en", "pt-BR")), "In which language.", default="en")
+_SIDES = Param(
+    "api", _NAME, "An API; two to six of them.", required=True, many=True, example=["odds_prime", "odds_second"]
+)
+_LINE = view(ApiLine, quota_left=NUMBER)
+_GONE = (404, 503)
 
 ROUTES: Table = {
-    ("GET", "/api/apis"): Endpoint(apis, Permission.READ),
-    ("GET", "/api/compare"): Endpoint(compared, Permission.READ),
-    ("GET", "/api/apis/{api}"): Endpoint(api, Permission.READ),
-    ("GET", "/api/apis/{api}/history"): Endpoint(history, Permission.READ),
-    ("GET", "/api/apis/{api}/past"): Endpoint(past, Permission.READ),
-    ("GET", "/api/apis/{api}/quota"): Endpoint(quota, Permission.READ),
-    ("GET", "/api/apis/{api}/report"): Endpoint(report, Permission.READ),
-}
+    ("GET", "/api/apis"): endpoint(
+        apis, Permission.READ, query=(_Q, _STATES, _HUB, _SORT),
+        gives=Gives(obj(counts=mapping(WHOLE), total=WHOLE, apis=array(_LINE))), problems=(503,), tag="APIs",
+    ),
+    ("GET", "/api/compare"): endpoint(
+        compared, Permission.READ, query=(_SIDES, *SPANNING), gives=Gives(OBJECT), problems=_GONE, tag="APIs"
+    ),
+    ("GET", "/api/apis/{api}"): endpoint(
+        api, Permission.READ, gives=Gives(obj(name=TEXT, state=TEXT, verdict=OBJECT, roles=array(OBJECT))),
+        problems=_GONE, tag="APIs",
+    ),
+    ("GET", "/api/apis/{api}/history"): endpoint(
+        history, Permission.READ, query=(_POINTS, *SPANNING), gives=Gives(view(Anatomy, heat=OBJECT, whole=OBJECT)),
+        problems=_GONE, tag="APIs",
+    ),
+    ("GET", "/api/apis/{api}/past"): endpoint(
+        past, Permission.READ, query=SPANNING,
+        gives=Gives(obj(episodes=array(OBJECT), marks=array(OBJECT), errors=array(OBJECT), slowest=array(OBJECT))),
+        problems=_GONE, tag="APIs",
+    ),
+    ("GET", "/api/apis/{api}/quota"): endpoint(
+        quota, Permission.READ, gives=Gives(obj(api=TEXT, limits=array(OBJECT))), problems=_GONE, tag="APIs"
+    ),
+    ("GET", "/api/apis/{api}/report"): endpoint(
+        report, Permission.READ, query=(_LANG, *SPANNING), gives=Gives(OBJECT), problems=(*_GONE, 501), tag="APIs"
+    ),
+}  # fmt: skip

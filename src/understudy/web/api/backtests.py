@@ -17,13 +17,16 @@ from understudy.alerts.rules import rule_from
 from understudy.backtesting import WARM, Past, judged, part_of, proposals, run_over
 from understudy.core.turn import Slices
 from understudy.web.auth.permissions import Permission
-from understudy.web.endpoint import Endpoint, Table
+from understudy.web.declared import Field, Gives
+from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped
+from understudy.web.kinds import Document, Flag, Listed, Text
+from understudy.web.schemas import NUMBER, OBJECT, TIME, array, obj
 from understudy.web.views.kept_past import BUSY, past_of
 
-from .fields import answering, text, texts
-from .incidents import incidents_of
-from .span import SPAN, span
+from .fields import answering
+from .incidents import MOST_INCIDENTS, incidents_of
+from .span import SPAN, SPANNING_BODY, span
 
 if TYPE_CHECKING:
     from understudy.alerts.backtest import Backtest
@@ -48,16 +51,13 @@ async def backtest(app: Understudy, request: Request) -> Answer:
     request.query()
     if app.keeping is None:
         raise Problem(404, "nothing is kept here: this process was started without a store")
-    content = await request.json_object("rules", "changed", "api", "zone", "proposals", "incidents", *SPAN)
-    wanted = content.get("proposals", False)
-    if not isinstance(wanted, bool):
-        raise Problem(422, "proposals is true or false")
-    said = {name: text(content, name, 100) for name in SPAN if content.get(name) is not None}
+    content = await request.json_object()
+    said = {name: content[name] for name in SPAN if content.get(name) is not None}
     start, end = span(said, app.clock.time(), _MONTH)
-    zone = zone_of(text(content, "zone", 100, default="UTC"))
+    zone = zone_of(_ZONE.of(content))
     incidents = incidents_of(content.get("incidents"))
     changed = _changed(content)
-    api = text(content, "api", 200)
+    api = _API.of(content)
     _wanted(app, content, changed, frozenset())  # what is wrong with it is said before anything is read
     if app in BUSY:
         raise Problem(429, "another backtest is running here; ask again when it has ended", {"Retry-After": "5"})
@@ -67,7 +67,7 @@ async def backtest(app: Understudy, request: Request) -> Answer:
         remembered = Remembered(app.alerts.rules.rules(), *kept)
         rules = _wanted(app, content, changed, remembered.events)
         past = await past_of(app, api, start, end, (*rules, *changed), remembered)
-        asked = _Asked(rules, changed, zone, incidents, propose=wanted)
+        asked = _Asked(rules, changed, zone, incidents, propose=_PROPOSALS.of(content))
         return await _judged(app, past, asked, kept)
     finally:
         BUSY.discard(app)
@@ -158,7 +158,7 @@ def missed_by_all(incidents: Sequence[Incident], told: Sequence[Mapping[str, Any
 def _wanted(
     app: Understudy, content: Mapping[str, Any], changed: Sequence[Rule], remembered: Collection[str]
 ) -> list[Rule]:
-    names = texts(content, "rules", MOST_RULES, 200)
+    names = _RULES.of(content)
     book = app.alerts.rules
     if names:
         return [_on(book.get(name)) for name in names]
@@ -175,10 +175,7 @@ def _on(rule: Rule) -> Rule:
 
 
 def _changed(content: Mapping[str, Any]) -> list[Rule]:
-    docs = [] if content.get("changed") is None else content["changed"]
-    if not isinstance(docs, list) or len(docs) > MOST_RULES or not all(isinstance(each, dict) for each in docs):
-        raise Problem(422, f"changed is a list of at most {MOST_RULES} rules")
-    return [rule_from(each, "api") for each in docs]
+    return [rule_from(each, "api") for each in _CHANGED.of(content)]
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -189,4 +186,19 @@ def zone_of(name: str) -> ZoneInfo:
         raise Problem(422, "zone is the name of a time zone, such as America/Sao_Paulo") from None
 
 
-ROUTES: Table = {("POST", "/api/alerts/rules/backtest"): Endpoint(backtest, Permission.READ)}
+_RULES = Field("rules", Listed(Text(200, least=1), MOST_RULES, called="texts"), "Which; by default all.", default=())
+_CHANGED = Field("changed", Listed(Document(), MOST_RULES, called="rules"), "Versions to try.", default=())
+_API = Field("api", Text(200, name=True), "Only about this API.", default="")
+_ZONE = Field("zone", Text(100), "Whose nights are counted.", default="UTC", example="America/Sao_Paulo")
+_PROPOSALS = Field("proposals", Flag(), "Whether quieter versions of noisy rules are tried.", default=False)
+_INCIDENTS = Field(
+    "incidents", Listed(Document(), MOST_INCIDENTS, called="spans"), "`from`, `to`, `name`, `labels` of what was wrong."
+)
+
+ROUTES: Table = {
+    ("POST", "/api/alerts/rules/backtest"): endpoint(
+        backtest, Permission.READ, body=(_RULES, _CHANGED, _API, _ZONE, _PROPOSALS, _INCIDENTS, *SPANNING_BODY),
+        gives=Gives(obj(start=TIME, end=TIME, resolution=NUMBER, rules=array(OBJECT), missed=array(OBJECT))),
+        problems=(400, 404, 503), tag="Rules",
+    ),
+}  # fmt: skip

@@ -8,13 +8,17 @@ from understudy.alerts.incident_notes import LONGEST
 from understudy.alerts.rules import rule_from
 from understudy.core.audit import AuditEntry
 from understudy.web.auth.permissions import Permission
-from understudy.web.endpoint import Endpoint, Table
+from understudy.web.declared import Field, Gives
+from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped
+from understudy.web.kinds import Text
+from understudy.web.schemas import MAYBE_OBJECT, OBJECT, TEXT, array, obj
 from understudy.web.views.alerts import IncidentView, OpenAlertsView
 from understudy.web.views.breach import incident_line, preview
 
 from .fields import answering, text
-from .span import SPAN, span
+from .rules import RULE
+from .span import SPAN, SPANNING_BODY, span
 
 if TYPE_CHECKING:
     from understudy.alerts.incident_notes import IncidentNote
@@ -45,10 +49,8 @@ async def breach(app: Understudy, request: Request) -> Answer:
 async def previewed(app: Understudy, request: Request) -> Answer:
     """How often a rule would have fired in the past that is kept, with the line of the worst subject; keeps nothing."""
     request.query()
-    content = await request.json_object("rule", *SPAN)
-    doc = content.get("rule")
-    if not isinstance(doc, dict):
-        raise Problem(422, "rule is an object: the rule as it stands in a file")
+    content = await request.json_object()
+    doc = RULE.of(content)
     said = {name: text(content, name, 100) for name in SPAN if content.get(name) is not None}
     start, end = span(said, app.clock.time(), WEEK)
     return Answer(dumped((await preview(app, rule_from(doc, "api"), start, end)).as_dict()))
@@ -57,9 +59,8 @@ async def previewed(app: Understudy, request: Request) -> Answer:
 @answering
 async def note(app: Understudy, request: Request) -> Answer:
     """Write something down about an incident, also after it is over."""
-    request.query()
-    content = await request.json_object("text")
-    kept = await add_note(app, request, request.parts["alert"], text(content, "text", LONGEST, least=1, lines=True))
+    content = await request.json_object()
+    kept = await add_note(app, request, request.parts["alert"], _TEXT.of(content))
     return Answer(dumped(kept.as_dict()), 201)
 
 
@@ -84,9 +85,21 @@ def around(start: float, end: float, now: float) -> tuple[float, float]:
     return start - more, min(now, end + more)
 
 
+_TEXT = Field("text", Text(LONGEST, least=1, lines=True), "What is to be kept.", required=True, example="It was DNS.")
+
 ROUTES: Table = {
-    ("GET", "/api/alerts/open"): Endpoint(opened, Permission.READ),
-    ("GET", "/api/alerts/{alert}/breach"): Endpoint(breach, Permission.READ),
-    ("POST", "/api/alerts/{alert}/notes"): Endpoint(note, Permission.ALERTS_WRITE),
-    ("POST", "/api/alerts/rules/preview"): Endpoint(previewed, Permission.READ),
-}
+    ("GET", "/api/alerts/open"): endpoint(
+        opened, Permission.READ, gives=Gives(obj(alerts=array(OBJECT))), problems=(503,), tag="Alerts"
+    ),
+    ("GET", "/api/alerts/{alert}/breach"): endpoint(
+        breach, Permission.READ, gives=Gives(obj(line=MAYBE_OBJECT)), problems=(404, 503), tag="Alerts"
+    ),
+    ("POST", "/api/alerts/{alert}/notes"): endpoint(
+        note, Permission.ALERTS_WRITE, body=(_TEXT,), gives=Gives(obj(text=TEXT, actor=TEXT), 201),
+        problems=(404, 503), tag="Alerts",
+    ),
+    ("POST", "/api/alerts/rules/preview"): endpoint(
+        previewed, Permission.READ, body=(RULE, *SPANNING_BODY), gives=Gives(OBJECT), problems=(400, 404, 503),
+        tag="Rules",
+    ),
+}  # fmt: skip

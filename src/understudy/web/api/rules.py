@@ -88,7 +88,7 @@ async def check(app: Understudy, request: Request) -> Answer:
 
 def _rule(content: Mapping[str, Any], name: str) -> Rule:
     """The rule of a body, under `name` where the path says one."""
-    doc = _RULE.of(content)
+    doc = RULE.of(content)
     if name and doc.get("name", name) != name:
         raise Problem(422, "the rule's name is not the one in the path; leave it out, or make a new rule")
     return rule_from({**doc, **({"name": name} if name else {})}, "api")  # what is wrong with it is a 422 of its own
@@ -137,7 +137,7 @@ def _version_shown(document: Document) -> dict[str, Any]:
     return {**values, "doc": None if document.doc is None else dict(document.doc)}
 
 
-_RULE = Field(
+RULE = Field(
     "rule", Object(about="the rule as it stands in a file"), "The rule.", required=True,
     example={"metric": "success_rate", "operator": "<", "threshold": 90, "window": "5m", "severity": "warning"},
 )  # fmt: skip
@@ -151,13 +151,13 @@ _CONFLICT = (404, 409, 412, 503)
 ROUTES: Table = {
     ("GET", "/api/alerts/rules"): endpoint(rules, Permission.READ, gives=Gives(obj(rules=array(_SHOWN))), tag="Rules"),
     ("POST", "/api/alerts/rules/check"): endpoint(
-        check, Permission.READ, body=(_RULE,), gives=Gives(obj(rule=OBJECT)), tag="Rules"
+        check, Permission.READ, body=(RULE,), gives=Gives(obj(rule=OBJECT)), tag="Rules"
     ),
     ("GET", "/api/alerts/rules/{rule}"): endpoint(
         rule, Permission.READ, gives=Gives(_SHOWN), problems=(404, 503), tag="Rules"
     ),
     ("PUT", "/api/alerts/rules/{rule}"): endpoint(
-        put, Permission.ALERTS_WRITE, body=(_RULE, _COMMENT, _EXPECTED), gives=Gives(_SHOWN), problems=_CONFLICT,
+        put, Permission.ALERTS_WRITE, body=(RULE, _COMMENT, _EXPECTED), gives=Gives(_SHOWN), problems=_CONFLICT,
         tag="Rules",
     ),
     ("DELETE", "/api/alerts/rules/{rule}"): endpoint(

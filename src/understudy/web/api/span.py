@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from understudy.monitor.search import duration, moment
 from understudy.reports.months import span_of
-from understudy.web.declared import Param
+from understudy.web.declared import Field, Param
 from understudy.web.http import Problem
 from understudy.web.kinds import Text
 
@@ -20,6 +20,8 @@ SPANNING = (
     Param("to", Text(100), f"Where a span with from ends; now when it is left out. {_TIME}"),
     Param("month", Text(7), "In place of last: a whole month, UTC, such as 2026-11."),
 )
+#: The same as keys of a body.
+SPANNING_BODY = tuple(Field(each.name, each.kind, each.about, example=each.example) for each in SPANNING)
 
 
 def span(query: Mapping[str, str], now: float, default: float = 3600.0) -> tuple[float, float]:
