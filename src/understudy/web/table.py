@@ -20,6 +20,7 @@ from .api import (
     past,
     requests,
     rules,
+    settings,
     silences,
     state,
     telling,
@@ -34,6 +35,7 @@ from .pages import act, api_acts, api_detail, appearance, compare, incidents, lo
 from .pages import alerts as alert_pages
 from .pages import apis as api_pages
 from .pages import notifications as notification_pages
+from .pages import requests as request_pages
 from .pages import rules as rule_pages
 from .pages import silences as silence_pages
 
@@ -58,6 +60,7 @@ _TABLES: Final[tuple[Table, ...]] = (
     instances.ROUTES,
     accounts.ROUTES,
     administration.ROUTES,
+    settings.ROUTES,
     LIVE,
     act.ROUTES,
     api_pages.ROUTES,
@@ -69,6 +72,7 @@ _TABLES: Final[tuple[Table, ...]] = (
     silence_pages.ROUTES,
     notification_pages.ROUTES,
     incidents.ROUTES,
+    request_pages.ROUTES,
     appearance.ROUTES,
     login.ROUTES,
     overview.ROUTES,

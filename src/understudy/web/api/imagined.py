@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from understudy.alerts.imagined import KINDS
-from understudy.core.notices import NoticeKind, Severity
 from understudy.web.auth.permissions import Permission
 from understudy.web.declared import Field, Gives
 from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Request, dumped
 from understudy.web.kinds import Choice, Moment, Named, Number, Text
 from understudy.web.schemas import OBJECT
+from understudy.web.views.telling import simulated
 
 from .alerts import SEVERITIES
 from .fields import answering
@@ -28,17 +28,16 @@ _NAME, _LARGEST = 200, 1e15
 async def simulate(app: Understudy, request: Request) -> Answer:
     """Who would be told of an alert, how, and what would keep it from being told; sends and changes nothing."""
     content = await request.json_object()
-    found = app.alerts.imagine(
+    told = simulated(
+        app,
         _RULE.of(content),
         {name[:_NAME]: value for name, value in _LABELS.of(content).items()},
-        severity=Severity(severity) if (severity := _SEVERITY.of(content)) else None,
-        kind=NoticeKind(_KIND.of(content)),
+        severity=_SEVERITY.of(content),
+        kind=_KIND.of(content),
         at=_AT.of(content),
         value=_VALUE.of(content),
     )
-    told = app.notifications.imagined(found.notice, found.labels)
-    # The alert's own steps, not what the first policy would say where the rule itself says otherwise.
-    return Answer(dumped({**told, **found.as_dict()}))
+    return Answer(dumped(told))
 
 
 _RULE = Field("rule", Text(_NAME, least=1), "Which rule would tell.", required=True, example="api_down")

@@ -55,12 +55,17 @@ async def log(app: Understudy, request: Request) -> Answer:
 async def _attempts(
     app: Understudy, row: str, channel: str, limit: int, before: str
 ) -> tuple[Sequence[dict[str, Any]], str | None]:
-    found = await app.notifications.log(limit, row=row, channel=channel, before=_place(before))
+    found = await app.notifications.log(limit, row=row, channel=channel, before=place_of(before))
     last = found[-1] if len(found) == limit else None
     return [attempt_as_dict(*each) for each in found], None if last is None else f"{last[1].at:.6f}-{last[0]}"
 
 
-def _place(written: str) -> tuple[float, int] | None:
+def place_of(written: str) -> tuple[float, int] | None:
+    """Where a page of the log begins; None for the first.
+
+    Raises:
+        Problem: 400 when that cannot be read.
+    """
     if not written:
         return None
     at, _, number = written.rpartition("-")

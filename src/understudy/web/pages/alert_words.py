@@ -44,7 +44,8 @@ class Words:
 
     def about(self, labels: Mapping[str, str]) -> str:
         """What it is about: the names alone where they say it, the label beside what is less usual."""
-        known = [labels[name] for name in _LABELS[:3] if labels.get(name)]
+        hub = () if labels.get("api") else ("hub",)
+        known = [labels[name] for name in (*_LABELS[:2], *hub) if labels.get(name)]
         others = [f"{name}={value}" for name, value in labels.items() if name not in _LABELS[:3] and value]
         return ", ".join([*known, *others]) or self._("everything")
 

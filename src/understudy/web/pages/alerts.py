@@ -141,6 +141,7 @@ def group_word(_: Texts, name: str) -> str:
 def row(app: Understudy, _: Texts, each: OpenAlert) -> dict[str, Any]:
     """One alert as the list shows it: texts only, so that page and script write the same."""
     w, alert = Words(_), each.alert
+    compared = w.compared(alert.metric, alert.operator, alert.threshold)
     since = alert.started_at if alert.started_at is not None else alert.active_at
     return {
         "fingerprint": alert.fingerprint,
@@ -151,10 +152,10 @@ def row(app: Understudy, _: Texts, each: OpenAlert) -> dict[str, Any]:
         "rule": w.rule(alert.rule),
         "about": w.about(alert.labels),
         "value": w.value(alert.metric, alert.value) if alert.metric else "",
-        "compared": w.compared(alert.metric, alert.operator, alert.threshold),
+        "compared": compared or (w.metric(alert.metric) if alert.metric else ""),
         "touched": w.touched(each.touched),
         "since": since,
-        "age": w.duration(None if since is None else max(0.0, app.clock.time() - since)),
+        "age": "–" if since is None else w.duration(max(1.0, round(app.clock.time() - since))),
         "handled": w.handled(alert),
         "acknowledged": bool(alert.acknowledged_by or alert.snoozed_until is not None),
         "firing": alert.phase != "pending",
