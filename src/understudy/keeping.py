@@ -73,6 +73,7 @@ class Keeping:
         schedules: Mapping[str, ReportSchedule],
     ) -> None:
         self.store = store
+        self._options = options
         self.instance = instance
         self._clock = clock
         self._monitor = monitor
@@ -214,6 +215,16 @@ class Keeping:
                     return
                 if self._acts and self._acts[0] is entry:
                     self._acts.popleft()
+
+    async def back_up(self, file: Path) -> None:
+        """Copy the store into a new file while everything goes on.
+
+        Raises:
+            StoreUnusable, StoreUnavailable: it cannot be copied; the text says why.
+        """
+        from .storage.admin import back_up_store
+
+        await asyncio.to_thread(back_up_store, self._options, file, self._clock)
 
     # -- state --------------------------------------------------------------------------------------
 

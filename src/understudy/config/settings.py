@@ -33,7 +33,7 @@ class ServiceSettings(Options):
     host: Annotated[str, at.MinLen(1), Doc("address to listen on; not loopback needs accounts")] = "127.0.0.1"
     port: Annotated[int, at.Ge(0), at.Le(65535), Doc("port to listen on; 0: any free one")] = 8080
     secret_key: Annotated[
-        Secret | None, Doc("signs the links of messages, and sessions once there are accounts; env:NAME or file:PATH")
+        Secret | None, Doc("signs links of messages, digests API tokens; 16 characters or more; env:NAME or file:PATH")
     ] = None
     public_names: Annotated[
         tuple[str, ...], Doc("names besides `host` under which people ask for it, as understudy.example.com")

@@ -235,23 +235,28 @@ async def add(app: Understudy, request: Request, name: str, role: str, password:
     return made
 
 
-async def set_role(app: Understudy, request: Request, account: str, role: str) -> None:
-    """Give an account another role; its sessions end, so that nothing goes on with the old one."""
-    _check_role(role)
-    await _change(app, request, account, "account.role", role=role)
+async def change(
+    app: Understudy, request: Request, account: str, *, role: str | None = None, password: str | None = None,
+    disabled: str | None = None,
+) -> None:  # fmt: skip
+    """Give an account another role or password, or shut it out (`disabled` says why; empty lets it in again).
 
+    Its sessions end, so that nothing goes on with what it might before.
 
-async def set_disabled(app: Understudy, request: Request, account: str, reason: str) -> None:
-    """Shut an account out, with a reason; with an empty one, let it in again."""
-    await _change(app, request, account, "account.disabled" if reason else "account.enabled", disabled=reason)
-
-
-async def set_password(app: Understudy, request: Request, account: str, password: str) -> None:
-    """Give another account a new password; all its sessions end."""
+    Raises:
+        Refused: there is none, a value cannot be taken, or no administrator would be left; nothing was changed.
+    """
     found = await by_id(keeping_of(app), account)
-    check_password(password, found.name)
-    hashed = await request.gate.passwords.hashed(password)
-    await _change(app, request, account, "account.password", password=hashed, password_at=app.clock.time())
+    values: dict[str, Any] = {}
+    if role is not None:
+        _check_role(role)
+        values["role"] = role
+    if disabled is not None:
+        values["disabled"] = disabled
+    if password is not None:
+        check_password(password, found.name)
+        values |= {"password": await request.gate.passwords.hashed(password), "password_at": app.clock.time()}
+    await _change(app, request, found.id, "account.password" if password is not None else "account.changed", **values)
 
 
 async def change_own_password(app: Understudy, request: Request, old: str, new: str) -> str:
