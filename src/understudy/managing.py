@@ -55,6 +55,10 @@ class Refused(UnderstudyError):
         ]
 
 
+class SecretRefused(UnderstudyError):
+    """Whoever entered a secret may edit everything else, and no secrets."""
+
+
 def fault_text(fault: Fault) -> str:
     """One fault on one line: where, what was expected, what was found, what to do."""
     found = f", found {fault.found}" if fault.found else ""
@@ -244,26 +248,28 @@ class Managing:
     async def check(self, kind: str, name: str, values: Mapping[str, Any]) -> list[dict[str, str]]:
         """Everything that is wrong with an entry, as it would be refused; empty when it could be stored."""
         try:
-            await self._loaded(self._written(kind, name, values, trusted=False))
+            await self._loaded(self._written(kind, name, values))
         except Refused as refused:
             return refused.as_dicts()
         return []
 
     async def put(
         self, kind: str, name: str, values: Mapping[str, Any], *, actor: str, comment: str = "",
-        expected: int | None = None, trusted: bool = False,
+        expected: int | None = None, secrets: bool = True, trusted: bool = False,
     ) -> Entry:  # fmt: skip
         """Store an entry and put it in force; answers it as it is then.
 
         A secret is given as it is, or as the mark that `entry` shows where it stays. `expected` is the version that
-        was edited, 0 for none. `trusted` entries may lead anywhere: for what code puts, never for what people enter.
+        was edited, 0 for none. Without `secrets` no new secret may be among the values. `trusted` entries may lead
+        anywhere: for what code puts, never for what people enter.
 
         Raises:
             Refused: something is wrong with it; nothing has changed.
+            SecretRefused: it holds a new secret; nothing has changed.
             VersionConflict: somebody else has stored one meanwhile; nothing has changed.
             StoreUnavailable: it cannot be kept now; nothing has changed.
         """
-        entry = self._written(kind, name, values, trusted=trusted)
+        entry = self._written(kind, name, values, trusted=trusted, secrets=secrets)
         return await self._store(kind, name, entry, actor, comment, expected)
 
     async def remove(
@@ -314,7 +320,7 @@ class Managing:
         """
         if values is None:
             return (await self._app.check([name]))[0]
-        loaded = await self._loaded(self._written("api", name, values, trusted=False))
+        loaded = await self._loaded(self._written("api", name, values))
         trial = self._another(loaded.settings, clock=self._clock)
         try:
             return (await trial.check([name]))[0]
@@ -358,7 +364,9 @@ class Managing:
         except ConfigError as error:
             raise Refused(error.faults) from None
 
-    def _written(self, kind: str, name: str, values: Mapping[str, Any], *, trusted: bool) -> Edited:
+    def _written(
+        self, kind: str, name: str, values: Mapping[str, Any], *, trusted: bool = False, secrets: bool = True
+    ) -> Edited:
         section = _section(kind)
         try:
             check_name(name)
@@ -371,12 +379,15 @@ class Managing:
             kind, name, stored=self._stored(kind, name), known=known, leads=leads, sealer=self._sealer
         )  # fmt: skip
         try:
-            return writing.entry(values, trusted=trusted)
+            made = writing.entry(values, trusted=trusted)
         except Unfit as unfit:
             raise Refused(unfit.faults) from None
         except OSError as error:
             said = f"a secret cannot be stored: {error.strerror or error}"
             raise Refused((Fault((section, name), _ENTERED, said),)) from None
+        if writing.fresh and not secrets:
+            raise SecretRefused("only an administrator may enter secrets; leave the ones that are there as they are")
+        return made
 
     # -- the key ----------------------------------------------------------------------------------
 
@@ -423,4 +434,4 @@ def changes(before: Any, after: Any, at: tuple[str | int, ...] = ()) -> list[dic
     return [] if before == after else [{"path": dotted(at), "before": before, "after": after}]
 
 
-__all__ = ["KINDS", "Entry", "Managing", "Refused", "Version", "changes", "fault_text"]
+__all__ = ["KINDS", "Entry", "Managing", "Refused", "SecretRefused", "Version", "changes", "fault_text"]

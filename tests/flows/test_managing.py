@@ -17,6 +17,8 @@ from understudy.storage.memory import MemoryStore
 from understudy.storage.options import StorageOptions
 from understudy.testing import FakeClock
 from understudy.testing.raw_server import RawServer, ok
+from understudy.web.asgi import Service as HttpService
+from understudy.web.middleware import Limit
 
 FILE = """
 [service]
@@ -339,3 +341,52 @@ def test_a_managed_tree_changes_nothing_where_it_is_empty(folder):
     assert dataclasses.replace(plain, origins={}) == dataclasses.replace(same, origins={})
     with pytest.raises(ConfigError):
         load(cwd=folder, env={}, managed=ManagedTree())
+
+
+# -- over HTTP ----------------------------------------------------------------------------------------------------
+
+
+async def ask(service, method, path, content=None, **headers):
+    sent = []
+    sent_headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")]
+    sent_headers += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    scope = {
+        "type": "http", "method": method, "path": path, "query_string": b"", "headers": sent_headers,
+        "client": ("127.0.0.1", 50000),
+    }  # fmt: skip  # a scope reads as a table
+
+    async def receive():
+        return {"type": "http.request", "body": b"" if content is None else json.dumps(content).encode()}
+
+    async def send(message):
+        sent.append(message)
+
+    await HttpService(service.app, limit=Limit(FakeClock(), burst=10_000))(scope, receive, send)
+    body = b"".join(each.get("body", b"") for each in sent[1:])
+    return sent[0]["status"], dict(sent[0]["headers"]), json.loads(body)
+
+
+async def test_an_operator_edits_apis_and_routes_over_json_and_enters_no_secrets(service):
+    status, headers, shown = await ask(service, "GET", "/api/settings/apis/prime")
+    assert (status, headers[b"etag"], shown["origin"]) == (200, b'"0"', "file")
+    values = {**shown["values"], "timeout": 7}
+    status, headers, made = await ask(service, "PUT", "/api/settings/apis/prime", {"values": values}, if_match='"0"')
+    assert (status, headers[b"etag"], made["overrides"]) == (200, b'"1"', True)
+    status, _, said = await ask(service, "PUT", "/api/settings/apis/prime", {"values": values}, if_match='"0"')
+    assert (status, "version" in said["detail"]) == (409, True)
+    keyed = {"base_url": "https://n.example.com", "auth": {"kind": "bearer", "keys": ["typed-key-4711"]}}
+    assert (await ask(service, "PUT", "/api/settings/apis/new", {"values": keyed}))[0] == 403
+    status, _, said = await ask(service, "PUT", "/api/settings/routes/odds", {"values": {"apis": ["prime", "who"]}})
+    assert (status, said["faults"][0]["path"]) == (422, "routes.odds.apis[1]")
+    assert (await ask(service, "PUT", "/api/settings/channels/ops", {"values": {}}))[0] == 403
+    _, _, said = await ask(service, "GET", "/api/settings/apis/prime/versions")
+    assert [(each["version"], each["actor"]) for each in said["versions"]] == [(1, "http 127.0.0.1")]
+    body = {"kind": "api", "name": "x", "values": {"base_url": "http://127.0.0.1/"}}
+    status, _, said = await ask(service, "POST", "/api/settings/check", body)
+    assert (status, said["good"], said["faults"][0]["path"]) == (200, False, "apis.x.base_url")
+    status, _, said = await ask(service, "DELETE", "/api/settings/apis/prime")
+    assert (status, said["entry"]["origin"], service.api("prime").timeout.attempt) == (200, "file", 3)
+    assert (await ask(service, "DELETE", "/api/settings/apis/prime"))[0] == 409
+    status, _, said = await ask(service, "POST", "/api/settings/apis/prime/revert", {"version": 1})
+    assert (status, said["entry"]["version"], service.api("prime").timeout.attempt) == (200, 3, 7)
+    assert (await ask(service, "GET", "/api/settings/apis/nobody"))[0] == 404

@@ -260,6 +260,8 @@ class Writing:
         self._leads = leads
         self._faults: list[Fault] = []
         self._moved = False
+        #: Whether a secret was given that this entry did not have before.
+        self.fresh = False
 
     def entry(self, values: Mapping[str, Any], *, trusted: bool = False) -> Edited:
         """The entry to store; its version is not known yet.
@@ -313,6 +315,7 @@ class Writing:
             if fingerprint in self._stored:
                 return self._stored[fingerprint]
             return {_BELOW: list(self._known[fingerprint]), _FINGERPRINT: fingerprint}
+        self.fresh = True
         about = f"{self._kind}/{self._name}"
         return {_SEALED: self._sealer().seal(text, about), _FINGERPRINT: Secret(text).fingerprint()}
 
