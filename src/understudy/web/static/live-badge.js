@@ -14,7 +14,7 @@ class LiveBadge extends HTMLElement {
     word.removeAttribute("role");
     this.said = document.createElement("span");
     this.said.setAttribute("role", "status");
-    this.said.className = "visually-hidden";
+    this.said.className = "seen-not";
     this.button = document.createElement("button");
     this.button.type = "button";
     this.button.className = "quiet";

@@ -1,0 +1,142 @@
+// The request log while it is open: <u-tail> adds calls as they end, and commands can be copied.
+// @ts-check
+
+import { live } from "./live.js";
+import { latency, when } from "./units.js";
+
+/**
+ * @typedef {{at: number, call_id: string, route: string, api: string, outcome: string, latency: number,
+ *   attempts: number, status: number | null, endpoint: string, error: string}} Entry
+ */
+
+/** Lines that stay on the page, and lines that wait while the reader looks at older ones. */
+const SHOWN = 500, WAITING = 500;
+
+class Tail extends HTMLElement {
+  connectedCallback() {
+    const words = this.querySelector("script[type='application/json']");
+    this.words = JSON.parse(words?.textContent ?? "{}");
+    /** @type {HTMLButtonElement|null} */ this.button = this.querySelector("[data-part='tail']");
+    /** @type {HTMLButtonElement|null} */ this.fresh = this.querySelector("[data-part='new']");
+    this.rows = this.querySelector("tbody");
+    this.template = this.querySelector("template");
+    /** Lines that wait, the oldest first. @type {(Entry | number)[]} */ this.waiting = [];
+    if (!this.button || this.hasAttribute("data-off")) return;
+    this.button.hidden = false;
+    this.button.addEventListener("click", () => this.turn(!this.end));
+    this.fresh?.addEventListener("click", () => { scrollTo({ top: 0 }); this.show(true); });
+    this.moved = () => { if (!this.held()) this.show(); };
+    addEventListener("scroll", this.moved, { passive: true });
+    this.rows?.addEventListener("pointerleave", this.moved);
+    this.rows?.addEventListener("focusout", () => setTimeout(this.moved ?? (() => {})));
+    if (new URLSearchParams(location.search).get("tail") === "yes") this.turn(true);
+  }
+
+  disconnectedCallback() {
+    this.end?.();
+    if (this.moved) removeEventListener("scroll", this.moved);
+  }
+
+  /** @param {boolean} on */
+  turn(on) {
+    const { button } = this;
+    if (!button) return;
+    button.setAttribute("aria-pressed", String(on));
+    const label = button.querySelector("span");
+    if (label) label.textContent = this.words[on ? "on" : "off"];
+    const address = new URL(location.href);
+    if (on) address.searchParams.set("tail", "yes");
+    else address.searchParams.delete("tail");
+    history.replaceState(null, "", address);
+    if (on) {
+      this.end = live.on(this.dataset.topic ?? "requests:", (entries, { initial, skipped }) => {
+        if (initial) return;
+        this.take(entries, skipped);
+      });
+    } else {
+      this.end?.();
+      this.end = undefined;
+      this.show(true);
+    }
+  }
+
+  /** Whether new lines would move what the reader looks at. */
+  held() {
+    const { rows } = this;
+    if (!rows) return false;
+    const top = this.getBoundingClientRect().top;
+    return (top < 0 && scrollY > 0) || rows.matches(":hover") || rows.contains(document.activeElement);
+  }
+
+  /** @param {Entry[]} entries @param {number} skipped */
+  take(entries, skipped) {
+    this.waiting.push(...entries);
+    if (skipped) this.waiting.push(skipped);
+    const over = this.waiting.length - WAITING;
+    if (over > 0) {
+      const lost = this.waiting.splice(0, over + 1).reduce((/** @type {number} */ sum, each) => sum + (typeof each === "number" ? each : 1), 0);
+      this.waiting.unshift(lost);
+    }
+    this.show(!this.held());
+  }
+
+  /** Put what waits on the page, or say how much it is. @param {boolean} [now] */
+  show(now = !this.held()) {
+    const { rows, fresh } = this;
+    if (!rows || !fresh) return;
+    if (now && this.waiting.length) {
+      const made = this.waiting.splice(0).map((each) => typeof each === "number" ? this.gap(each) : this.line(each)).reverse();
+      rows.prepend(...made);
+      while (rows.rows.length > SHOWN) rows.rows[rows.rows.length - 1].remove();
+      this.querySelector("[data-part='none']")?.remove();
+    }
+    const count = this.waiting.reduce((/** @type {number} */ sum, each) => sum + (typeof each === "number" ? each : 1), 0);
+    fresh.hidden = count === 0;
+    fresh.textContent = (this.words.new ?? "").replace("{count}", String(count));
+  }
+
+  /** @param {Entry} entry @returns {Element} */
+  line(entry) {
+    const row = /** @type {HTMLTableRowElement} */ (this.template?.content.querySelector("tr")?.cloneNode(true));
+    const [time, outcome, route, api, took, attempts, status, error] = row.cells;
+    row.dataset.call = entry.call_id;
+    const link = time.querySelector("a"), shown = time.querySelector("time");
+    if (link) link.href = `/requests/${encodeURIComponent(entry.call_id)}`;
+    if (shown) { shown.dateTime = new Date(entry.at * 1000).toISOString(); shown.textContent = when(entry.at); }
+    const state = /** @type {HTMLElement|null} */ (outcome.querySelector(".state"));
+    if (state) {
+      state.dataset.state = this.words.marks[entry.outcome] ?? "unknown";
+      state.replaceChildren(...state.querySelectorAll(".shape"), this.words.outcomes[entry.outcome] ?? entry.outcome);
+    }
+    route.textContent = entry.route;
+    api.textContent = entry.api || "–";
+    took.textContent = latency(entry.latency);
+    attempts.textContent = String(entry.attempts);
+    status.textContent = entry.status == null ? "–" : String(entry.status);
+    error.textContent = entry.error || entry.endpoint;
+    return row;
+  }
+
+  /** A line that says how many were left out. @param {number} count @returns {Element} */
+  gap(count) {
+    const row = document.createElement("tr");
+    row.className = "skipped";
+    const cell = row.insertCell();
+    cell.colSpan = 8;
+    cell.textContent = (this.words.skipped ?? "").replace("{count}", String(count));
+    return row;
+  }
+}
+
+customElements.define("u-tail", Tail);
+
+for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("[data-copy]"))) {
+  if (!navigator.clipboard) break; // plain HTTP off this machine has none: the text can be selected
+  button.hidden = false;
+  const label = button.querySelector("span"), word = label?.textContent ?? "";
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.parentElement?.querySelector("code")?.textContent ?? "");
+    if (label) label.textContent = button.dataset.copied ?? "";
+    setTimeout(() => { if (label) label.textContent = word; }, 2000);
+  });
+}
