@@ -101,12 +101,17 @@ async def test_an_alert_is_shown_taken_in_hand_and_ended(app):
     assert any("resolve" in action for action in acts), acts
 
 
+async def test_the_link_of_a_message_leads_to_the_episode(app):
+    alert = await fire(app)
+    status, headers, page = await ask(app, f"/alerts/{alert.episode}")
+    assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert alert.rule in page
+    assert (await ask(app, "/alerts"))[0] == 200
+
+
 @pytest.mark.parametrize("name", ["01JDX3ZQ4M8W6T2N0V9K5H7B1C", *HOSTILE[:5]])
-async def test_the_link_of_a_message_leads_to_the_episode(app, name):
-    status, headers, _ = await ask(app, f"/alerts/{quote(name, safe='')}")
-    assert (status, headers["location"]) == (302, f"/api/alerts/{quote(name, safe='')}")
-    status, headers, _ = await ask(app, "/alerts")
-    assert (status, headers["location"]) == (302, "/api/alerts")
+async def test_the_link_of_an_episode_that_is_gone_says_so(app, name):
+    assert (await ask(app, f"/alerts/{quote(name, safe='')}"))[0] == 404
 
 
 async def test_past_episodes_are_answered_page_by_page(app):
