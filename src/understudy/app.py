@@ -287,6 +287,7 @@ class Understudy:
         if self._ticked_at is None:
             self._bound()
         if store is not None:
+            from .alerting.reports_told import ReportTeller
             from .keeping import Keeping
 
             schedules = self.settings.reports if self.settings is not None else {}
@@ -304,6 +305,7 @@ class Understudy:
             alerting = self.alerting
             await alerting.open(store, self.keeping.roles)
             alerting.manager.acted = self.keeping.acted
+            self.keeping.scheduler.teller = ReportTeller(alerting.notifications)
             alerting.start(self._lifecycle, lambda: self._time_left)
 
     def _storage(self) -> StorageOptions:

@@ -63,6 +63,25 @@ class CrossCheck:
         self._alerts()
         self._channels()
         self._policies()
+        self._status_page()
+
+    def _status_page(self) -> None:
+        """Components name what is there; a text that touches components names those."""
+        page = self._settings.status_page
+        for key, component in page.components.items():
+            for kind, names in (("apis", component.apis), ("routes", component.routes)):
+                known = getattr(self._settings, kind)
+                said = f"no {'API' if kind == 'apis' else 'route'} of that name is configured"
+                for index, name in enumerate(names):
+                    place: Path = ("status_page", "components", key, kind, index)
+                    if name not in known:
+                        self._add(place, said, shown(place, name), did_you_mean(name, known))
+        for key, notice in page.notices.items():
+            for index, name in enumerate(notice.components):
+                place = ("status_page", "notices", key, "components", index)
+                if name not in page.components:
+                    hint = did_you_mean(name, page.components)
+                    self._add(place, "no component of that key is configured", shown(place, name), hint)
 
     def _policies(self) -> None:
         """Policies name channels and escalations that are there, and conditions that can be read."""
@@ -155,6 +174,13 @@ class CrossCheck:
                 place: Path = ("reports", name, "api")
                 hint = did_you_mean(report.api, self._settings.apis)
                 self._add(place, "no API of that name is configured", shown(place, report.api), hint)
+            known = self._channel_names()
+            for index, channel in enumerate(report.channels):
+                if channel not in known:
+                    at: Path = ("reports", name, "channels", index)
+                    self._add(
+                        at, "no channel of that name is configured", shown(at, channel), did_you_mean(channel, known)
+                    )
 
     def _add(self, path: Path, expected: str, found: str = "", hint: str = "") -> None:
         self._faults.append(Fault(path, self._layer.origin(spelled(path)), expected, found, hint))

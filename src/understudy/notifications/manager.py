@@ -187,6 +187,18 @@ class NotificationManager:
         self.accept(added)
         return added
 
+    async def tell(self, notice: Notice, channels: Sequence[str]) -> list[OutboxRow]:
+        """Tell of a notice on these channels, at once and until it has arrived; answers the rows that are new.
+
+        The same event is told once on each channel, also after a restart. A channel that is not there is left out.
+
+        Raises:
+            StoreUnavailable: it could not be kept; nothing was sent.
+        """
+        self.on_use()
+        names = [name for name in dict.fromkeys(channels) if name in self.plans.channels]
+        return await self._put([self.plans.row(notice, name) for name in names])
+
     async def send_notification(
         self, message: NotificationMessage, *, wait: float = 30.0
     ) -> dict[str, NotificationResult]:

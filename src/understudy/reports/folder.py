@@ -26,7 +26,9 @@ class FolderDeliverer:
         self._base = base
 
     async def deliver(self, name: str, schedule: ReportSchedule, report: Report) -> None:
-        """Write the report in each of its formats; a file of that name is replaced."""
+        """Write the report in each of its formats; a file of that name is replaced. Without a folder, nothing."""
+        if not schedule.folder:
+            return
         await asyncio.to_thread(self._write, name, schedule, report)
 
     def _write(self, name: str, schedule: ReportSchedule, report: Report) -> None:

@@ -27,7 +27,7 @@ def to_html(report: Report) -> str:
     """
     page: str = _template().render(
         report=report, _=texts(report.language), svg=svg, legend=legend, shown=shown, moment=moment, plain=plain,
-        left_out=_left_out,
+        left_out=left_out,
     )  # fmt: skip
     return page
 
@@ -45,7 +45,7 @@ def _template() -> Any:
     return environment.from_string(files(__package__).joinpath("templates/report.html").read_text("utf-8"))
 
 
-def _left_out(table: Table, _: Texts) -> str:
+def left_out(table: Table, _: Texts) -> str:
     """Which rows a page shows of a table that has more."""
     shown_rows, total = _.number(len(table.readable)), _.number(len(table.rows))
     if not table.heading:

@@ -81,7 +81,7 @@ class Reports:
         _ = texts(language)
         asked = _Asked(kind, start, end, target, self._chosen(api), api)
         sections = [await self._incident(_, asked)] if kind == "incident" else await self._sections(_, asked)
-        title = _("{report} of {api}", report=_title(_, kind), api=api) if api else _title(_, kind)
+        title = _("{report} of {api}", report=title_of(_, kind), api=api) if api else title_of(_, kind)
         return Report(kind, title, start, end, self._clock.time(), tuple(sections), _notes(_, kind), _.language)
 
     def _chosen(self, api: str) -> Sequence[ApiFacts]:
@@ -144,7 +144,8 @@ class Reports:
 _Read = Callable[[str, float, float, int], Awaitable[Past]]
 
 
-def _title(_: Texts, kind: str) -> str:
+def title_of(_: Texts, kind: str) -> str:
+    """What a kind of report is called."""
     return {
         "summary": _("Summary"),
         "service-level": _("Service level"),

@@ -44,12 +44,15 @@ class ReportSchedule(Options):
     formats: Annotated[tuple[Literal["html", "json", "csv"], ...], at.MinLen(1), Doc("as what it is written")] = (
         "html",
     )
-    folder: Annotated[str, at.MinLen(1), Doc("where the files go; made when it is not there")] = "reports"
+    folder: Annotated[str, Doc("where the files go; made when it is not there; empty: there are no files")] = "reports"
+    channels: Annotated[
+        tuple[str, ...], at.MaxLen(20), Doc("who is told of it, in short, with a link to all of it")
+    ] = ()
     language: Annotated[Literal["en", "pt_BR"], Doc("language of the report")] = "en"
 
 
 class Deliverer(Protocol):
-    """Takes finished reports to where they are read: into a folder, later to people."""
+    """Takes finished reports to where they are read: into a folder, or to people."""
 
     async def deliver(self, name: str, schedule: ReportSchedule, report: Report) -> None:
         """Take a report; the same one may come again after a crash.
@@ -128,6 +131,8 @@ class Scheduler:
     ) -> None:
         self.schedules = dict(schedules)
         self.deliverers = list(deliverers)
+        #: Tells people of reports on their channels; None until notifications run.
+        self.teller: Deliverer | None = None
         self._maker = maker
         self._memory = memory
         self._clock = clock
@@ -171,6 +176,10 @@ class Scheduler:
             )
             for deliverer in tuple(self.deliverers):
                 await deliverer.deliver(name, schedule, report)
+            if schedule.channels:
+                if self.teller is None:
+                    raise StoreUnavailable("nobody can be told yet")
+                await self.teller.deliver(name, schedule, report)
         except (OSError, ValueError, UnderstudyError) as error:
             problem = f"report {name} waits: {_told(error)}"
             if self.problems.get(name) != problem:

@@ -36,6 +36,7 @@ from .pages import alerts as alert_pages
 from .pages import apis as api_pages
 from .pages import notifications as notification_pages
 from .pages import requests as request_pages
+from .pages import reports as report_pages
 from .pages import rules as rule_pages
 from .pages import silences as silence_pages
 
@@ -71,6 +72,7 @@ _TABLES: Final[tuple[Table, ...]] = (
     rule_pages.ROUTES,
     silence_pages.ROUTES,
     notification_pages.ROUTES,
+    report_pages.ROUTES,
     incidents.ROUTES,
     request_pages.ROUTES,
     appearance.ROUTES,
