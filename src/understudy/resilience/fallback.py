@@ -49,6 +49,7 @@ from .reporter import Reporter
 from .roster import Roster
 from .source import OperationSource
 from .standing import Gatekeeper
+from .switches import Switches
 from .would_have import WouldHave
 
 P = ParamSpec("P")
@@ -80,6 +81,9 @@ class FallbackManager(ByHand):
         self.events = self._reporter.events
         self.counters = self._reporter.counters
         self.roster = Roster(clock, self._rng, health, self._reporter.emit, self._transition)
+        #: Who led each route when.
+        self.switches = Switches(self.roster)
+        self.events.subscribe(self.switches.heard)
         self._gates = Gatekeeper(
             clock,
             self._rng,

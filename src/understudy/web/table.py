@@ -19,10 +19,12 @@ from .api import (
     notifications,
     past,
     requests,
+    routes,
     rules,
     settings,
     silences,
     state,
+    status_page,
     telling,
 )
 from .api import (
@@ -35,10 +37,11 @@ from .pages import act, api_acts, api_detail, appearance, compare, incidents, lo
 from .pages import alerts as alert_pages
 from .pages import apis as api_pages
 from .pages import notifications as notification_pages
-from .pages import requests as request_pages
 from .pages import reports as report_pages
+from .pages import requests as request_pages
 from .pages import rules as rule_pages
 from .pages import silences as silence_pages
+from .pages import statuspage as public_page
 
 _TABLES: Final[tuple[Table, ...]] = (
     ASSETS,
@@ -46,6 +49,7 @@ _TABLES: Final[tuple[Table, ...]] = (
     state.ROUTES,
     overview_api.ROUTES,
     apis.ROUTES,
+    routes.ROUTES,
     controls.ROUTES,
     past.ROUTES,
     requests.ROUTES,
@@ -62,7 +66,9 @@ _TABLES: Final[tuple[Table, ...]] = (
     accounts.ROUTES,
     administration.ROUTES,
     settings.ROUTES,
+    status_page.ROUTES,
     LIVE,
+    public_page.ROUTES,
     act.ROUTES,
     api_pages.ROUTES,
     compare.ROUTES,
