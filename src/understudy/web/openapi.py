@@ -184,7 +184,20 @@ def _query(each: Operation) -> list[dict[str, Any]]:
 
 def body_example(declared: Declared) -> dict[str, Any]:
     """A body that is taken: every key that must be there, and those that have an example."""
-    return {each.name: each.example for each in declared.body or () if each.example is not None}
+    return {
+        each.name: each.example if each.example is not None else _made_up(each.kind.schema())
+        for each in declared.body or ()
+        if each.example is not None or each.required
+    }
+
+
+def _made_up(schema: Schema) -> Any:
+    """Something that a plain schema takes."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema.get("type")
+    plain = {"boolean": True, "array": [], "object": {}, "integer": schema.get("minimum", 1), "number": 1.0}
+    return plain[kind] if isinstance(kind, str) and kind in plain else "x" * max(1, schema.get("minLength", 1))
 
 
 def _body(each: Operation) -> dict[str, Any]:

@@ -53,7 +53,7 @@ async def performance(app: Understudy, request: Request) -> Answer:
         raise Problem(404, str(error)) from None
     except ValueError as error:
         raise Problem(400, str(error)) from None
-    return _told(shown.as_dict(), ("timestamp",))
+    return _told(shown.as_dict(), ("uptime",))
 
 
 def _told(values: dict[str, Any], passing: tuple[str, ...]) -> Answer:

@@ -1,0 +1,294 @@
+"""The REST API as a whole: what it says of itself is so, whatever is sent to it; every answer has the same manners."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import gzip
+import io
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import jsonschema_rs
+import pytest
+
+from soak import rest_api
+from understudy.app import Understudy
+from understudy.config.settings import Settings
+from understudy.core.csvtext import csv_lines
+from understudy.storage import StorageOptions
+from understudy.testing import FakeClock
+from understudy.web.asgi import Service
+from understudy.web.auth.permissions import Permission, Role
+from understudy.web.middleware import Limit
+from understudy.web.openapi import body_example, document, operations
+from understudy.web.table import ROUTES
+
+ROOT = Path(__file__).resolve().parents[2]
+HOSTILE = '=HYPERLINK("http://evil")'
+
+
+def everything(needs):
+    return True
+
+
+async def served():
+    return 1
+
+
+async def failing():
+    raise RuntimeError(HOSTILE)
+
+
+@pytest.fixture
+async def app(tmp_path):
+    storage = StorageOptions(url=f"sqlite:///{tmp_path}/u.db")
+    async with Understudy.build(dataclasses.replace(Settings(), storage=storage), seed=1, keep=True) as app:
+        app.fallback.register_api("lead", route="odds", operation=failing)
+        app.fallback.register_api("spare", route="odds", operation=served)
+        for _ in range(7):
+            await app.fallback.execute_with_fallback("lead", failing)
+        await app.monitor.performance_summary()  # settles what was recorded
+        await app.keeping.request_log.stop()  # what is gathered is kept now
+        yield app
+
+
+async def ask(app, path, method="GET", body=b"", headers=(), **query):
+    sent = []
+    scope = {
+        "type": "http", "method": method, "path": path, "query_string": urlencode(query).encode(),
+        "headers": [(b"host", b"127.0.0.1"), *((b"content-type", b"application/json"),) * bool(body), *headers],
+        "client": ("127.0.0.1", 50000),
+    }  # fmt: skip  # a scope reads as a table
+
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    await Service(app, limit=Limit(FakeClock(), burst=10_000))(scope, receive, send)
+    told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], told, b"".join(each.get("body", b"") for each in sent[1:])
+
+
+# -- what the API says of itself ---------------------------------------------------------------------
+
+
+async def test_some_hundred_made_up_requests_are_answered_as_documented():
+    report = await rest_api.sample(7, rest_api.quiet)
+    assert not report.broken
+
+
+def test_the_document_in_the_documentation_is_this_one():
+    run = subprocess.run(
+        [sys.executable, "tools/write_openapi.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("each", list(operations(ROUTES, everything)), ids=lambda each: f"{each.method} {each.path}")
+def test_every_endpoint_declares_what_it_takes_and_gives(each):
+    assert each.summary, "its handler has a docstring"
+    assert each.declared.tag
+    assert each.declared.gives
+    assert each.declared.query is not None
+    good = {200, 201, 202, 204, 303, 503}
+    assert {gives.status for gives in each.declared.gives} <= good
+
+
+def test_every_example_is_taken_by_its_own_schema():
+    told = document(ROUTES, everything, "0")
+    assert jsonschema_rs.meta.is_valid({"$defs": told["components"]["schemas"]})
+    for each in operations(ROUTES, everything):
+        for param in each.declared.query or ():
+            if param.example is not None:
+                assert jsonschema_rs.is_valid(param.schema(), param.example), (each.path, param.name)
+                param.of({param.name: param.example[0] if param.many else str(param.example)})
+        if each.declared.body is None:
+            continue
+        example = body_example(each.declared)
+        schema = told["paths"][each.path][each.method.lower()]["requestBody"]["content"]["application/json"]["schema"]
+        assert jsonschema_rs.is_valid(schema, example), each.path
+        each.declared.check_body(example)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_the_document_shows_nobody_what_they_may_not_use(role):
+    told = document(ROUTES, role.permissions.__contains__, "0")
+    shown = {(method.upper(), path) for path, methods in told["paths"].items() for method in methods}
+    assert all(ROUTES[each].needs in role.permissions for each in shown)
+    assert ("GET", "/api/status") in shown
+    assert (("POST", "/api/fallback/reset") in shown) == (role is not Role.VIEWER)
+
+
+async def test_the_index_names_the_documents_and_they_are_there(app):
+    status, _, body = await ask(app, "/api")
+    index = json.loads(body)
+    assert status == 200
+    assert "/api/alerts" in index["paths"]
+    assert (await ask(app, index["openapi"]))[0] == 200
+    status, headers, page = await ask(app, index["docs"])
+    assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert b"curl -sS" in page
+
+
+# -- manners of answers -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/api/status", "/api/performance", "/api/alerts", "/api/alerts/rules", "/api/apis"])
+async def test_what_is_still_so_is_not_sent_again(app, path):
+    _, headers, body = await ask(app, path)
+    status, again, rest = await ask(app, path, headers=[(b"if-none-match", headers["etag"].encode())])
+    assert (status, rest) == (304, b"")
+    assert again["etag"] == headers["etag"]
+    assert body
+    assert (await ask(app, path, headers=[(b"if-none-match", b'W/"other", "more"')]))[0] == 200
+
+
+async def test_a_span_that_is_over_has_a_tag_that_stays(app):
+    query = {"name": "lead", "from": "2026-01-01", "to": "2026-01-02"}
+    _, headers, _ = await ask(app, "/api/history", **query)
+    known = [(b"if-none-match", headers["etag"].encode())]
+    assert (await ask(app, "/api/history", headers=known, **query))[0] == 304
+
+
+async def test_a_tag_changes_when_something_happens(app):
+    _, before, _ = await ask(app, "/api/fallback")
+    app.fallback.force("lead", "forced_open", reason="test", actor="test")
+    assert (await ask(app, "/api/fallback"))[1]["etag"] != before["etag"]
+
+
+async def test_long_answers_are_packed_for_those_who_take_it(app):
+    _, plain, body = await ask(app, "/api/fallback")
+    _, packed, small = await ask(app, "/api/fallback", headers=[(b"accept-encoding", b"br, gzip")])
+    assert "content-encoding" not in plain
+    assert packed["content-encoding"] == "gzip"
+    assert "Accept-Encoding" in packed["vary"]
+    assert json.loads(gzip.decompress(small)).keys() == json.loads(body).keys()
+    assert len(small) < len(body) / 2
+    _, short, _ = await ask(app, "/api/alerts/silences", headers=[(b"accept-encoding", b"gzip")])
+    assert "content-encoding" not in short
+
+
+async def test_head_is_get_without_the_body_and_options_says_what_there_is(app):
+    status, headers, body = await ask(app, "/api/alerts/rules", "HEAD")
+    assert (status, body) == (200, b"")
+    assert int(headers["content-length"]) > 0
+    status, headers, _ = await ask(app, "/api/alerts/rules/mine", "OPTIONS")
+    assert (status, headers["allow"]) == (204, "DELETE, GET, PUT, HEAD, OPTIONS")
+    assert "access-control-allow-origin" not in headers
+    status, headers, _ = await ask(app, "/api/status", "DELETE")
+    assert (status, headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+    assert (await ask(app, "/nothing", "OPTIONS"))[0] == 404
+
+
+async def test_every_answer_has_an_id_and_problems_repeat_it(app):
+    seen = set()
+    for path in ("/api/status", "/api/nothing", "/health", "/"):
+        _, headers, _ = await ask(app, path)
+        seen.add(headers["x-request-id"])
+    assert len(seen) == 4
+    status, headers, body = await ask(app, "/api/history")
+    problem = json.loads(body)
+    assert status == problem["status"] == 400
+    assert headers["content-type"] == "application/problem+json"
+    assert problem["request_id"] == headers["x-request-id"]
+    assert problem["field"] == "name"
+
+
+async def test_a_browser_gets_a_page_about_a_problem_and_a_program_gets_json(app):
+    browser = [(b"accept", b"text/html,application/xhtml+xml"), (b"accept-language", b"pt-BR")]
+    status, headers, page = await ask(app, "/nowhere", headers=browser)
+    assert (status, headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert headers["x-request-id"].encode() in page
+    assert "Não há nada aqui".encode() in page
+    status, headers, _ = await ask(app, "/api/nowhere", headers=browser)
+    assert (status, headers["content-type"]) == (404, "application/problem+json")
+    _, headers, _ = await ask(app, "/nowhere")
+    assert headers["content-type"] == "application/problem+json"
+
+
+async def test_limits_are_told_in_the_words_of_both_drafts(app):
+    _, headers, _ = await ask(app, "/api/status")
+    assert headers["ratelimit-limit"] == "10000"
+    assert headers["ratelimit-policy"] == '"default";q=10000;w=500'
+    assert headers["ratelimit"].startswith('"default";r=9999;t=')
+
+
+# -- lists ---------------------------------------------------------------------------------------------
+
+
+async def test_pages_of_a_list_lead_on_to_its_end_by_next_and_by_link(app):
+    seen, path, query = [], "/api/requests", {"limit": 3}
+    while True:
+        _, headers, body = await ask(app, path, **query)
+        page = json.loads(body)
+        seen += [each["call_id"] for each in page["requests"]]
+        if page["next"] is None:
+            assert "link" not in headers
+            break
+        assert headers["link"] == f'</api/requests?limit=3&before={quote(page["next"])}>; rel="next"'
+        query["before"] = page["next"]
+    _, _, body = await ask(app, path, limit=500)
+    assert seen == [each["call_id"] for each in json.loads(body)["requests"]]
+    assert len(set(seen)) > 3
+
+
+async def test_a_file_has_everything_and_nothing_that_a_spreadsheet_would_run(app):
+    status, headers, body = await ask(app, "/api/requests", format="csv", limit=2)
+    assert (status, headers["content-type"]) == (200, "text/csv; charset=utf-8")
+    assert headers["content-disposition"] == 'attachment; filename="understudy-requests.csv"'
+    rows = list(csv.DictReader(io.StringIO(body.decode())))
+    assert len(rows) > 4
+    assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row.values() if cell)
+    _, _, body = await ask(app, "/api/requests", format="csv", rows=4)
+    assert len(list(csv.DictReader(io.StringIO(body.decode())))) == 4
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝"])
+def test_no_text_is_a_formula(start):
+    [[cell, number, nothing, gap, labels]] = csv.reader(
+        io.StringIO(csv_lines([[f"{start}1+1", -1.5, None, float("nan"), {"a": 1}]]))
+    )
+    assert cell == f"'{start}1+1"
+    assert (number, nothing, gap, labels) == ("-1.5", "", "", '{"a": 1}')
+
+
+@pytest.mark.parametrize("path", ["/api/alerts", "/api/notifications/log", "/api/notifications/dead", "/api/audit"])
+async def test_every_list_is_a_file_as_well(app, path):
+    status, headers, body = await ask(app, path, format="csv", **({"state": "all"} if path == "/api/alerts" else {}))
+    assert (status, headers["content-type"]) == (200, "text/csv; charset=utf-8")
+    assert len(body.decode().splitlines()[0].split(",")) > 5
+    assert (await ask(app, path, format="xml"))[0] == 400
+
+
+# -- what nobody should send -----------------------------------------------------------------------------
+
+
+def _headers():
+    """Headers of sign-in that no program of ours sends."""
+    chance = random.Random(5)
+    signs = [chr(code) for code in range(1, 256) if chr(code) not in "\r\n"]
+    fixed = ["", "Bearer", "Bearer ", "bearer us_", "Basic dTpw", "Bearer us_1_2", "us_1_2", "Bearer ' OR 1=1 --",
+             "Bearer us_' OR '1'='1_x", "Bearer " + "a" * 8000, "Bearer us_%00_x", "Bearer us_\x00_\x00", "Digest x=1",
+             "Bearer us_..%2f.._x", "Bearer us_1_2, Bearer us_3_4", "Bearer \xff\xfe"]  # fmt: skip
+    return fixed + ["".join(chance.choices(signs, k=chance.randrange(1, 80))) for _ in range(200)]
+
+
+async def test_no_authorization_header_is_an_error_of_ours(app):
+    seen = set()
+    for value in _headers():
+        for path in ("/api/status", "/metrics", "/"):
+            status, _, body = await ask(app, path, headers=[(b"authorization", value.encode("latin-1"))])
+            seen.add(status)
+            assert status < 500, (value, body)
+    assert seen <= {200, 400, 401, 403}
+
+
+async def test_every_permission_is_some_endpoints(app):
+    assert {each.needs for each in ROUTES.values()} >= {Permission.PUBLIC, Permission.READ, Permission.INSPECT}
