@@ -21,8 +21,8 @@ def seen(
     rated = ok + failed
     numbers: dict[str, Any] = dict.fromkeys(("response_time", "p50", "p95", "p99"))
     return Snapshot(
-        api="fx", window="5m", at=0.0, covered=300.0, total=rated, successes=ok, failures=failed, neutral=0, seconds=0.0,
-        failed_seconds=0.0, success_rate=100.0 * ok / rated if rated else None,
+        api="fx", window="5m", at=0.0, covered=300.0, total=rated, successes=ok, failures=failed, neutral=0,
+        seconds=0.0, failed_seconds=0.0, success_rate=100.0 * ok / rated if rated else None,
         error_rate=100.0 * failed / rated if rated else None, requests_per_minute=rated / 5.0,
         errors_by_class=classes or {}, errors_by_attribution=causes or {}, **numbers,
     )  # fmt: skip

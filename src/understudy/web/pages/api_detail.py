@@ -96,7 +96,7 @@ async def _overview(app: Understudy, request: Request, view: ApiDetail, start: f
         "cells": cells(heat) if heat is not None else [], "quota": left,
         "burn_down": quota(_, left.burn_down) if left.burn_down is not None else None,
         "groups": [(each, requests_of(name, f"group:{each.fingerprint}", **said)) for each in past.groups],
-        "slowest": [(each, path_of("requests", each.call_id)) for each in past.slowest], "classes": words.classes(_),
+        "slowest": [(each, path_of("requests", each.call_id)) for each in past.slowest], "kinds": words.kinds(_),
         "in_span": requests_of(name, **said),
     }  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from understudy.core.text import Texts
-from understudy.resilience.words import gates
+from understudy.resilience.words import endings, gates, outcomes
 from understudy.web.views.api_detail import ApiDetail, Role
 from understudy.web.views.verdict import Side, Verdict
 
@@ -104,6 +104,11 @@ def classes(_: Texts) -> dict[str, str]:
         "timeout": _("Timeout"), "connect": _("Connection, TLS"), "limit": _("Limit (429)"),
         "refused": _("Refused (4xx)"), "server": _("Server (5xx)"), "invalid": _("Invalid answer"), "other": _("Other"),
     }  # fmt: skip
+
+
+def kinds(_: Texts) -> dict[str, str]:
+    """How requests and attempts end, and why an API was passed over: whatever an error group can be of."""
+    return {**gates(_), **endings(_), **outcomes(_)}
 
 
 def mark(_: Texts, kind: str, route: str, detail: Mapping[str, Any]) -> str:

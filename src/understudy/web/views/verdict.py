@@ -30,6 +30,8 @@ FAILING: Final = 20.0
 _MOST: Final = 0.5
 #: Failures in which nothing of the API was heard: where other hubs are silent too, it may be our own network.
 _UNREACHED: Final = (OutcomeClass.CONNECT, OutcomeClass.TIMEOUT, OutcomeClass.LOST, OutcomeClass.LOCAL)
+#: Other hubs that are shown beside it, the busiest.
+_HUBS: Final = 5
 #: Decision records that are looked at for the keys.
 _RECORDS: Final = 1000
 #: The event loop is late when it waits this long for its turn, s.
@@ -96,7 +98,7 @@ class Verdict:
             Side("api", name, seen.successes + seen.failures, seen.failures),
             *_keys(app, api),
             *([replace(neighbours, state=api.hub.breaker.view().state.value)] if neighbours.name else []),
-            *hubs[:8],
+            *hubs[:_HUBS],
             *_ours(app, down=down),
         )
         failing = sum(hub.fails for hub in hubs)
