@@ -16,6 +16,7 @@ from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Final
 
 from .auth.permissions import Permission
+from .bundle import bundled, from_bundle, in_order, loaded_later
 from .endpoint import Endpoint, Table
 from .http import Answer, Problem, Request
 from .lean import lean_script, lean_style
@@ -29,6 +30,8 @@ _KINDS: Final = {
     "svg": "image/svg+xml",
     "woff2": "font/woff2",
 }
+#: The script of every page: it is served with everything that it imports.
+BUNDLE: Final = "app.js"
 #: How one of our files names another: a static or dynamic import, or a font of a style sheet.
 _NAMED: Final = re.compile(r"""((?:from|import)\s*\(?\s*["']|url\(["']?)\./([a-z0-9-]+\.[a-z0-9]+)(?=["')])""")
 _KEPT: Final = {
@@ -60,6 +63,10 @@ class Assets:
         }
         #: What others wrote is served as they wrote it.
         self._foreign = {each.name for each in _folders()[1].iterdir()}
+        #: What is in the bundle of every page; what the bundle loads later names the files themselves, as it cannot
+        #: know the hash of a bundle that holds its own.
+        self._shared = tuple(in_order(BUNDLE, self._read))
+        self._apart = {*self._shared, *self._later()}
         self._made: dict[str, Asset] = {}
         for name in sorted(self._sources):
             self._make(name, ())
@@ -68,6 +75,10 @@ class Assets:
     def url(self, name: str) -> str:
         """The address of a packaged file, as `app.js`. Raises KeyError for one that is not packaged."""
         return self._made[name].url
+
+    def needed(self, name: str) -> list[str]:
+        """The addresses of what a script imports, besides the bundle: named early, they are there in time."""
+        return [self.url(each) for each in in_order(name, self._read)[:-1] if each not in self._shared]
 
     def served(self, name: str) -> Asset | None:
         """The file with this hashed name; None when there is none."""
@@ -81,9 +92,11 @@ class Assets:
         stem, _, ending = name.rpartition(".")
         body = self._sources[name].read_bytes()
         if ending in ("js", "css"):
-            text = body.decode("utf-8")
-            if name not in self._foreign:
-                text = lean_script(text) if ending == "js" else lean_style(text)
+            text = self._read(name)
+            if name == BUNDLE:
+                text = bundled(self._shared, self._read)
+            elif ending == "js" and name not in self._apart and name not in self._foreign:
+                text = from_bundle(text, self._shared, BUNDLE)
             text = _NAMED.sub(lambda found: f"{found[1]}./" + self._beside(found[2], (*users, name)), text)
             body = text.encode("utf-8")
         digest = hashlib.sha256(body).hexdigest()[:10]
@@ -91,6 +104,20 @@ class Assets:
         asset = Asset(f"/static/{stem}.{digest}.{ending}", _KINDS[ending], body, packed)
         self._made[name] = asset
         return asset
+
+    def _read(self, name: str) -> str:
+        """The text of a script or style sheet, ours without its comments."""
+        text = self._sources[name].read_text("utf-8")
+        if name in self._foreign:
+            return text
+        return lean_script(text) if name.endswith(".js") else lean_style(text)
+
+    def _later(self) -> set[str]:
+        found: set[str] = set()
+        for name in self._shared:
+            for each in loaded_later(self._read(name)):
+                found.update(in_order(each, self._read))
+        return found
 
     def _beside(self, name: str, users: tuple[str, ...]) -> str:
         """How a file names another by its hashed name: both lie beside each other."""

@@ -108,7 +108,7 @@ def truth(_: Texts, view: NowView) -> str:
     elif view.counts["healthy"]:
         first = _("No API is degraded or down")
     else:
-        first = _("No API has been called yet")
+        first = _.plural("Nothing is known of {count} API yet", "Nothing is known of {count} APIs yet", total)
     parts = [first]
     if view.fallback_share is not None:
         share = Shown(_).percent(view.fallback_share)

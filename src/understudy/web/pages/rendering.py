@@ -69,7 +69,8 @@ def page(
     """The page that a template makes; `at` is the place of the rail that it belongs to.
 
     In every template: `_` (texts), `who` (identity), `places`, `rail_counts`, `at`, `path`, `language`, `theme`,
-    `density`, `now` (epoch seconds), `version`, `environment`, `range` (the span of the address), and `shown`'s filters.
+    `density`, `zone`, `words`, `now` (epoch seconds), `readable` (whether others on the way can read along),
+    `version`, `environment`, `range` (the span of the address), and `shown`'s filters.
     """
     _ = language_of(request)
     theme = request.cookies.get(THEME, "")
@@ -90,6 +91,7 @@ def page(
             "version": app.version,
             "environment": getattr(app.settings, "environment", ""),
             "Permission": Permission,
+            "readable": request.readable,
             **values,
         }
     )  # fmt: skip
@@ -103,6 +105,11 @@ def page(
         body = gzip.compress(body, _LEVEL, mtime=0)
         headers["Content-Encoding"] = "gzip"
     return Answer(body, status, "text/html; charset=utf-8", headers)
+
+
+def rendered(_: Texts, template: str, **values: Any) -> str:
+    """The text of a template that has no frame of ours around it and depends on no reader."""
+    return _environment(_.language).get_template(template).render({"language": _.tag, **values})
 
 
 def _counts(app: Understudy) -> dict[str, int]:
@@ -137,6 +144,6 @@ def _environment(language: str) -> Environment:
         loader=FunctionLoader(_source), autoescape=True, undefined=StrictUndefined, auto_reload=False,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.globals.update(_=_, asset=assets().url, icons=assets().url("icons.svg"))
+    environment.globals.update(_=_, asset=assets().url, needed=assets().needed, icons=assets().url("icons.svg"))
     environment.filters.update(shown.filters(_))
     return environment

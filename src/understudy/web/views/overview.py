@@ -116,7 +116,7 @@ async def _figures(app: Understudy, pulse: Pulse, watch: Watch) -> tuple[Figure,
         Figure("healthy", pulse.counts["healthy"], past(lambda each: each.active - each.failing)),
         Figure("degraded", pulse.counts["degraded"], past(lambda each: each.failing - each.broken)),
         Figure("down", pulse.counts["down"], past(lambda each: each.broken)),
-        Figure("rate", pulse.per_second, tuple(each.total / watch.width for each in moments), week.get("rate")),
+        Figure("rate", pulse.per_second, _rates(app, watch), week.get("rate")),
         Figure(
             "success", pulse.success_rate,
             past(lambda each: 100.0 * each.ok / (each.ok + each.failed) if each.ok + each.failed else None),
@@ -126,6 +126,17 @@ async def _figures(app: Understudy, pulse: Pulse, watch: Watch) -> tuple[Figure,
         Figure("quota", float(await _scarce(app))),
         Figure("cost", _cost(day), (), _cost(before)),
     )  # fmt: skip
+
+
+def _rates(app: Understudy, watch: Watch) -> tuple[float | None, ...]:
+    """Calls a second by slice; before the service started there is nothing to know, and the running slice is young."""
+    begun = app.clock.monotonic() - (app.clock.time() - app.started_at)
+    found: list[float | None] = []
+    for number in watch.numbers:
+        covered = min(app.clock.monotonic(), (number + 1) * watch.width) - max(begun, number * watch.width)
+        total = watch.moments.get(number, Moment()).total
+        found.append(total / max(1.0, covered) if covered > 0 else None)
+    return tuple(found)
 
 
 def _totals(sums: Sums | None, seconds: float) -> Mapping[str, float]:
