@@ -120,6 +120,11 @@ class Request:
         return any(name in self.headers for name in ("x-forwarded-for", "forwarded", "via"))
 
     @property
+    def readable(self) -> bool:
+        """Whether others on the way can read it: it came without TLS to a service that is reached from elsewhere."""
+        return self._gate is not None and self.scheme != "https" and not self._gate.process.exposure.local
+
+    @property
     def query_text(self) -> str:
         """The query as it was sent."""
         return self._query.decode("latin-1")

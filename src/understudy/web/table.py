@@ -33,15 +33,17 @@ from .api import (
 from .assets import ROUTES as ASSETS
 from .endpoint import Endpoint, Table
 from .live.stream import ROUTES as LIVE
-from .pages import act, api_acts, api_detail, appearance, compare, incidents, login, overview, palette
+from .pages import act, api_acts, api_detail, appearance, compare, incidents, login, overview, palette, route_acts
 from .pages import alerts as alert_pages
 from .pages import apis as api_pages
 from .pages import notifications as notification_pages
 from .pages import reports as report_pages
 from .pages import requests as request_pages
+from .pages import routes as route_pages
 from .pages import rules as rule_pages
 from .pages import silences as silence_pages
 from .pages import statuspage as public_page
+from .pages.settings import ROUTES as SETTINGS
 
 _TABLES: Final[tuple[Table, ...]] = (
     ASSETS,
@@ -75,6 +77,8 @@ _TABLES: Final[tuple[Table, ...]] = (
     api_detail.ROUTES,
     api_acts.ROUTES,
     alert_pages.ROUTES,
+    route_pages.ROUTES,
+    route_acts.ROUTES,
     rule_pages.ROUTES,
     silence_pages.ROUTES,
     notification_pages.ROUTES,
@@ -83,6 +87,7 @@ _TABLES: Final[tuple[Table, ...]] = (
     request_pages.ROUTES,
     appearance.ROUTES,
     login.ROUTES,
+    SETTINGS,
     overview.ROUTES,
     palette.ROUTES,
 )

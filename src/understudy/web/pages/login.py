@@ -65,13 +65,8 @@ def _login(
     notice = _("You are signed out.") if done == "signed-out" else ""
     return page(
         app, request, "login.html", status=status, name=name, fault=fault, notice=notice, wanted=safe_path(wanted),
-        plain=_is_plain(request), environment="",
+        environment="",
     )  # fmt: skip
-
-
-def _is_plain(request: Request) -> bool:
-    """Whether the password would cross a network where others can read it."""
-    return request.scheme != "https" and not request.gate.process.exposure.local
 
 
 async def ask_first(app: Understudy, request: Request) -> Answer:
@@ -108,7 +103,7 @@ def _setup(
 ) -> Answer:
     shown = {name: content.get(name, "")[:200] for name in ("token", "name")}
     return page(
-        app, request, "setup.html", status=status, fault=fault, field=field, plain=_is_plain(request), environment="",
+        app, request, "setup.html", status=status, fault=fault, field=field, environment="",
         **shown,
     )  # fmt: skip
 

@@ -157,15 +157,17 @@ def _secrets(app: Understudy, process: Process, _: Texts) -> Iterator[Check]:
         _("The configuration"),
         "; ".join(told) if told else _("It has no warnings."),
     )
-    open_files = [each.name for each in loaded.files if each.is_file() and _others_read(each)]
+    # Files of settings name where secrets are; these hold the secrets themselves.
+    secret = [each for each in loaded.files if each.suffix != ".toml" and each.is_file()]
+    open_files = [each.name for each in secret if _others_read(each)]
     yield Check(
         "files",
         "warning" if open_files else "good",
-        _("Files of the configuration"),
+        _("Files with secrets"),
         _("Others on this machine can read {files}.", files=", ".join(open_files))
         if open_files
         else _("Only their owner can read them."),
-        _("chmod 600 them where they hold secrets.") if open_files else "",
+        _("chmod 600 them.") if open_files else "",
     )
 
 
