@@ -6,6 +6,7 @@ from typing import Final
 
 from understudy.core.text import Texts
 from understudy.monitor.search import SearchError
+from understudy.resilience.words import gates
 
 #: How a call that ended so is marked.
 MARKS: Final = {
@@ -13,7 +14,7 @@ MARKS: Final = {
 }  # fmt: skip
 
 
-def fault(_: Texts, error: SearchError) -> str:
+def fault(_: Texts, found: SearchError) -> str:
     """What is wrong with a search."""
     said = {
         "a query is at most {most} characters long": _("a query is at most {most} characters long"),
@@ -42,7 +43,14 @@ def fault(_: Texts, error: SearchError) -> str:
         "unknown name {name}:; did you mean {nearest}:?": _("unknown name {name}:; did you mean {nearest}:?"),
         "unknown name {name}:; there are {known}": _("unknown name {name}:; there are {known}"),
     }
-    return said.get(error.message, error.message).format(**error.values)
+    return said.get(found.message, found.message).format(**found.values)
+
+
+def error(_: Texts, text: str) -> str:
+    """An error as it was kept; the code of a gate that it may begin with becomes words."""
+    code, blank, rest = text.partition(" ")
+    known = gates(_).get(code)
+    return text if known is None else f"{known}: {rest}" if blank else known
 
 
 def language(_: Texts) -> tuple[tuple[str, str], ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
@@ -21,7 +22,7 @@ from understudy.web.http import Answer, Problem, Request
 from understudy.web.views.requests import CallView, Step, cursor, place, within
 
 from .rendering import language_of, page
-from .request_words import MARKS, fault, language
+from .request_words import MARKS, error, fault, language
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -86,8 +87,9 @@ async def found(app: Understudy, request: Request) -> Answer:
     links = Links(query)
     values: dict[str, Any] = {
         "q": query.get("q", ""), "links": links, "language_of_search": language(_), "outcomes": outcomes(_),
-        "marks": MARKS, "tail": query.get("tail") == "yes", "before": query.get("before", ""), "fault": None,
-        "entries": (), "next": "", "facets": None, "problem": "", "kept": app.keeping is not None,
+        "marks": MARKS, "gates": gates(_),
+        "error": partial(error, _), "tail": query.get("tail") == "yes", "before": query.get("before", ""),
+        "fault": None, "entries": (), "next": "", "facets": None, "problem": "", "kept": app.keeping is not None,
         "span": [(name, query[name]) for name in SPAN if name in query],
     }  # fmt: skip
     status = 200
@@ -95,9 +97,9 @@ async def found(app: Understudy, request: Request) -> Answer:
         wanted = _wanted(query, app.clock.time())
         if app.keeping is not None:
             values |= await _searched(_, app.keeping, wanted, links, query.get("before", ""))
-    except SearchError as error:
+    except SearchError as wrong:
         status = 400
-        values["fault"] = _pointed(_, error, query.get("q", ""), links)
+        values["fault"] = _pointed(_, wrong, query.get("q", ""), links)
     except StoreUnavailable as problem:
         status = 503
         values["problem"] = str(problem)
@@ -107,8 +109,8 @@ async def found(app: Understudy, request: Request) -> Answer:
 async def _searched(_: Texts, keeping: Keeping, wanted: RequestQuery, links: Links, before: str) -> dict[str, Any]:
     try:
         entries = await keeping.requests.search(wanted, ROWS, cursor(before))
-    except ValueError as error:
-        raise Problem(400, str(error)) from None
+    except ValueError as wrong:
+        raise Problem(400, str(wrong)) from None
     facets = await keeping.requests.facets(wanted)
     return {
         "entries": entries, "next": place(entries, ROWS), "facets": facets, "choices": choices(_, facets, links),
@@ -125,14 +127,14 @@ def _wanted(query: dict[str, str], now: float) -> RequestQuery:
     return within(wanted, *span(query, now, _HOUR))
 
 
-def _pointed(_: Texts, error: SearchError, text: str, links: Links) -> dict[str, str]:
+def _pointed(_: Texts, wrong: SearchError, text: str, links: Links) -> dict[str, str]:
     """A fault of the search at its place, and the search as it was perhaps meant."""
-    begin = max(0, error.position - 60)
-    shown = text[begin : error.position + 60].replace("\n", " ")
-    caret = " " * (error.position - begin) + "^"
-    instead = links.to(q=error.instead) if error.instead else ""
+    begin = max(0, wrong.position - 60)
+    shown = text[begin : wrong.position + 60].replace("\n", " ")
+    caret = " " * (wrong.position - begin) + "^"
+    instead = links.to(q=wrong.instead) if wrong.instead else ""
     return {
-        "text": fault(_, error), "shown": shown, "caret": caret, "instead": error.instead, "href": instead,
+        "text": fault(_, wrong), "shown": shown, "caret": caret, "instead": wrong.instead, "href": instead,
     }  # fmt: skip
 
 
@@ -144,17 +146,14 @@ def choices(_: Texts, facets: Facets, links: Links) -> list[tuple[str, list[Choi
         made = []
         for value, count in pairs:
             href, chosen = links.toggled(term(name, value))
-            made.append(
-                Choice(
-                    words.get(value, value) if name == "outcome" else value, count, href, chosen, MARKS.get(value, "")
-                )
-            )
+            text = words[name].get(value, value) if name in words else value
+            made.append(Choice(text, count, href, chosen, MARKS.get(value, "") if name in words else ""))
         return made
 
     errors = []
     for each in facets.errors:
         href, chosen = links.toggled(term("group", each.fingerprint))
-        errors.append(Choice(each.message or each.fingerprint, each.count, href, chosen, note=each.api))
+        errors.append(Choice(error(_, each.message) or each.fingerprint, each.count, href, chosen, note=each.api))
     return [
         (_("Outcome"), some("outcome", facets.outcomes)),
         ("API", some("api", facets.apis)),
@@ -196,7 +195,7 @@ async def call(app: Understudy, request: Request) -> Answer:
     return page(
         app, request, "request.html", at="requests", view=view, entry=entry, bars=bars, length=length, marks=MARKS,
         outcomes=outcomes(_), endings=endings(_), faults=faults(_), gates=gates(_), terms=terms(_),
-        around=_around(entry.at, entry.latency), term=term, quote=quote,
+        error=partial(error, _), around=_around(entry.at, entry.latency), term=term, quote=quote,
     )  # fmt: skip
 
 

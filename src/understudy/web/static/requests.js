@@ -113,8 +113,15 @@ class Tail extends HTMLElement {
     took.textContent = latency(entry.latency);
     attempts.textContent = String(entry.attempts);
     status.textContent = entry.status == null ? "–" : String(entry.status);
-    error.textContent = entry.error || entry.endpoint;
+    error.textContent = this.error(entry.error) || entry.endpoint;
     return row;
+  }
+
+  /** An error; the code of a gate that it may begin with becomes words. @param {string} text */
+  error(text) {
+    const code = text.split(" ", 1)[0], known = this.words.gates[code];
+    if (!known) return text;
+    return text.length > code.length ? `${known}:${text.slice(code.length)}` : known;
   }
 
   /** A line that says how many were left out. @param {number} count @returns {Element} */
