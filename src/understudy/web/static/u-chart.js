@@ -21,11 +21,11 @@ const sizes = new ResizeObserver((changed) => {
 
 export class UChart extends HTMLElement {
   connectedCallback() {
+    if (this.plot) return;
     const source = this.querySelector("script[type='application/json']");
-    if (!source || this.chart) return;
-    /** @type {Chart} */
-    this.chart = JSON.parse(source.textContent ?? "{}");
-    nearby.observe(this);
+    /** What is drawn: as the server wrote it, or as a script set it before it put the element in. @type {Chart | undefined} */
+    this.chart ??= source ? JSON.parse(source.textContent ?? "{}") : undefined;
+    if (this.chart) nearby.observe(this);
   }
 
   disconnectedCallback() {
