@@ -42,6 +42,7 @@ from .rules import rules_commands
 from .screen import Screen, complain, safe
 from .setup import service_commands, setup_command
 from .silence import silence_commands
+from .status_page import status_page_commands
 from .usage import explained, spoken
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ def build(text: Texts) -> typer.Typer:
         add(app, text, command)
     app.add_typer(route_commands(text, command, group), name="route")
     app.add_typer(api_commands(text, command, group), name="api")
+    app.add_typer(status_page_commands(text, command, group), name="status-page")
     app.add_typer(service_commands(text, command, group), name="service")
     app.add_typer(config_commands(text, command, group), name="config")
     app.add_typer(admin_commands(text, command, group), name="admin")

@@ -22,6 +22,7 @@ from understudy.resilience.api import ApiOptions, RouteOptions
 from understudy.storage.options import StorageOptions
 
 from .channels import ByKind
+from .status_page import StatusPageOptions
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 
@@ -104,3 +105,4 @@ class Settings(Options):
         dict[str, PolicyOptions], Doc("which alerts go to which channels, by name; the first that matches decides")
     ] = field(default_factory=dict)
     notifications: Annotated[NotificationOptions, Doc("notifications as a whole")] = NotificationOptions()
+    status_page: Annotated[StatusPageOptions, Doc("the public status page")] = field(default_factory=StatusPageOptions)

@@ -21,6 +21,7 @@ from .http import Answer, Problem, Receive, Request, Scope, Send
 from .live.hub import hub_of
 from .manners import finished, offered, optional, packed, plain_problem, wants_page
 from .middleware import Guard, Limit
+from .pages.statuspage import public_path
 from .routing import Routes
 from .table import ROUTES
 
@@ -53,7 +54,8 @@ class Service:
             extra=self._own_numbers,
             clock=app.clock,
         )
-        hosts = {*hosts, *self._process.exposure.hosts}
+        page = app.settings.status_page if app.settings is not None else None
+        hosts = {*hosts, *self._process.exposure.hosts, *([page.host] if page is not None and page.host else [])}
         self._guard = Guard(
             self._serve, app.clock, hosts, limit, self._public_url, self._told, self.gate.token_of
         )  # fmt: skip
@@ -75,6 +77,7 @@ class Service:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["understudy.gate"] = self.gate
         request = Request(scope, receive)
+        request.path = public_path(self._app, request)
         method = "GET" if request.method == "HEAD" else request.method
         if method == "GET" and request.path == "/metrics":
             answer = await self.gate.admit_metrics(request) or self._metrics(request)
