@@ -24,6 +24,7 @@ class Served:
 
     def __init__(self) -> None:
         self.url = ""
+        self.port = 0
         self.app: Understudy
         self.loop: asyncio.AbstractEventLoop
         self.fault: BaseException | None = None
@@ -49,7 +50,7 @@ class Served:
 
     async def _serve(self, settings: Settings, prepare: Prepare | None, rate: float, keep: bool) -> None:
         self.loop = asyncio.get_running_loop()
-        with open_socket("127.0.0.1", 0, texts("en")) as opened:
+        with open_socket("127.0.0.1", self.port, texts("en")) as opened:
             async with Understudy.build(settings, seed=1, keep=keep) as app:
                 self.app = app
                 if prepare is not None:
@@ -78,10 +79,11 @@ class Served:
 
 @contextmanager
 def serving(
-    settings: Settings, *, prepare: Prepare | None = None, traffic: float = 0.0, keep: bool = True
+    settings: Settings, *, prepare: Prepare | None = None, traffic: float = 0.0, keep: bool = True, port: int = 0
 ) -> Iterator[Served]:
     """A service with these settings; `prepare(app)` runs before it takes requests, `traffic` is calls a second."""
     served = Served()
+    served.port = port
     thread = threading.Thread(target=served.run, args=(settings, prepare, traffic, keep), name="service", daemon=True)
     thread.start()
     try:

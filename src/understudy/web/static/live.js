@@ -1,4 +1,4 @@
-// What pages know of the service while they are open. `live.on("overview", (data, {at, initial}) => …)`; see docs/live.md.
+// What pages know of the service while they are open. `live.on("overview", (data, {at, initial}) => …)`.
 // @ts-check
 
 import { Link } from "./live-link.js";
@@ -27,17 +27,18 @@ class Topic {
     this.skipped = 0;
     this.at = 0;
     this.known = false;
-    this.initial = true;
+    /** Whether what is to be shown is told to somebody who has nothing yet. */
+    this.anew = false;
   }
 
   /** Take a message in. @param {import("./live-source.js").Message} message */
   take(message) {
     this.at = message.at;
+    this.anew ||= message.i === 1;
     if (message.d) {
       if (message.i) {
         for (const key of Object.keys(this.values)) if (!(key in message.d)) this.changed.add(key);
         this.values = {};
-        this.initial = true;
       }
       Object.assign(this.values, message.d);
       for (const key of Object.keys(message.d)) this.changed.add(key);
@@ -45,7 +46,7 @@ class Topic {
       this.known = true;
     }
     if (message.f) {
-      this.initial ||= message.i === 1;
+      if (message.i) this.items = []; // what waits is among what comes
       this.items.push(...message.f);
       this.skipped += message.s ?? 0;
       const over = this.items.length - HELD;
@@ -55,22 +56,20 @@ class Topic {
 
   /** Show what was taken in. */
   show() {
-    const { at, initial, skipped } = this;
-    if (this.changed.size) {
+    const { at, anew, skipped, items } = this;
+    this.anew = false;
+    if (this.known && (this.changed.size || anew)) {
       const changed = [...this.changed];
       this.changed.clear();
-      this.initial = false;
       const rows = this.name.startsWith("rows:");
       const data = rows ? Object.fromEntries(changed.map((key) => [key, this.values[key] ?? null])) : this.values;
-      this.call(data, { at, initial, changed, skipped: 0 });
+      this.call(data, { at, initial: anew, changed, skipped: 0 });
     }
-    if (this.items.length || skipped) {
-      const items = this.items;
+    if (!this.known && (items.length || skipped || anew)) {
       this.items = [];
       this.skipped = 0;
-      this.initial = false;
-      if (this.name.startsWith("series:")) for (const each of items) this.call(each, { at, initial, changed: [], skipped });
-      else this.call(items, { at, initial, changed: [], skipped });
+      if (this.name.startsWith("series:")) for (const each of items) this.call(each, { at, initial: anew, changed: [], skipped });
+      else this.call(items, { at, initial: anew, changed: [], skipped });
     }
   }
 
