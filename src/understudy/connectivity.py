@@ -7,12 +7,16 @@ from typing import Any
 
 from .core.clock import Clock
 from .core.errors import AttemptTimeout, ConnectFailed, Rejected, UnderstudyError
-from .core.http import HttpClient, HttpRequest
+from .core.http import HttpClient, HttpRequest, HttpResponse
 from .core.types import Attribution, Verdict
 from .resilience.auth import Authenticator
-from .resilience.outcome import CredentialsFailed
+from .resilience.outcome import CredentialsFailed, Outcome
 from .resilience.presets import preset_for
+from .resilience.reason import safe_text
 from .resilience.registry import Api
+
+#: Bytes of an answer that are looked at for people, and the characters that are shown of them.
+_EXCERPT, _SHOWN = 4096, 300
 
 _ADVICE = {
     "dns": "check the host name in base_url, and that this machine can resolve names",
@@ -56,6 +60,8 @@ class CheckResult:
     advice: str = ""
     #: Whose fault a failure is; none of a success.
     attribution: Attribution = Attribution.NONE
+    #: The beginning of what it answered, for people: one line, without what looks like a secret.
+    answer: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON-ready values."""
@@ -68,6 +74,7 @@ class CheckResult:
             "message": self.message,
             "advice": self.advice,
             "attribution": self.attribution.value,
+            "answer": self.answer,
         }
 
 
@@ -121,9 +128,18 @@ async def _ask(api: Api, http: HttpClient, authenticator: Authenticator, clock: 
     counted = replace(outcome, executed=False) if free else outcome
     api.keys.settle(key, counted, response.status, response.headers)
     seconds = clock.monotonic() - started
+    probed = bool(check.path or known)
+    secrets = (key.secret.reveal(),) if key.secret is not None else ()
+    excerpt = safe_text(response.body[:_EXCERPT].decode("utf-8", "replace"), secrets, limit=_SHOWN)
+    return replace(_judged(api, response, outcome, seconds, probed=probed), answer=excerpt)
+
+
+def _judged(api: Api, response: HttpResponse, outcome: Outcome, seconds: float, *, probed: bool) -> CheckResult:
+    """What an answer means."""
+    check = api.options.health_check
     # A declared probe has a shape of its own: the success conditions are for the answers of calls.
-    probed = bool(check.path or known) and 200 <= response.status < 300
-    if probed or outcome.verdict is Verdict.SUCCESS:
+    good = probed and 200 <= response.status < 300
+    if good or outcome.verdict is Verdict.SUCCESS:
         return CheckResult(api.name, True, "done", response.status, seconds, f"answered {response.status}")
     advice = _ADVICE.get(_finding(outcome.attribution, response.status), "").format(api=api.name)
     said = outcome.reason.removeprefix(f"HTTP {response.status}").removeprefix(": ") or outcome.kind.value

@@ -31,6 +31,7 @@ from understudy.web.auth.exposure import Exposure, is_loopback
 from understudy.web.auth.first import offer_first
 from understudy.web.auth.process import Process
 
+from .demo_data import DemoData
 from .exits import FAILED, INTERRUPTED, OK, RESTART
 from .exposed import exposure_of, refuse_exposure, supervisor
 from .faults import said
@@ -79,6 +80,8 @@ def run_service(screen: Screen, options: RunOptions) -> int:
         # replaces it, would otherwise be taken for an empty configuration.
         config = options.config or (Path(DEFAULT_FILE) if Path(DEFAULT_FILE).exists() else None)
 
+        demo = DemoData(options.seed)
+
         def read(managed: ManagedTree) -> Loaded:
             if isinstance(simulator, SimulatorThread) and options.config is None:
                 loaded = load_sample(simulator, options.all_overrides(), options.environment, managed)
@@ -86,6 +89,7 @@ def run_service(screen: Screen, options: RunOptions) -> int:
                 loaded = load(
                     config, overrides=options.all_overrides(), environment=options.environment, managed=managed
                 )
+            loaded = demo.added_to(loaded)
             # Built once for nothing: what cannot be built is found before anything is replaced.
             Understudy.build(loaded.settings)
             return loaded
@@ -100,7 +104,7 @@ def run_service(screen: Screen, options: RunOptions) -> int:
             _log_to(loaded)
             for warning in loaded.warnings:
                 complain(said(warning, screen.text))
-            running = _Running(screen, options, loaded, read, exposure)
+            running = _Running(screen, options, loaded, read, exposure, demo)
             with asyncio.Runner(loop_factory=_loop) as runner:
                 ended = runner.run(running.serve(opened))
     if ended.forced:
@@ -116,7 +120,7 @@ class _Running:
 
     def __init__(
         self, screen: Screen, options: RunOptions, loaded: Loaded, read: Callable[[ManagedTree], Loaded],
-        exposure: Exposure,
+        exposure: Exposure, demo: DemoData,
     ) -> None:  # fmt: skip
         self._screen, self._options, self._exposure = screen, options, exposure
         self._setup = ""
@@ -124,6 +128,8 @@ class _Running:
         self._app = Understudy.build(loaded.settings, clock=self._clock, keep=True)
         self._read = read
         self._reloader = Reloader(loaded, self._reread, self._take_in, self._refused)
+        self._demo = demo
+        demo.reread = self._reloader
 
     async def serve(self, opened: socket.socket) -> Ended:
         """Serve until a signal; background work ends before the application does."""
@@ -136,7 +142,7 @@ class _Running:
         # Else the loop would wait for as long as 5 ms, each time that it has waited for the network, until the
         # thread that writes to the store lets go of the interpreter.
         sys.setswitchinterval(_SWITCH)
-        work = [managing.run()]
+        work = [managing.run(), self._demo.life()]
         if self._options.reload:
             work.append(self._watched())
         if self._options.traffic > 0:
@@ -156,7 +162,11 @@ class _Running:
             ready=lambda: self._ready(opened),
             background=tasks,
             process=Process(
-                exposure, lambda: self._reloader.current, supervisor=supervisor(), read_only=self._options.read_only
+                exposure,
+                lambda: self._reloader.current,
+                supervisor=supervisor(),
+                read_only=self._options.read_only,
+                demo=None if self._options.simulator else self._demo,
             ),
             tls=(service.tls_certificate, service.tls_key),
         )

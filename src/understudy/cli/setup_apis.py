@@ -96,6 +96,8 @@ def _tried(session: Session, name: str) -> bool:
     word = {True: "● " + _("works"), False: "■ " + _("fails"), None: "○ " + _("says nothing")}[result.ok]
     style = {True: "good", False: "bad", None: "quiet"}[result.ok]
     screen.line(f"{word}  {screen.seconds(result.seconds)}  {safe(result.message)}", style)
+    if result.answer:
+        screen.line(f"  {safe(result.answer, 300)}", "quiet")
     if result.advice:
         screen.line(safe(advice(screen, result), 400), "quiet")
     return result.ok is not False

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from .exposure import Exposure
 
 if TYPE_CHECKING:
+    from understudy.app import Understudy
     from understudy.config import Loaded
+    from understudy.core.clock import Clock
 
 
 def _nothing() -> None:
     return None
+
+
+class Demo(Protocol):
+    """Simulated APIs that can be put into a running service, to look around."""
+
+    @property
+    def running(self) -> bool:
+        """Whether they are there."""
+
+    async def start(self, app: Understudy, clock: Clock) -> None:
+        """Put them in."""
+
+    async def stop(self) -> None:
+        """Take them away again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +45,5 @@ class Process:
     supervisor: str = ""
     #: Nobody may change anything here, whoever they are: for a screen on the wall, and `web_dashboard.py`.
     read_only: bool = False
+    #: Puts demo data into the service and takes it away again; None: this service has none to offer.
+    demo: Demo | None = None
