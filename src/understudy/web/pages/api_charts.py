@@ -43,27 +43,47 @@ def charts(_: Texts, name: str, past: ApiPast) -> list[Chart]:
     if found is None:
         return []
     notes = {"bands": bands(past), "marks": marks(_, past)}
-    shared = {
-        "group": GROUP, "brush": requests_of(name) + "&from={from}&to={to}", "step": found.step,
-        "live": f"series:{name}" if past.end > found.at[-1] and found.step <= 10 else None,
-    }  # fmt: skip
+    shared = {"group": GROUP, "brush": requests_of(name) + "&from={from}&to={to}", "step": found.step, **notes}
     latency = [
         {"label": label, "values": values, "field": label, "kind": "line", "dash": dash}
         for label, values, dash in (("p50", found.p50, False), ("p95", found.p95, False), ("p99", found.p99, True))
     ]
-    failures = [
-        {"label": classes(_)[each], "values": values, "kind": "bar", "tone": _TONES[each]}
-        for each, values in found.failures.items()
-    ] or [{"label": _("Failures"), "values": [None if n is None else 0.0 for n in found.requests], "kind": "bar"}]
-    success = [{"label": _("Success"), "values": found.success_rate, "kind": "line"}]
-    rate = [{"label": _("Requests"), "values": found.per_second, "kind": "area"}]
+    success = [{"label": _("Success"), "values": found.success_rate, "field": "success_rate", "kind": "line"}]
+    rate = [{"label": _("Requests"), "values": found.per_second, "field": "per_second", "kind": "area"}]
     made: tuple[tuple[str, str, Sequence[Chart], Chart], ...] = (
-        (_("Latency"), "s", latency, {}), (_("Failures by class"), "", failures, {"stack": True}),
-        (_("Success"), "%", success, {"min": _floor(found.success_rate)}), (_("Rate"), "/s", rate, {}),
-    )  # fmt: skip
+        (_("Latency"), "s", latency, {}),
+        (_("Failures by class"), "", _failures(_, found), {"stack": True}),
+        (_("Success"), "%", success, {"min": _floor(found.success_rate)}),
+        (_("Rate"), "/s", rate, {}),
+    )
     return [
-        {"title": title, "unit": unit, "at": found.at, "series": series, **shared, **notes, **more}
+        {"title": title, "unit": unit, "at": found.at, "series": series, "live": None, **shared, **more}
         for title, unit, series, more in made
+    ]
+
+
+def _failures(_: Texts, found: Anatomy) -> list[Chart]:
+    """A series for each class that occurred; one of nothing when none did. Scripts add classes that come later."""
+    told = [
+        {
+            "label": label,
+            "values": found.failures[each],
+            "field": f"failures.{each}",
+            "kind": "bar",
+            "tone": _TONES[each],
+        }
+        for each, label in classes(_).items()
+        if each in found.failures
+    ]
+    nothing = [None if count is None else 0.0 for count in found.requests]
+    return told or [{"label": _("Failures"), "values": nothing, "field": "failures", "kind": "bar"}]
+
+
+def series_of_failures(_: Texts) -> list[Chart]:
+    """All series that the chart of failures may have, without their values."""
+    return [
+        {"label": label, "field": f"failures.{each}", "kind": "bar", "tone": _TONES[each]}
+        for each, label in classes(_).items()
     ]
 
 

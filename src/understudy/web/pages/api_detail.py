@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from understudy.core.errors import StoreUnavailable
 from understudy.core.options import describe
@@ -24,7 +24,7 @@ from understudy.web.views.quotas import QuotaView
 from . import api_words as words
 from .alert_words import Words
 from .api_acts import acts_for, notice
-from .api_charts import cells, charts, quota, requests_of
+from .api_charts import cells, charts, quota, requests_of, series_of_failures
 from .rendering import language_of, page
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ async def detail(app: Understudy, request: Request) -> Answer:
 
 async def detail_of(app: Understudy, request: Request, name: str) -> Answer:
     """The page of one API; raises UnknownName for any other."""
-    query = request.query("tab", "done", "said", *SPAN)
+    query = request.query("tab", "done", *SPAN)
     tab = choice(query, "tab", TABS, "overview")
     if tab == "config" and not request.who.may(Permission.INSPECT):
         raise Problem(403, f"this needs the permission {Permission.INSPECT}")
@@ -98,7 +98,17 @@ async def _overview(app: Understudy, request: Request, view: ApiDetail, start: f
         "groups": [(each, requests_of(name, f"group:{each.fingerprint}", **said)) for each in past.groups],
         "slowest": [(each, path_of("requests", each.call_id)) for each in past.slowest], "kinds": words.kinds(_),
         "in_span": requests_of(name, **said),
+        "refresh": _refreshing(request, past),
     }  # fmt: skip
+
+
+def _refreshing(request: Request, past: ApiPast) -> dict[str, Any] | None:
+    """Where scripts find the charts anew, and how often, s; None for a span between two times: it stays what it is."""
+    said = [pair for pair in request.pairs if pair[0] in SPAN]
+    if past.anatomy is None or any(name in ("from", "month") for name, _value in said):
+        return None
+    src = f"/api/apis/{quote(past.anatomy.api, safe='')}/history?{urlencode(said)}"
+    return {"src": src, "every": max(10, past.anatomy.step), "failures": series_of_failures(language_of(request))}
 
 
 async def _episodes(app: Understudy, name: str, end: float) -> Any:

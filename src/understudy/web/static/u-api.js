@@ -1,8 +1,14 @@
-// One API, kept live: its state and its numbers of the last minutes change in place.
+// One API, kept live: its state and numbers change in place each second, its charts whenever a point is complete.
 // @ts-check
 
 import { live } from "./live.js";
 import { fill } from "./u-apis.js";
+
+/**
+ * @typedef {{field: string, label: string, kind: "bar", tone: string}} Failures
+ * @typedef {{src: string, every: number, failures: Failures[]}} Refresh `every` in seconds
+ * @typedef {import("./u-chart.js").UChart} UChart
+ */
 
 class UApi extends HTMLElement {
   connectedCallback() {
@@ -10,11 +16,100 @@ class UApi extends HTMLElement {
     this.end = live.on(`rows:${this.dataset.topic}`, (data) => {
       if (data[name]) fill(this, data[name]);
     });
+    const source = this.querySelector("[data-part='refresh']");
+    if (!source) return;
+    /** @type {Refresh} */
+    const refresh = JSON.parse(source.textContent ?? "{}");
+    this.timer = setInterval(() => this.again(refresh), refresh.every * 1000);
+    // Where a point is ten seconds, the newest second stands for the one that is not complete yet.
+    if (refresh.every <= 10) this.endSeconds = live.on(`series:${name}`, (second) => this.second(second));
+  }
+
+  /** @param {Record<string, any>} second */
+  second(second) {
+    const rated = second.successes + second.failures;
+    const point = {
+      ...second, per_second: second.total / second.length, success_rate: rated ? 100 * second.successes / rated : null,
+    };
+    for (const chart of /** @type {NodeListOf<UChart>} */ (this.querySelectorAll("u-chart"))) {
+      const field = chart.chart?.series[0]?.field ?? "";
+      if (field in point) chart.push(point);
+    }
   }
 
   disconnectedCallback() {
     this.end?.();
+    this.endSeconds?.();
+    clearInterval(this.timer);
   }
+
+  /** Read the span anew, as it has moved on. @param {Refresh} refresh */
+  async again(refresh) {
+    if (document.hidden || live.state === "paused") return;
+    let found;
+    try {
+      const answer = await fetch(refresh.src, { headers: { accept: "application/json" } });
+      if (!answer.ok) return; // the badge of the frame tells that nothing is heard; the next round tries again
+      found = await answer.json();
+    } catch {
+      return;
+    }
+    for (const chart of /** @type {NodeListOf<UChart>} */ (this.querySelectorAll("u-chart"))) show(chart, found, refresh);
+    this.heat(found.heat);
+  }
+
+  /**
+   * The same picture as the server draws: a cell for each count, the fullest one the darkest.
+   * @param {{bounds: number[], rows: number[][]}} heat
+   */
+  heat(heat) {
+    const picture = this.querySelector("[data-part='heat']");
+    // Other rows mean another scale beside the picture, which only the server writes.
+    if (!picture || picture.getAttribute("viewBox")?.endsWith(` ${heat.rows.length}`) !== true) return;
+    const most = Math.max(...heat.rows.flat(), 1);
+    const cells = heat.rows.flatMap((row, y) =>
+      row.map((count, x) => (count ? cell(x, heat.rows.length - 1 - y, 0.15 + 0.85 * Math.sqrt(count / most)) : null)));
+    picture.setAttribute("viewBox", `0 0 ${heat.rows[0]?.length ?? 1} ${heat.rows.length}`);
+    picture.replaceChildren(.../** @type {Element[]} */ (cells.filter(Boolean)));
+  }
+}
+
+/**
+ * @param {number} x
+ * @param {number} y
+ * @param {number} shade
+ */
+function cell(x, y, shade) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+  const all = { x, y, width: 1.02, height: 1.02, "fill-opacity": shade.toFixed(3) };
+  for (const [name, value] of Object.entries(all)) made.setAttribute(name, String(value));
+  return made;
+}
+
+/**
+ * Give a chart its values; that of failures becomes a new one when a class occurs that it did not have.
+ * @param {UChart} chart
+ * @param {Record<string, any>} found
+ * @param {Refresh} refresh
+ */
+function show(chart, found, refresh) {
+  const drawn = chart.chart;
+  const fields = drawn?.series.map((each) => each.field ?? "") ?? [];
+  if (!drawn || !fields[0] || (!fields[0].startsWith("failures") && !(fields[0] in found))) return;
+  if (!fields[0].startsWith("failures")) {
+    chart.draw(found.at, fields.map((field) => found[field]));
+    return;
+  }
+  const now = refresh.failures.filter((each) => each.field.slice(9) in found.failures);
+  if (now.length && now.some((each) => !fields.includes(each.field))) {
+    const fresh = /** @type {UChart} */ (document.createElement("u-chart"));
+    fresh.dataset.height = chart.dataset.height ?? "";
+    fresh.chart = { ...drawn, at: found.at, series: now.map((each) => ({ ...each, values: found.failures[each.field.slice(9)] })) };
+    chart.replaceWith(fresh);
+    return;
+  }
+  const nothing = found.requests.map((/** @type {number | null} */ count) => (count == null ? null : 0));
+  chart.draw(found.at, fields.map((field) => found.failures[field.slice(9)] ?? nothing));
 }
 
 customElements.define("u-api", UApi);

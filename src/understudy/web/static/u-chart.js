@@ -196,6 +196,21 @@ export class UChart extends HTMLElement {
     if (this.u.cursor.idx == null) this.tell(null);
   }
 
+  /**
+   * Draw other values in the same series.
+   * @param {number[]} at
+   * @param {(number | null)[][]} values one list for each series
+   */
+  draw(at, values) {
+    const { chart } = this;
+    if (!chart || values.length !== chart.series.length) return;
+    const zoomed = this.isZoomed();
+    chart.at = at;
+    for (const [place, each] of chart.series.entries()) each.values = values[place];
+    this.u?.setData(/** @type {any} */ (columns(chart)), !zoomed);
+    if (this.u && this.u.cursor.idx == null) this.tell(null);
+  }
+
   legend() {
     const { chart } = this;
     const list = make("span", { class: "chart-legend" });
