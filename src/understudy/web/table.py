@@ -33,7 +33,20 @@ from .api import (
 from .assets import ROUTES as ASSETS
 from .endpoint import Endpoint, Table
 from .live.stream import ROUTES as LIVE
-from .pages import act, api_acts, api_detail, appearance, compare, incidents, login, overview, palette, route_acts
+from .pages import (
+    act,
+    api_acts,
+    api_detail,
+    appearance,
+    compare,
+    first_channel,
+    first_run,
+    incidents,
+    login,
+    overview,
+    palette,
+    route_acts,
+)
 from .pages import alerts as alert_pages
 from .pages import apis as api_pages
 from .pages import notifications as notification_pages
@@ -71,6 +84,8 @@ _TABLES: Final[tuple[Table, ...]] = (
     status_page.ROUTES,
     LIVE,
     public_page.ROUTES,
+    first_run.ROUTES,
+    first_channel.ROUTES,
     act.ROUTES,
     api_pages.ROUTES,
     compare.ROUTES,
