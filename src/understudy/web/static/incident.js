@@ -1,10 +1,10 @@
-// The page of one incident by keyboard: e acknowledge, s silence, [ and ] the incident before and after.
+// The page of one incident by keyboard: e acknowledge, s silence. [ and ] are keys of every page.
 // @ts-check
 
 document.addEventListener("keydown", (event) => {
   const where = /** @type {HTMLElement} */ (event.target);
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || where.closest("input, textarea, select, dialog")) return;
-  const part = { e: "acknowledge", s: "silence", "[": "before", "]": "after" }[event.key];
+  const part = { e: "acknowledge", s: "silence" }[event.key];
   const found = part && /** @type {HTMLElement | null} */ (document.querySelector(`[data-part="${part}"]`));
   if (!found) return;
   event.preventDefault();

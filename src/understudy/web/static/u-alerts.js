@@ -1,4 +1,5 @@
-// <u-alerts>: the list of what fires, kept fresh, and done by keyboard: j/k rows, x pick, e acknowledge, s silence.
+// <u-alerts>: the list of what fires, kept fresh, and done by keyboard: x picks the row that j and k led to,
+// e acknowledges, s silences.
 // @ts-check
 
 import { live } from "./live.js";
@@ -132,27 +133,19 @@ class Alerts extends HTMLElement {
     button.hidden = !shown;
   }
 
-  /** @param {KeyboardEvent} event */
+  /** What a key does to the picked alerts, or to the one whose row has the focus. @param {KeyboardEvent} event */
   pressed(event) {
     const where = /** @type {HTMLElement} */ (event.target);
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || where.closest("input:not([type=checkbox]), textarea, select, dialog")) return;
-    const rows = this.rows();
-    const chosen = rows.findIndex((row) => row.getAttribute("aria-selected") === "true");
-    if (event.key === "j" || event.key === "k") {
-      const next = rows[Math.min(rows.length - 1, Math.max(0, chosen + (event.key === "j" ? 1 : -1)))];
-      rows.forEach((row) => row.removeAttribute("aria-selected"));
-      next?.setAttribute("aria-selected", "true");
-      next?.querySelector("a")?.focus();
-    } else if (event.key === "x" && chosen >= 0) {
-      const pick = /** @type {HTMLInputElement | null} */ (this.part(rows[chosen], "pick"));
-      if (pick) pick.checked = !pick.checked;
-    } else if (event.key === "e") {
-      if (!this.picked() && chosen >= 0) this.part(rows[chosen], "acknowledge")?.click();
-      else if (this.picked()) this.bulk("acknowledge");
-    } else if (event.key === "s") {
-      if (!this.picked() && chosen >= 0) this.part(rows[chosen], "silence")?.click();
-      else if (this.picked()) this.bulk("silence");
-    } else return;
+    const typing = where.closest("input:not([type=checkbox]), textarea, select, dialog");
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing) return;
+    const row = this.rows().find((each) => each.contains(document.activeElement));
+    const pick = row && /** @type {HTMLInputElement | null} */ (this.part(row, "pick"));
+    if (event.key === "x" && pick) pick.checked = !pick.checked;
+    else if (event.key === "e" && this.picked()) this.bulk("acknowledge");
+    else if (event.key === "s" && this.picked()) this.bulk("silence");
+    else if (event.key === "e" && row) this.part(row, "acknowledge")?.click();
+    else if (event.key === "s" && row) this.part(row, "silence")?.click();
+    else return;
     event.preventDefault();
   }
 
