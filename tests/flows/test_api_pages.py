@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import json
 from html import unescape
 from urllib.parse import quote, unquote, urlencode
@@ -202,3 +204,13 @@ async def test_secrets_of_an_api_are_not_shown(app):
     for path, query in ((of("paid"), {}), (of("paid"), {"tab": "config"}), ("/api/apis/paid", {})):
         _, _, page = await ask(app, path, **query)
         assert "canary" not in page, path
+
+
+async def test_the_list_is_a_file_too_in_which_no_name_is_a_formula(app):
+    app.fallback.register_api('=HYPERLINK("http://evil")', operation=served)
+    _, headers, page = await ask(app, "/apis", q="evil", sort="name")
+    assert 'href="/api/apis?q=evil&amp;sort=name&amp;format=csv"' in page
+    status, headers, body = await ask(app, "/api/apis", q="evil", format="csv")
+    assert (status, headers["content-type"]) == (200, "text/csv; charset=utf-8")
+    head, line = list(csv.reader(io.StringIO(body)))
+    assert dict(zip(head, line, strict=True))["name"] == '\'=HYPERLINK("http://evil")'

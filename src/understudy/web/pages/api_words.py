@@ -30,7 +30,7 @@ def why(_: Texts, detail: ApiDetail) -> str:
         "hold": _("It asked for a rest: nothing is sent until that is over."),
         "keys": _("None of its keys can be used."),
         "failures": _("Too many of its latest calls failed."),
-        "unused": _("Nothing has been sent to it yet, so nothing is known."),
+        "unused": _("Nothing has been sent to it since the service started, so nothing is known."),
     }.get(detail.why, "")
     return f"{said} ({detail.because})" if said and detail.because else said
 

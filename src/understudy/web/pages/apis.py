@@ -134,6 +134,7 @@ async def apis(app: Understudy, request: Request) -> Answer:
         every_column=known, states=STATES,
         said={"q": "", "state": "", "hub": "", **said}, sort=said.get("sort", ""), link=_Links(request), pages=pages,
         at_page=at, first=begin, lasting=LASTING, picked_states=said.get("state", "").split(","),
+        files="?" + "".join(f"{urlencode([pair])}&" for pair in said.items()),
         notice=_notices(_).get(query.get("done", [""])[0]),
     )  # fmt: skip
 
