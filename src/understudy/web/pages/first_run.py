@@ -14,7 +14,7 @@ from understudy.managing import Refused, SecretRefused
 from understudy.web.api.settings import managing_of
 from understudy.web.auth.permissions import Permission
 from understudy.web.endpoint import Endpoint, Table
-from understudy.web.forms import back_to, form, path_of, see
+from understudy.web.forms import back_to, form, see
 from understudy.web.http import Answer, Problem, Request
 
 from .first_drafts import Draft, drafts_of
@@ -78,7 +78,7 @@ async def keep(app: Understudy, request: Request) -> Answer:
         draft.faults = faults_of(_, error)
         return _draft(app, request, draft, status=422)
     drafts_of(app).end(draft.id)
-    return back_to(path_of("setup", "route", api=draft.name))
+    return see("setup", "route", api=draft.name)
 
 
 async def route(app: Understudy, request: Request) -> Answer:
@@ -105,7 +105,7 @@ async def keep_route(app: Understudy, request: Request) -> Answer:
         )
     except (Refused, VersionConflict, StoreUnavailable) as error:
         return _route(app, request, api, name=name, faults=faults_of(_, error), status=422)
-    return back_to(path_of("setup", "channel", api=api, route=name))
+    return see("setup", "channel", api=api, route=name)
 
 
 async def done(app: Understudy, request: Request) -> Answer:
@@ -160,7 +160,7 @@ def _route(
     others = [each for each in roster.apis if each != api]
     return page(
         app, request, "first_route.html", at="routes", status=status, api=api, name=name or api, faults=faults or [],
-        others=others[:200], routes=list(roster.routes),
+        others=others[:200], routes=list(roster.routes), order=list(range(1, min(len(others), 8) + 2)),
     )  # fmt: skip
 
 

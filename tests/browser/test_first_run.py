@@ -1,0 +1,130 @@
+"""The first run as somebody does it: `understudy run` in an empty folder, and everything else in the browser."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from browser.chromium import axe, expected
+from understudy.core.clock import SYSTEM_CLOCK
+
+KEY = "k3y-of-the-odds-9f8e7d6c"
+PASSWORD = "a long enough passphrase"
+ANSWER = '{"ok": true, "said": "<script>alert(1)</script>"}'
+
+
+class Api(BaseHTTPRequestHandler):
+    """Answers whoever has the key."""
+
+    def do_GET(self):
+        good = self.headers.get("X-Api-Key") == KEY and self.path == "/v1/status"
+        body = ANSWER.encode() if good else b'{"error": "no such key"}'
+        self.send_response(200 if good else 401)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def api_port():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def started(tmp_path):
+    """A service in a folder that holds nothing but the leave to call this machine; its address and set-up token."""
+    (tmp_path / "understudy.toml").write_text('[service]\nallow_networks = ["127.0.0.0/8"]\n')
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "understudy.cli", "run", "--port", "0"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        said = ""
+        while "token setup-" not in said:
+            line = process.stdout.readline()
+            assert line, said
+            said += line
+        yield re.search(r"http://127\.0\.0\.1:\d+", said)[0], re.search(r"token (setup-\S+)", said)[1]
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def test_from_an_empty_folder_to_the_first_own_api_on_the_screen(started, api_port, open_page):
+    url, token = started
+    begun = SYSTEM_CLOCK.monotonic()
+    page = open_page(url)
+    page.get_by_role("link", name="Add the first API").click()
+    assert "Make the first administrator" in page.inner_text("main")
+    assert axe(page) == []
+
+    page.get_by_role("link", name="Make the first administrator").click()
+    page.get_by_label("Set-up token").fill(token)
+    page.get_by_label("Name").fill("ana")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("Password again").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Add the first API").click()
+
+    page.get_by_label("What do you have?").fill("curl --nonsense x")
+    page.get_by_role("button", name="Read it").click()
+    assert "curl's option --nonsense is not understood" in page.inner_text("main")
+    expected(page, "422")
+    assert axe(page) == []
+
+    curl = f"curl 'http://127.0.0.1:{api_port}/v1/status' \\\n  -H 'X-Api-Key: {KEY}'"
+    page.get_by_label("What do you have?").fill(curl)
+    page.get_by_role("button", name="Read it").click()
+    assert KEY not in page.content()
+    assert page.get_by_label("Base address").input_value() == f"http://127.0.0.1:{api_port}/v1"
+    page.get_by_label("Name").fill("odds/one <b>")
+    page.get_by_role("button", name="Try it").click()
+    page.get_by_text("It works", exact=True).wait_for()
+    assert ANSWER in page.inner_text("main")
+    assert KEY not in page.content()
+    assert axe(page) == []
+
+    page.get_by_role("button", name="Keep it").click()
+    page.get_by_role("heading", name="Who stands in for odds/one <b>?").wait_for()
+    assert axe(page) == []
+    page.get_by_role("button", name="Keep the route").click()
+    page.get_by_role("link", name="Telegram").click()
+    assert axe(page) == []
+    page.get_by_role("link", name="Later").click()
+    page.get_by_role("heading", name="odds/one <b> is ready").wait_for()
+    assert 'auth = { kind = "header", name = "X-Api-Key", keys = ["env:ODDS_ONE__B_KEY"] }' in page.inner_text("main")
+    assert axe(page) == []
+    page.get_by_role("link", name="See it live").click()
+    page.get_by_role("heading", name="odds/one <b>").wait_for()
+    assert SYSTEM_CLOCK.monotonic() - begun < 180
+    assert KEY not in page.content()
+
+
+def test_demo_data_comes_and_goes_without_scripts(started, open_page):
+    url, _token = started
+    page = open_page(f"{url}/setup/start", javascript=False, language="pt-BR", width=390, scheme="dark")
+    page.get_by_role("button", name="Carregar dados de demonstração").click()
+    page.goto(f"{url}/apis")
+    assert "fixtures_pro" in page.inner_text("main")
+    page.goto(f"{url}/setup/start")
+    page.get_by_role("button", name="Remover os dados de demonstração").click()
+    assert "Os dados de demonstração saíram" in page.inner_text("main")
+    page.goto(f"{url}/apis")
+    assert "fixtures_pro" not in page.inner_text("main")
