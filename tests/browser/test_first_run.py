@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from browser.chromium import axe, expected
+from understudy.config import load
 from understudy.core.clock import SYSTEM_CLOCK
 
 KEY = "k3y-of-the-odds-9f8e7d6c"
@@ -67,7 +68,7 @@ def started(tmp_path):
         process.communicate(timeout=30)
 
 
-def test_from_an_empty_folder_to_the_first_own_api_on_the_screen(started, api_port, open_page):
+def test_from_an_empty_folder_to_the_first_own_api_on_the_screen(started, api_port, open_page, tmp_path):
     url, token = started
     begun = SYSTEM_CLOCK.monotonic()
     page = open_page(url)
@@ -109,7 +110,12 @@ def test_from_an_empty_folder_to_the_first_own_api_on_the_screen(started, api_po
     assert axe(page) == []
     page.get_by_role("link", name="Later").click()
     page.get_by_role("heading", name="odds/one <b> is ready").wait_for()
-    assert 'auth = { kind = "header", name = "X-Api-Key", keys = ["env:ODDS_ONE__B_KEY"] }' in page.inner_text("main")
+    (tmp_path / "program").mkdir()
+    (tmp_path / "program" / "understudy.toml").write_text(page.inner_text("#document"))
+    written = load(cwd=tmp_path / "program", env={"ODDS_ONE__B_KEY": KEY}, secret_dirs=()).settings
+    assert written.apis["odds/one <b>"].auth.name == "X-Api-Key"
+    assert written.routes["odds/one <b>"].apis == ("odds/one <b>",)
+    assert written.report_to == url
     assert axe(page) == []
     page.get_by_role("link", name="See it live").click()
     page.get_by_role("heading", name="odds/one <b>").wait_for()

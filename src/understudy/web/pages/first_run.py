@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from understudy.config.editing import toml_key, toml_value
+from understudy.config.editing import set_key, set_table, toml_value
 from understudy.config.pasted import PasteError, propose
 from understudy.config.sentences import said
 from understudy.core.errors import StoreUnavailable, VersionConflict
@@ -112,15 +112,27 @@ async def done(app: Understudy, request: Request) -> Answer:
     """What programs write to use it."""
     query = request.query("api", "route")
     api, wanted = _known(app, query.get("api", "")), query.get("route", "")
-    known = wanted if wanted in app.fallback.roster.routes else ""
-    options = app.fallback.roster.api(api).options
-    table = app.managing.entry("api", api) if app.managing is not None else None
+    route = wanted if wanted in app.fallback.roster.routes else api
+    address, path = _address(request), app.fallback.roster.api(api).options.health_check.path or "/"
     return page(
-        app, request, "first_done.html", at="apis", api=api, route=known or api, apis=_served(app, known) or [api],
-        base_url=options.base_url, path=options.health_check.path or "/", address=_address(request),
-        auth=table.values.get("auth", {}) if table is not None else {}, variable=_variable(api, options.auth.kind),
-        toml=toml_value, toml_key=toml_key,
+        app, request, "first_done.html", at="apis", api=api, route=toml_value(route), path=toml_value(path),
+        address=address, document=_document(app, address, route, _served(app, route) or [api]),
     )  # fmt: skip
+
+
+def _document(app: Understudy, address: str, route: str, apis: list[str]) -> str:
+    """The file of a program that calls the route: its APIs, their keys by the names of variables, where to report."""
+    text = set_key("", ["report_to"], address)
+    for name in apis:
+        options = app.fallback.roster.api(name).options
+        entry: dict[str, object] = {"base_url": options.base_url}
+        auth = options.auth
+        if auth.keys and auth.kind != "none":
+            given = {"kind": auth.kind, "name": auth.name, "prefix": auth.prefix, "username": auth.username}
+            keys = [f"env:{_variable(name, auth.kind)}"]
+            entry["auth"] = {**{key: value for key, value in given.items() if value}, "keys": keys}
+        text = set_table(text, ["apis", name], entry)
+    return set_table(text, ["routes", route], {"apis": apis, "mode": "priority"})
 
 
 async def demo(app: Understudy, request: Request) -> Answer:
