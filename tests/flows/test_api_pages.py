@@ -138,7 +138,9 @@ async def test_every_act_does_what_its_page_says(app):
         assert status == 303, page[:400]
         return headers["location"].rpartition("=")[2]
 
-    state = lambda: app.fallback.roster.api("lead").bindings["odds"].breaker.state.value  # noqa: E731
+    def state():
+        return app.fallback.roster.api("lead").bindings["odds"].breaker.state.value
+
     assert await do("forced_open", reason="test", **{"for": ""}) == "forced_open"
     assert state() == "forced_open"
     assert "test" in (await ask(app, of("lead")))[2]
