@@ -22,7 +22,7 @@ REQUIRED = {"aiohttp", "annotated_types", "jmespath", "pydantic"}
 #: What each extra brings, by the name it is imported under.
 OPTIONAL = {
     "aiosmtplib", "alembic", "apprise", "argon2", "cryptography", "httpx", "httpx2", "jinja2", "psutil",
-    "psycopg", "questionary", "requests", "rich", "sqlalchemy", "typer", "uvicorn",
+    "prompt_toolkit", "psycopg", "questionary", "requests", "rich", "sqlalchemy", "typer", "uvicorn",
 }  # fmt: skip
 #: Packages that are imported under another name than they are installed under.
 IMPORTED_AS = {"argon2_cffi": "argon2"}
