@@ -298,4 +298,4 @@ async def test_all_streams_end_at_once_when_the_service_stops_and_say_why(app):
     hub_of(app).close()
     for each in browsers:
         await asyncio.wait_for(each.task, 1)
-        assert each.text.endswith('event: bye\ndata: {"why": "the service stops"}\n\n')
+        assert each.text.endswith('event: bye\ndata: {"why":"the service stops"}\n\n')

@@ -18,8 +18,8 @@ from understudy.web.middleware import SECURE
 MAX_HEAD = 64 * 1024
 #: A request must have arrived as a whole after this long, s.
 RECEIVE_TIME = 30.0
-#: Connections that are open at once.
-MAX_CONNECTIONS = 512
+#: Connections that are open at once; live pages hold one each, of which `web.live.hub` lets fewer in.
+MAX_CONNECTIONS = 1024
 
 
 class BoundedProtocol(HttpToolsProtocol):

@@ -29,6 +29,8 @@ _log = logging.getLogger("understudy.service")
 
 #: Connections that the system may hold before they are accepted.
 BACKLOG = 512
+#: Files and connections that the process may have open, where the system lets it.
+DESCRIPTORS = 8192
 
 
 def open_socket(host: str, port: int, text: Texts, *, local: bool = True) -> socket.socket:
@@ -58,6 +60,18 @@ def open_socket(host: str, port: int, text: Texts, *, local: bool = True) -> soc
         refuse_unknown(reached, port, host, text)
     opened.setblocking(False)
     return opened
+
+
+def more_descriptors() -> None:
+    """Let this process open as many files as the system allows it: live pages hold a connection each."""
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Server(uvicorn.Server):
@@ -188,6 +202,7 @@ async def serve(
         app, hosts={*LOOPBACK_NAMES, host}, process=replace(process or Process(), restart=restart.ask)
     )  # fmt: skip
     restart.server = server = Server(configured(service, drain, tls), app.clock, ready)
+    more_descriptors()
     with server.signals():
         await server.serve(sockets=[opened])
         if not server.started:

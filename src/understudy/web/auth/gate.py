@@ -13,6 +13,7 @@ from urllib.parse import quote
 from understudy.core.accounts import Account, Session, Token
 from understudy.core.errors import StoreUnavailable
 from understudy.web.http import Answer, Problem, Request, Scope
+from understudy.web.live.hub import doubt
 
 from . import csrf
 from .exposure import is_loopback
@@ -92,6 +93,7 @@ class Gate:
         self._any_until = 0.0
         self._sessions.clear()
         self._tokens = (0.0, {}, {})
+        doubt(self._app)
 
     # -- who asks --------------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ _log = logging.getLogger("understudy.web")
 #: How long what was sent is kept, s, and at most how many bytes of it.
 KEPT, KEPT_BYTES = 60.0, 8 * 1024 * 1024
 #: What has just happened is told after this, together with what happens meanwhile, s; and how often at most.
-AT_ONCE, APART = 0.05, 0.2
+AT_ONCE, APART = 0.02, 0.2
 #: A browser that was sent nothing for this long is sent a sign of life, s: it calls what it shows stale soon after.
 BEAT = 2.0
 #: How often it is looked whether somebody may still see what they listen to, s.
@@ -39,7 +39,7 @@ CHECKED = 30.0
 #: Topics that one browser may listen to, and all together.
 MOST_TOPICS, MOST_WATCHED = 64, 2000
 #: Streams of one account, of one address, and of all.
-OF_ONE_USER, OF_ONE_ADDRESS, OF_ALL = 64, 128, 700
+OF_ONE_USER, OF_ONE_ADDRESS, OF_ALL = 64, 128, 600
 #: The hub looks around at least this often while anybody listens, s.
 _ROUND: Final = 1.0
 
@@ -126,11 +126,10 @@ class Hub:
         """Something has just been sent to it."""
         viewer.sent_at = self._now()
 
-    def end(self, key: str) -> None:
-        """Close the streams of a session or token that has ended."""
+    def doubt(self) -> None:
+        """Accounts have changed: ask each stream at once whether whoever listens still may."""
         for viewer in tuple(self.viewers.values()):
-            if key and viewer.who.key == key:
-                viewer.close("signed out")
+            viewer.doubt()
 
     def close(self, why: str = "the service stops") -> None:
         """Close all streams; none is opened any more."""
@@ -339,3 +338,10 @@ def hub_of(app: Understudy) -> Hub:
     if hub is None or hub.closed:
         hub = _HUBS[app] = Hub(app)
     return hub
+
+
+def doubt(app: Understudy) -> None:
+    """Accounts, sessions or tokens of an application have changed; nothing where nobody listens."""
+    hub = _HUBS.get(app)
+    if hub is not None:
+        hub.doubt()

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from understudy.web.http import dumped
-
-from .message import changes, items
+from .message import changes, dense, items
 from .topics import Feed, Kind, Look
 from .viewer import Viewer
 
@@ -78,7 +76,7 @@ class Standing(Watched):
         for key, value in new.items():
             if known and key in old and old[key] == value:
                 continue
-            encoded = dumped(value)
+            encoded = dense(value)
             if self._encoded.get(key) != encoded:  # a value that equals nothing, such as NaN, is null all the same
                 changed[key] = self._encoded[key] = encoded
         removed = [key for key in old if key not in new]
