@@ -93,6 +93,15 @@ FORMED: dict[str, Any] = {
     "channels.webhook.secret": "whsec_" + "QUJE" * 11,
     "channels.webhook.secrets": ["whsec_" + "QUJD" * 11],
     "channels.apprise.urls": ["json://program.example"],
+    "status_page.home": "https://www.example.com",
+    "status_page.host": "status.example.com",
+    "status_page.good": 98.0,
+    "status_page.bad": 90.0,
+    "status_page.components.fix.routes": ["fix"],
+    "status_page.components.fix.apis": ["fix"],
+    "status_page.notices.fix.components": ["fix"],
+    "status_page.notices.fix.starts": "2026-01-01T10:00",
+    "status_page.notices.fix.ends": "2026-01-02T10:00",
 }
 #: What the tree must hold besides, so that it is valid.
 BESIDE = {
@@ -110,6 +119,8 @@ BESIDE = {
     "alerts.silences.fix.reason": "the provider's own window",
     "alerts.inhibitions.fix.source": ["api=first"],
     "alerts.inhibitions.fix.target": ["api=second"],
+    "status_page.components.fix.title": "First",
+    "status_page.notices.fix.title": "First",
 }
 #: What a key needs beside it that no other does, by the part that it is of.
 INSTEAD = {
