@@ -43,9 +43,11 @@ def messages() -> dict[str, str | None]:
     for path in (*(REPORTS / "templates").glob("*.html"), *(WEB / "templates").glob("*.html")):
         source = path.read_text("utf-8")
         found |= dict.fromkeys(re.findall(r'\b_\(\s*"([^"]+)"', source))
+        found |= dict.fromkeys(re.findall(r"\b_\(\s*'([^']+)'", source))  # inside attributes
         found |= dict(re.findall(r'\b_\.plural\(\s*"([^"]+)",\s*"([^"]+)"', source))
     rooms = (CLI, PASTED, REPORTS, CHANNELS, NOTIFICATIONS)
-    for path in (*(path for room in rooms for path in room.glob("*.py")), *WEB.rglob("*.py")):
+    words = RESILIENCE / "words.py"
+    for path in (*(path for room in rooms for path in room.glob("*.py")), *WEB.rglob("*.py"), words):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
                 continue
