@@ -11,6 +11,7 @@ from understudy.monitor.histogram import quantiles
 from understudy.monitor.window import WINDOWS
 from understudy.notifications.shown import masked
 from understudy.web.views.pulse import LiveRow, Pulse
+from understudy.web.views.routes import RouteView
 from understudy.web.views.told import AlertsView
 from understudy.web.views.watch import watch_of
 
@@ -79,7 +80,7 @@ async def alerts(app: Understudy, argument: str) -> Mapping[str, Any]:
 
 async def routes(app: Understudy, argument: str) -> Mapping[str, Any]:
     """Who serves each route, who could, and why the others could not."""
-    return dict(app.fallback.describe()["routes"])
+    return {name: RouteView.of(app, name).as_dict() for name in app.fallback.roster.routes}
 
 
 async def channels(app: Understudy, argument: str) -> Mapping[str, Any]:
