@@ -39,7 +39,7 @@ async def routes(app: Understudy, request: Request) -> Answer:
     _ = language_of(request)
     return page(
         app, request, "routes.html", at="routes", view=view, modes=modes(_), sentence=lambda each: sentence(_, each),
-        path_of=path_of, editable=app.managing is not None,
+        path_of=path_of,
     )  # fmt: skip
 
 
@@ -60,7 +60,6 @@ async def route(app: Understudy, request: Request) -> Answer:
         switches=[(each, switch_words(_, each)) for each in switches_of(app, name)],
         what_if=await WhatIf.of(app, name, order) if order else None, order=order, fault=fault,
         act=path_of("routes", name, "act"), path_of=path_of, words=_words(_),
-        editable=app.managing is not None and request.who.may(Permission.ROUTES_WRITE),
     )  # fmt: skip
 
 
