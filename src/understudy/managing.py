@@ -169,7 +169,7 @@ class Managing:
         """Put a tree in force, or as much of it as can be used."""
         for _ in range(_ROUNDS):
             try:
-                await self._change(lambda tree=tree: self._read(tree), self._taking(tree))  # type: ignore[misc]
+                await self._change(lambda tree=tree: self._read(tree), self._taking(tree))  # type: ignore[misc]  # mypy sees no type in a default
                 break
             except ConfigError as error:
                 bad = {(str(f.path[0]), str(f.path[1])): f for f in error.faults if len(f.path) > 1}

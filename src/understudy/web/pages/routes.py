@@ -135,6 +135,8 @@ def _words(_: Texts) -> dict[str, str]:
         "breaker.closed": _("Closed"), "breaker.open": _("Open"), "breaker.half_open": _("Half-open"),
         "breaker.forced_open": _("Held open"), "breaker.forced_closed": _("Held closed"),
         "breaker.observe": _("Only observed"),
+        "state.healthy": _("Healthy"), "state.degraded": _("Degraded"), "state.down": _("Down"),
+        "state.unknown": _("Unknown"), "state.paused": _("Paused"),
         "left": _("{seconds} s left"), "nobody": _("Nobody can serve this route now."),
         "serves": _("{api} serves now."),
     }  # fmt: skip

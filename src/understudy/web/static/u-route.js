@@ -3,7 +3,7 @@
 
 import { live } from "./live.js";
 import { latency, number, percent } from "./units.js";
-import { make, word as common } from "./words.js";
+import { make } from "./words.js";
 
 /** @typedef {{api: string, role: string, gate: string, detail: string, state: string, breaker: string, left: number|null, share: number|null, reliability: number, latency: number, in_flight: number}} Candidate */
 
@@ -75,7 +75,7 @@ class URoute extends HTMLElement {
     const state = card.querySelector("[data-field='state'] > .state");
     if (state instanceof HTMLElement && state.dataset.state !== each.state) {
       state.dataset.state = each.state;
-      state.replaceChildren(make("span", { class: "shape", "aria-hidden": "true" }), common(`state.${each.state}`));
+      state.replaceChildren(make("span", { class: "shape", "aria-hidden": "true" }), this.word(`state.${each.state}`));
     }
     if (each.left === null) this.ends?.delete(each.api);
     else this.ends?.set(each.api, Date.now() + each.left * 1000);
