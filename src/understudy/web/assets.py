@@ -65,8 +65,9 @@ class Assets:
         self._foreign = {each.name for each in _folders()[1].iterdir()}
         #: What is in the bundle of every page; what the bundle loads later names the files themselves, as it cannot
         #: know the hash of a bundle that holds its own.
-        self._shared = tuple(in_order(BUNDLE, self._read))
-        self._apart = {*self._shared, *self._later()}
+        self._shared = tuple(in_order(BUNDLE, self.text))
+        self.later = self._later()
+        self._apart = {*self._shared, *self.later}
         self._made: dict[str, Asset] = {}
         for name in sorted(self._sources):
             self._make(name, ())
@@ -78,7 +79,7 @@ class Assets:
 
     def needed(self, name: str) -> list[str]:
         """The addresses of what a script imports, besides the bundle: named early, they are there in time."""
-        return [self.url(each) for each in in_order(name, self._read)[:-1] if each not in self._shared]
+        return [self.url(each) for each in in_order(name, self.text)[:-1] if each not in self._shared]
 
     def served(self, name: str) -> Asset | None:
         """The file with this hashed name; None when there is none."""
@@ -92,9 +93,9 @@ class Assets:
         stem, _, ending = name.rpartition(".")
         body = self._sources[name].read_bytes()
         if ending in ("js", "css"):
-            text = self._read(name)
+            text = self.text(name)
             if name == BUNDLE:
-                text = bundled(self._shared, self._read)
+                text = bundled(self._shared, self.text)
             elif ending == "js" and name not in self._apart and name not in self._foreign:
                 text = from_bundle(text, self._shared, BUNDLE)
             text = _NAMED.sub(lambda found: f"{found[1]}./" + self._beside(found[2], (*users, name)), text)
@@ -105,7 +106,7 @@ class Assets:
         self._made[name] = asset
         return asset
 
-    def _read(self, name: str) -> str:
+    def text(self, name: str) -> str:
         """The text of a script or style sheet, ours without its comments."""
         text = self._sources[name].read_text("utf-8")
         if name in self._foreign:
@@ -115,8 +116,8 @@ class Assets:
     def _later(self) -> set[str]:
         found: set[str] = set()
         for name in self._shared:
-            for each in loaded_later(self._read(name)):
-                found.update(in_order(each, self._read))
+            for each in loaded_later(self.text(name)):
+                found.update(in_order(each, self.text))
         return found
 
     def _beside(self, name: str, users: tuple[str, ...]) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-#: A comment that begins a line and ends one; and a type that stands before an expression.
+#: A comment that begins a line and ends one; and one of JSDoc within a line.
 _BLOCK: Final = re.compile(r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*$", re.MULTILINE | re.DOTALL)
-_TYPE: Final = re.compile(r"/\*\* @\w+[^*\n]*(?:\*(?!/)[^*\n]*)*\*/ ?")
+_TYPE: Final = re.compile(r"/\*\*[^\n]*?\*/ ?")
 _LINE: Final = re.compile(r"^[ \t]*//.*$", re.MULTILINE)
 _EDGES: Final = re.compile(r"^[ \t]+|[ \t]+$", re.MULTILINE)
 _EMPTY: Final = re.compile(r"\n{2,}")
