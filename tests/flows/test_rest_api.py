@@ -117,6 +117,11 @@ def test_every_example_is_taken_by_its_own_schema():
         each.declared.check_body(example)
 
 
+async def test_the_example_of_a_rule_is_a_rule(app):
+    example = body_example(ROUTES["POST", "/api/alerts/rules/check"].declared)
+    assert (await ask(app, "/api/alerts/rules/check", "POST", json.dumps(example).encode()))[0] == 200
+
+
 @pytest.mark.parametrize("role", list(Role))
 def test_the_document_shows_nobody_what_they_may_not_use(role):
     told = document(ROUTES, role.permissions.__contains__, "0")

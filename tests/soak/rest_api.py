@@ -79,6 +79,9 @@ async def _prepared(app: Understudy) -> None:
     app.fallback.register_api("spare", route="r", operation=_served)
     for _ in range(8):
         await app.fallback.execute_with_fallback("odds", _broken)
+    await app.monitor.performance_summary()  # settles what was recorded
+    if app.keeping is not None:
+        await app.keeping.request_log.stop()  # what is gathered is kept now
 
 
 class _Life:

@@ -22,6 +22,7 @@ _WRITES: Final = ("POST", "PUT", "PATCH", "DELETE")
 _PROBLEM: Final = "application/problem+json"
 #: What stands in the places of paths.
 PLACES: Final[Mapping[str, tuple[str, str]]] = {
+    "account": ("The id of an account.", "01JDX3ZQ4M8W6T2N0V9K5H7B1C"),
     "alert": ("The episode's id, or the alert's fingerprint for its newest episode.", "01JDX3ZQ4M8W6T2N0V9K5H7B1C"),
     "api": ("The name of an API.", "odds_prime"),
     "call": ("The id of a call.", "01JDX3ZQ4M8W6T2N0V9K5H7B1C"),
@@ -31,7 +32,9 @@ PLACES: Final[Mapping[str, tuple[str, str]]] = {
     "route": ("The name of a route.", "odds"),
     "row": ("The id of a row of the outbox.", "01JDX3ZQ4M8W6T2N0V9K5H7B1C"),
     "rule": ("The name of a rule.", "success_rate_low"),
+    "session": ("The id of a session, as the list shows it.", "01JDX3ZQ4M8W6T2N0V9K5H7B1C"),
     "silence": ("The id of a silence.", "01JDX3ZQ4M8W6T2N0V9K5H7B1C"),
+    "token": ("The id of a token: what stands between us_ and the next _.", "4f2k9x0a"),
     "version": ("The number of a version.", "3"),
 }
 _ABOUT: Final = (
@@ -196,7 +199,8 @@ def _made_up(schema: Schema) -> Any:
     if "enum" in schema:
         return schema["enum"][0]
     kind = schema.get("type")
-    plain = {"boolean": True, "array": [], "object": {}, "integer": schema.get("minimum", 1), "number": 1.0}
+    items = [_made_up(schema.get("items", {}))] if schema.get("minItems") else []
+    plain = {"boolean": True, "array": items, "object": {}, "integer": schema.get("minimum", 1), "number": 1.0}
     return plain[kind] if isinstance(kind, str) and kind in plain else "x" * max(1, schema.get("minLength", 1))
 
 
@@ -220,14 +224,16 @@ def _body(each: Operation) -> dict[str, Any]:
 def _responses(each: Operation, components: Components) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for gives in each.declared.gives:
-        one = found.setdefault(str(gives.status), {"description": HTTPStatus(gives.status).phrase, "content": {}})
-        one["content"][gives.content_type] = {"schema": resolved(gives.schema, components)}
+        phrase = HTTPStatus(gives.status).phrase
+        one = found.setdefault(str(gives.status), {"description": phrase})
         if gives.about:
-            one["description"] = gives.about if one["description"] == HTTPStatus(gives.status).phrase else (
-                f"{one['description']} {gives.about}"
-            )  # fmt: skip
+            one["description"] = gives.about if one["description"] == phrase else f"{one['description']} {gives.about}"
+        if gives.status == 204:
+            continue
+        content = one.setdefault("content", {}).setdefault(gives.content_type, {})
+        content["schema"] = resolved(gives.schema, components)
         if gives.example is not None:
-            one["content"][gives.content_type]["example"] = gives.example
+            content["example"] = gives.example
     if not found:
         found["2XX"] = {"description": "What was asked for.", "content": _content("application/json", OBJECT)}
     if each.method == "GET" and "200" in found:

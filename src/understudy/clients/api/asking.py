@@ -43,6 +43,12 @@ class NotReached(UnderstudyError):
         self.detail, self.reason, self.refused = detail, reason, refused
 
 
+class Several(tuple[str, ...]):
+    """Values of a parameter that is given several times."""
+
+    __slots__ = ()
+
+
 class Asking:
     """What all parts of the client share: asking, and waiting as the service says.
 
@@ -105,7 +111,7 @@ class Asking:
             NotReached: it did not answer, or with something else than JSON.
         """
         answered = await self._answered(method, path, query, body, headers)
-        return self._parsed(answered.body)
+        return None if answered.status == 204 else self._parsed(answered.body)
 
     async def fetch(self, path: str, **query: Any) -> bytes:
         """The body of a GET as it came: a report, a CSV file. Raises as `ask`."""
@@ -125,9 +131,8 @@ class Asking:
         body: Mapping[str, Any] | None,
         headers: Mapping[str, str] | None,
     ) -> HttpResponse:
-        wanted = urlencode(
-            {name: _said(value) for name, value in (query or {}).items() if value is not None}, errors="replace"
-        )
+        said = {name: _said(value) for name, value in (query or {}).items() if value is not None}
+        wanted = urlencode(said, doseq=True, errors="replace")
         url = f"{self.url}{path}{'?' if wanted else ''}{wanted}"
         sent = {"Accept": "application/json", **(headers or {})}
         content = None
@@ -188,7 +193,7 @@ def _said(value: Any) -> Any:
     """A value as a query writes it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) and not isinstance(value, Several) else value
 
 
 def _wait(answered: HttpResponse) -> float | None:

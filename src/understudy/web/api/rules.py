@@ -139,7 +139,10 @@ def _version_shown(document: Document) -> dict[str, Any]:
 
 RULE = Field(
     "rule", Object(about="the rule as it stands in a file"), "The rule.", required=True,
-    example={"metric": "success_rate", "operator": "<", "threshold": 90, "window": "5m", "severity": "warning"},
+    example={
+        "name": "success_rate_low", "metric": "success_rate", "operator": "<", "threshold": 90, "window": 300,
+        "severity": "warning",
+    },
 )  # fmt: skip
 _COMMENT = Field("comment", Text(MAX_COMMENT), "Why it is changed, for the history.", default="", example="quieter")
 _EXPECTED = Field(
