@@ -3,7 +3,9 @@
 
 import { zone } from "./units.js";
 
-const shown = new Intl.DateTimeFormat(document.documentElement.lang, {
+// In English as the server writes them, 2026-11-29 14:05:10: nobody has to guess which is the month.
+const written = document.documentElement.lang === "en" ? "sv-SE" : document.documentElement.lang;
+const shown = new Intl.DateTimeFormat(written, {
   year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
   hourCycle: "h23", timeZone: zone,
 });

@@ -61,7 +61,7 @@ export function measure(value, unit) {
   return `${number(value, digits)}${unit ? ` ${unit}` : ""}`;
 }
 
-const full = new Intl.DateTimeFormat(lang, { dateStyle: "short", timeStyle: "medium", hourCycle: "h23", timeZone: zone });
+const full = new Intl.DateTimeFormat(lang === "en" ? "sv-SE" : lang, { dateStyle: "short", timeStyle: "medium", hourCycle: "h23", timeZone: zone });
 const clock = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone });
 const exact = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZone: zone });
 const day = new Intl.DateTimeFormat(lang, { day: "2-digit", month: "short", timeZone: zone });
