@@ -142,7 +142,7 @@ async def test_who_comes_back_goes_on_where_it_was_and_after_a_minute_begins_ane
     await after(app, 2.0)
     again = await listen(app, "events", "overview", after=last)
     await after(app, 0.1)
-    (missed,) = [each for each in again.of("events")]
+    (missed,) = again.of("events")
     assert "i" not in missed and [each["kind"] for each in missed["f"]] == ["breaker.opened"]
     assert all("i" not in each for each in again.of("overview"))
     await again.leave()

@@ -11,13 +11,13 @@ import pytest
 import understudy.channels
 from understudy.channels import KINDS, AnyChannelOptions, ChannelDeps, ChannelOptions, build
 from understudy.channels.options import refuse_address
-from understudy.core.reach import is_private
 from understudy.channels.slack import SlackOptions
 from understudy.config.channels import alternatives
 from understudy.config.faults import CHANNEL_SECRETS
 from understudy.config.settings import Settings
 from understudy.core.errors import OptionError, UnknownName
 from understudy.core.options import describe
+from understudy.core.reach import is_private
 from understudy.core.secrets import Secret
 from understudy.testing import FakeClock, ScriptedHttp
 

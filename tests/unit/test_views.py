@@ -48,7 +48,9 @@ async def app():
         yield app
 
 
-@pytest.mark.parametrize("path", ["/api", "/health", "/api/status", "/api/performance", "/api/fallback", "/api/decisions"])
+@pytest.mark.parametrize(
+    "path", ["/api", "/health", "/api/status", "/api/performance", "/api/fallback", "/api/decisions"]
+)
 async def test_every_endpoint_answers_json_without_nan_and_with_security_headers(app, path):
     status, headers, body = await ask(Service(app), path=path)
     assert status == 200

@@ -89,7 +89,7 @@ def parse(text: str, now: float) -> RequestQuery:
 
 def term(name: str, value: str) -> str:
     """A term as it stands in a query; the value in quotes where it needs them."""
-    plain = value and not any(sign.isspace() or sign in "\"\\" for sign in value) and value[0] not in "<>=!"
+    plain = value and not any(sign.isspace() or sign in '"\\' for sign in value) and value[0] not in "<>=!"
     if plain:
         return f"{name}:{value}"
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
