@@ -46,8 +46,8 @@ def messages() -> dict[str, str | None]:
         found |= dict.fromkeys(re.findall(r"\b_\(\s*'([^']+)'", source))  # inside attributes
         found |= dict(re.findall(r'\b_\.plural\(\s*"([^"]+)",\s*"([^"]+)"', source))
     rooms = (CLI, PASTED, REPORTS, CHANNELS, NOTIFICATIONS)
-    words = RESILIENCE / "words.py"
-    for path in (*(path for room in rooms for path in room.glob("*.py")), *WEB.rglob("*.py"), words):
+    single = (RESILIENCE / "words.py", CLI.parent / "config" / "sentences.py")
+    for path in (*(path for room in rooms for path in room.glob("*.py")), *WEB.rglob("*.py"), *single):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
                 continue

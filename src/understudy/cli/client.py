@@ -69,7 +69,8 @@ class ServiceClient:
             self._client.close()
 
     def _refused(self, error: ApiError) -> str:
-        return self._text("{url} refused: {reason}", url=self.url, reason=error.detail[:MAX_REASON])
+        _ = self._text
+        return _("{url} refused: {reason}", url=self.url, reason=error.detail[:MAX_REASON])
 
 
 def asked_token() -> Secret | None:
