@@ -15,6 +15,7 @@ from . import (
     half_open,
     hostile,
     outage,
+    rest_api,
     retry_after,
     storage_crash,
     storage_kill,
@@ -50,5 +51,6 @@ EXPERIMENTS = (
     Experiment("alert_faults", alert_faults.TITLE, alert_faults.full, alert_faults.sample),
     Experiment("alert_kill", alert_kill.TITLE, alert_kill.full, alert_kill.sample),
     Experiment("alert_takeover", alert_takeover.TITLE, alert_takeover.full, alert_takeover.sample),
+    Experiment("rest_api", rest_api.TITLE, rest_api.full, rest_api.sample),
     Experiment("store_away", store_away.TITLE, store_away.full, store_away.sample),
 )
