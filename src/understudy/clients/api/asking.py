@@ -74,7 +74,7 @@ class Asking:
             raise ValueError(f"{url!r} is no URL of a service; it looks like http://127.0.0.1:8080")
         _ = parts.port  # a ValueError where it is none
         self._token = Secret(token) if isinstance(token, str) else token
-        self._clock, self._timeout, self._tries = clock, timeout, tries
+        self._clock, self._timeout, self._tries = clock, timeout, max(1, tries)
         self._ca_file, self._own = ca_file, http is None
         self._http = http
 
@@ -150,7 +150,7 @@ class Asking:
             if not left or not again or wait is None or wait > LONGEST_WAIT:
                 raise self._problem(answered)
             await self._clock.sleep(wait)
-        raise AssertionError("a request is tried at least once")  # pragma: no cover
+        raise AssertionError("a request is tried at least once")
 
     async def _sent(self, request: HttpRequest) -> HttpResponse:
         try:
