@@ -1,7 +1,8 @@
 """Writes docs/reference/ from the source, so that it cannot say anything else; `--check` only compares.
 
 The options pages come from the options dataclasses (their fields carry range, unit and sentence), the errors page
-from `core.errors`, the metrics page from the families of `export`. A house test runs the comparison.
+from `core.errors`, the metrics page from the families of `export`, the endpoints page from what endpoints declare. A
+house test runs the comparison.
 """
 
 from __future__ import annotations
@@ -36,8 +37,16 @@ from understudy.notifications.policy import PolicyOptions
 from understudy.reports.schedule import ReportSchedule
 from understudy.resilience.api import ApiOptions, RouteOptions
 from understudy.storage.options import StorageOptions
+from understudy.web.openapi import document
+from understudy.web.table import ROUTES
 
 REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
+#: What stands above the endpoints.
+ENDPOINTS = (
+    "Everything that the dashboard shows and does, for programs. Parameters, bodies and answers are in "
+    "[openapi.json](../openapi.json), and at a running service under `/api/docs`, with an example of each for curl "
+    "and for Python. How to ask is on the page about [metrics and endpoints](../metrics.md)."
+)
 _BOUNDS = ((at.Ge, "ge", "≥"), (at.Gt, "gt", ">"), (at.Le, "le", "≤"), (at.Lt, "lt", "<"))
 
 
@@ -205,6 +214,23 @@ def rules_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def endpoints_page() -> str:
+    """Every endpoint of the REST API under its heading, with the permission that it needs."""
+    tables: dict[str, list[str]] = {}
+    for path, operations in sorted(document(ROUTES, lambda needs: True, "")["paths"].items()):
+        for method, operation in operations.items():
+            row = f"| `{method.upper()} {path}` | {operation['x-permission']} | {operation['summary']} |"
+            tables.setdefault(operation["tags"][0], []).append(row.replace("<", "&lt;"))
+    page = [
+        "# Endpoints",
+        "",
+        ENDPOINTS,
+    ]
+    for tag in sorted(tables):
+        page += ["", f"## {tag}", "", "| endpoint | needs | does |", "|---|---|---|", *tables[tag]]
+    return "\n".join(page) + "\n"
+
+
 def _condition(rule: Rule) -> str:
     if rule.kind != "threshold":
         also = f"; the last while `{rule.metric} {rule.operator} {rule.levels[-1].threshold:g}`" if rule.metric else ""
@@ -226,7 +252,7 @@ def main(arguments: list[str]) -> int:
     stale = 0
     pages = {
         "options.md": options_page(), "errors.md": errors_page(), "metrics.md": metrics_page(),
-        "rules.md": rules_page(),
+        "rules.md": rules_page(), "endpoints.md": endpoints_page(),
     }  # fmt: skip
     for name, text in pages.items():
         path = REFERENCE / name

@@ -38,8 +38,8 @@ def notice(
         content=about.description, rule=about.name, fingerprint=state.fingerprint, episode=state.episode,
         number=state.number, nth=which, labels={**rule.beside, **state.labels}, metric=measured(about),
         operator=about.operator, value=state.value, threshold=rule.threshold(max(0, state.level)),
-        window=_window(about), started_at=state.started_at, ended_at=state.resolved_at if ended else until, previous=previous, reason=reason,
-        actor=actor,
+        window=_window(about), started_at=state.started_at, ended_at=state.resolved_at if ended else until,
+        previous=previous, reason=reason, actor=actor,
         runbook=about.runbook, facts={**_condition(state, about), **state.facts, **facts},
     )  # fmt: skip
 
