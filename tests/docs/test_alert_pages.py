@@ -115,7 +115,7 @@ def lines_of(text: str) -> list[str]:
 
 def wrong_with(line: str) -> str:
     """Why a command line would be refused at once; empty when it would not."""
-    line = re.sub(r" --lang \w+", "", line)  # may stand anywhere
+    line = re.sub(r" --lang \w+| --(url|token) \S+", "", line.removesuffix("\\"))  # may stand anywhere; goes on below
     words = shlex.split(re.split(r"[|>&;]|\s#|\s{2,}", line)[0].replace("…", "x"))[1:]
     depth = max(count for count in range(len(words) + 1) if tuple(words[:count]) in COMMANDS)
     command = COMMANDS[tuple(words[:depth])]

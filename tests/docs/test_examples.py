@@ -185,13 +185,6 @@ def test_a_program_of_the_page_runs_in_that_folder(place, tmp_path):
     assert re.fullmatch(PAGE[place], run.stdout.strip()), run.stdout
 
 
-@pytest.mark.parametrize("name", ["setup_producao", "web_dashboard"])
-def test_what_is_not_there_yet_is_a_clear_error_and_said_on_the_page(name, tmp_path):
-    run = python("-c", f"import {name}", cwd=tmp_path, env=environment(DOCUMENT))
-    assert f"No module named '{name}'" in run.stderr
-    assert f"`{name}.py`" in (DOCUMENT / "README.md").read_text("utf-8")
-
-
 def test_an_example_that_left_this_machine_would_fail(tmp_path):
     program = "import socket; socket.create_connection(('192.0.2.1', 80), 1)"
     assert "tried to reach '192.0.2.1'" in python("-c", program, cwd=tmp_path, env=environment()).stderr

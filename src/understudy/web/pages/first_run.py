@@ -141,7 +141,7 @@ async def demo(app: Understudy, request: Request) -> Answer:
     content = await form(request, "do")
     offered = request.gate.process.demo
     if offered is None:
-        raise Problem(409, "this service has no demo data to offer; `understudy run --simulator` starts one with it")
+        raise Problem(409, "this service has no demo data to offer")
     if content.get("do") == "stop":
         await offered.stop()
         return back_to("/setup/start?done=removed")
