@@ -11,6 +11,9 @@ from .clock import Clock
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_BITS = 80
+#: By how much one of the same millisecond goes beyond the one before: by chance, since another process may go on
+#: from the same one, and a million of them still fit before they would seem to be a millisecond later.
+_STEP_BITS = 60
 _LENGTH = 26
 
 
@@ -26,7 +29,10 @@ class Ulids:
     def __call__(self) -> str:
         """The next one."""
         fresh = round(self._clock.time() * 1000) << _RANDOM_BITS | self._rng.getrandbits(_RANDOM_BITS)
-        self._last = fresh if fresh >> _RANDOM_BITS > self._last >> _RANDOM_BITS else self._last + 1
+        if fresh >> _RANDOM_BITS > self._last >> _RANDOM_BITS:
+            self._last = fresh
+        else:
+            self._last += 1 + self._rng.getrandbits(_STEP_BITS)
         self._said = written(self._last)
         return self._said
 
