@@ -12,6 +12,7 @@ promtool prometheus tests/flows has it judge /metrics
 initdb postgresql tests/servers.py starts a server of the tests' own
 pg_dump postgresql-client tests/flows has it copy a database
 chromium chromium tests/browser opens every page in it
+systemd-analyze systemd tests/unit has it read the unit that `understudy service` writes
 pgbouncer pgbouncer tests/flows has it stand between a store and its server
 LIST
 }

@@ -74,10 +74,15 @@ def test_the_list_and_the_page_of_an_api_are_kept_live(known, open_page, simulat
         expect(row.locator("[data-field='state']")).to_contain_text("Down", timeout=15_000)
         expect(row.locator("[data-field='last_error']")).to_contain_text("503")
         expect(other.locator(".api-head [data-field='state']")).to_contain_text("Down", timeout=5_000)
-        other.reload()
+        failed = other.get_by_role("link", name="503", exact=False).first
+        for _ in range(20):  # the store is handed what failed each second
+            other.reload()
+            if failed.count():
+                break
+            other.wait_for_timeout(500)
         expect(other.locator(".verdict")).to_contain_text("It is them")
         expect(other.get_by_text("calls go to others until it is tried again")).to_be_visible()
-        other.get_by_role("link", name="503", exact=False).first.click()
+        failed.click()
         assert "/requests?q=" in other.url
     finally:
         simulator.clear("fixtures_pro")

@@ -6,12 +6,11 @@ import os
 import re
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from browser.chromium import axe, expected
+from keyed_api import keyed_api
 from understudy.config import load
 from understudy.core.clock import SYSTEM_CLOCK
 
@@ -20,31 +19,10 @@ PASSWORD = "a long enough passphrase"
 ANSWER = '{"ok": true, "said": "<script>alert(1)</script>"}'
 
 
-class Api(BaseHTTPRequestHandler):
-    """Answers whoever has the key."""
-
-    def do_GET(self):
-        good = self.headers.get("X-Api-Key") == KEY and self.path == "/v1/status"
-        body = ANSWER.encode() if good else b'{"error": "no such key"}'
-        self.send_response(200 if good else 401)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def api_port():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with keyed_api(KEY, ANSWER.encode()) as port:
+        yield port
 
 
 @pytest.fixture

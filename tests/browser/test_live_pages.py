@@ -73,7 +73,7 @@ def test_all_tabs_share_one_stream_and_another_leads_when_the_leader_closes(brow
         tabs[0].close()
         tabs = tabs[1:]
     emit(service, "breaker.opened", "marker-two")
-    time.sleep(0.5)
+    time.sleep(0.5)  # the tabs settle in real time who listens for all of them
     until(lambda: streams(service) - before, 1, 15.0)
     emit(service, "breaker.opened", "marker-three")
     for tab in tabs:
@@ -97,7 +97,7 @@ def test_what_is_shown_waits_while_it_is_paused_or_hidden_and_catches_up(open_pa
     count = evaluate(page, "told.length")
     listen(page, "events", "events")
     emit(service, api="while-paused")
-    time.sleep(2.2)
+    time.sleep(2.2)  # longer than two looks of the service: that nothing comes can only be waited for
     assert evaluate(page, "told.length") == count and not evaluate(page, "JSON.stringify(events)").count("while-paused")
     button.press("Enter")
     expect(page.locator(STATE)).to_have_attribute("data-state", "live")
@@ -105,7 +105,7 @@ def test_what_is_shown_waits_while_it_is_paused_or_hidden_and_catches_up(open_pa
     assert evaluate(page, "JSON.stringify(events)").count("while-paused") == 1
     evaluate(page, "Object.defineProperty(document, 'hidden', {configurable: true, get: () => true})")
     count = evaluate(page, "told.length")
-    time.sleep(2.2)
+    time.sleep(2.2)  # as above
     assert evaluate(page, "told.length") == count
     evaluate(page, "delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
     assert evaluate(page, "told.length") == count + 1

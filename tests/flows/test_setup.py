@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from terminal import CTRL_C, DOWN, ENTER, SPACE, Terminal
 
+from keyed_api import keyed_api
 from understudy.cli.commands import run
 from understudy.config import load
 
@@ -21,31 +20,10 @@ PASSWORD = "a long enough passphrase"
 CURL = "curl 'http://127.0.0.1:{port}/v1/status' \\\n  -H 'X-Api-Key: {key}'"
 
 
-class Api(BaseHTTPRequestHandler):
-    """Answers whoever has the key."""
-
-    def do_GET(self):
-        good = self.headers.get("X-Api-Key") == KEY and self.path == "/v1/status"
-        body = b'{"ok": true}' if good else b'{"error": "no key"}'
-        self.send_response(200 if good else 401)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def port():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with keyed_api(KEY) as port:
+        yield port
 
 
 @pytest.fixture

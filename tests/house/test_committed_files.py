@@ -11,8 +11,9 @@ MACHINE_PATHS = [
     re.compile(rf"(?<![\w.]){path}(?![\w-])") for path in ("/wor" + "k/", "/roo" + "t/", "/opt" + "/wheels")
 ]
 INDEX_HOSTS = [
-    re.compile(re.escape(f"{'.'.join(parts)}.org"))
-    for parts in (("pypi",), ("pythonhosted",), ("registry", "npmjs"), ("deb", "debian"))
+    # From back to front, for the same reason.
+    re.compile(re.escape(name[::-1]))
+    for name in ("gro.ipyp", "gro.detsohnohtyp", "gro.sjmpn.yrtsiger", "gro.naibed.bed")
 ]
 SECRETS = [
     re.compile(pattern)

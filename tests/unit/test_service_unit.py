@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -22,14 +21,12 @@ def test_systemd_reads_the_unit_wherever_the_configuration_lies(tmp_path, kind, 
     text = Unit(kind, ("/bin/true",), config, "root", 80).render()
     assert "Alias=rapidapi-dashboard.service" in text
     assert "RestartPreventExitStatus=2 77 78" in text
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("systemd-analyze is not installed")
     file = tmp_path / "understudy.service"
     file.write_text(text)
     command = ["systemd-analyze", *(["--user"] if kind == "user" else []), "--man=no", "verify", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     told = [line for line in done.stderr.splitlines() if "understudy" in line]
-    assert told == [] or not shutil.which("systemctl"), done.stderr
+    assert told == [], done.stderr
 
 
 def test_a_unit_of_the_machine_takes_everything_away_that_is_not_needed(tmp_path):

@@ -17,6 +17,7 @@ from understudy.web.http import Answer, Problem, Request
 from understudy.web.views.api_detail import ApiDetail
 from understudy.web.views.apis import line_of, registered
 
+from .act_notices import Notice, notices
 from .apis import LASTING, silenced
 from .rendering import language_of, page
 
@@ -120,7 +121,7 @@ async def do(app: Understudy, request: Request) -> Answer:
     except ValueError as error:
         raise Problem(422, str(error)) from None
     if act.key == "check":
-        return see("apis", name, tab="checks", done="check-ok" if done.get("ok") else "check-failed")
+        return see("apis", name, tab="checks", done="check_ok" if done.get("ok") else "check_failed")
     return see("apis", name, done=act.key)
 
 
@@ -165,23 +166,20 @@ def _asked(app: Understudy, request: Request, act: Act, line: Any, fault: str, s
     )  # fmt: skip
 
 
-def notice(_: Texts, code: str) -> tuple[str, str] | None:
-    """What a redirect may tell: (state, sentence); None for codes that are none."""
-    return {
-        "check-ok": ("ok", _("The health check succeeded.")),
-        "check-failed": ("fault", _("The health check failed: see below what it said.")),
-        "drain": ("ok", _("Drained: no new calls go to it.")),
-        "undrain": ("ok", _("Calls may go to it again.")),
-        "forced_open": ("ok", _("Its breaker is held open.")),
-        "forced_closed": ("ok", _("Its breaker is held closed.")),
-        "unforce": ("ok", _("Its breaker judges again.")),
-        "reset": ("ok", _("Breakers closed, holds ended.")),
-        "pause_checks": ("ok", _("Its health checks are paused.")),
-        "resume_checks": ("ok", _("Its health checks go on.")),
-        "silence": ("ok", _("Its alerts are silenced. The silence stands under Alerts, Silences.")),
-        "clear": ("ok", _("Its statistics begin anew.")),
-        "over": ("warning", _("There was nothing to do: it was over already, or there is nothing to ask.")),
-    }.get(code)
+def notice(_: Texts, code: str) -> Notice | None:
+    """What a redirect may tell; None for codes that are none."""
+    told = notices(
+        _,
+        check_ok=("ok", _("The health check succeeded.")),
+        check_failed=("fault", _("The health check failed: see below what it said.")),
+        forced_closed=("ok", _("Its breaker is held closed.")),
+        pause_checks=("ok", _("Its health checks are paused.")),
+        resume_checks=("ok", _("Its health checks go on.")),
+        silence=("ok", _("Its alerts are silenced. The silence stands under Alerts, Silences.")),
+        clear=("ok", _("Its statistics begin anew.")),
+        over=("warning", _("There was nothing to do: it was over already, or there is nothing to ask.")),
+    )
+    return told.get(code)
 
 
 ROUTES: Table = {

@@ -17,6 +17,7 @@ from understudy.web.forms import form, path_of, see
 from understudy.web.http import Answer, Problem, Request
 from understudy.web.views.routes import RouteView
 
+from .act_notices import Notice, notices
 from .rendering import language_of, page
 
 if TYPE_CHECKING:
@@ -145,19 +146,16 @@ def _asked(
     )  # fmt: skip
 
 
-def notice(_: Texts, code: str) -> tuple[str, str] | None:
-    """What a redirect may tell: (state, sentence); None for codes that are none."""
-    return {
-        "pin": ("ok", _("Pinned. It holds for the next call already.")),
-        "unpin": ("ok", _("The pin has ended: the route chooses its lead again.")),
-        "drain": ("ok", _("Drained: no new calls go to it.")),
-        "undrain": ("ok", _("Calls may go to it again.")),
-        "forced_open": ("ok", _("Its breaker is held open.")),
-        "unforce": ("ok", _("Its breaker judges again.")),
-        "reset": ("ok", _("Breakers closed, holds ended.")),
-        "reset_all": ("ok", _("Breakers closed, holds ended.")),
-        "over": ("warning", _("There was nothing to do: it was over already.")),
-    }.get(code)
+def notice(_: Texts, code: str) -> Notice | None:
+    """What a redirect may tell; None for codes that are none."""
+    told = notices(
+        _,
+        pin=("ok", _("Pinned. It holds for the next call already.")),
+        unpin=("ok", _("The pin has ended: the route chooses its lead again.")),
+        reset_all=("ok", _("Breakers closed, holds ended.")),
+        over=("warning", _("There was nothing to do: it was over already.")),
+    )
+    return told.get(code)
 
 
 ROUTES: Table = {
