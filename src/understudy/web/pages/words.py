@@ -15,7 +15,7 @@ def words(_: Texts) -> dict[str, str]:
         "chart.png": _("Download as a picture"),
         "chart.nothing": _("Nothing was measured in this span."),
         "chart.now": _("now"),
-        "chart.notes": _("{count} events in this span"),
+        "chart.notes": _("Events in this span: {count}"),
         "range.copied": _("copied"),
         "palette.search": _("Go to a page, an API, a route, an action"),
         "palette.found": _("Found"),

@@ -1,7 +1,7 @@
 // How uPlot is set up for our charts: from zero, gaps as gaps, one line of times, bands and marks behind the lines.
 // @ts-check
 
-import { colour, thinned } from "./palette.js";
+import { colour, mixed, thinned } from "./palette.js";
 import { measure, tick } from "./units.js";
 
 /**
@@ -83,7 +83,7 @@ export function options(chart, width, height, hooks) {
   const axis = { stroke: () => colour("muted"), font: `11px ${getComputedStyle(document.body).fontFamily}` };
   const grid = { stroke: () => colour("line"), width: 1 };
   return {
-    width, height, padding: [8, chart.series.length > 2 ? 64 : 10, 0, 0], legend: { show: false },
+    width, height, padding: [8, room(chart), 0, 0], legend: { show: false },
     cursor: { drag: { x: true, y: false, dist: 5 }, points: { size: 7 }, ...(chart.group ? { sync: { key: chart.group } } : {}) },
     scales: { x: { time: true }, y: { range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => reach(chart, low, high) } },
     axes: [
@@ -100,6 +100,23 @@ export function options(chart, width, height, hooks) {
     series: [{}, ...drawn(chart).map((each) => line(chart, each))],
     hooks,
   };
+}
+
+/**
+ * Whether names stand behind the last values: where there are too many lines for two hues.
+ * @param {Chart} chart
+ */
+function named(chart) {
+  return chart.series.length > 2 && chart.series.every((each) => each.kind !== "bar");
+}
+
+/**
+ * Room behind the last values, CSS pixels: for half of the last time, or for the names.
+ * @param {Chart} chart
+ */
+function room(chart) {
+  if (!named(chart)) return 26;
+  return Math.min(Math.max(26, 10 + 6.5 * Math.max(...chart.series.map((each) => each.label.length))), 140);
 }
 
 /**
@@ -126,7 +143,7 @@ function line(chart, series) {
   const filled = chart.stack || series.kind === "area" || series.kind === "bar";
   return {
     label: series.label, width: 1.5, dash: dashes(series, place), stroke: () => colour(token),
-    fill: filled ? () => thinned(token, chart.stack ? 0.55 : series.kind === "bar" ? 0.7 : 0.16) : undefined,
+    fill: !filled ? undefined : () => (chart.stack ? mixed(token, 0.6) : thinned(token, series.kind === "bar" ? 0.7 : 0.16)),
     paths: series.kind === "bar" ? uPlot.paths.bars?.({ size: [0.8, 28], gap: 0 }) : undefined,
     points: { show: false, size: 5, filter: (/** @type {any} */ u, /** @type {number} */ at) => alone(u.data[at]) },
   };
@@ -178,12 +195,13 @@ export function paintNotes(u, chart) {
  * @param {Chart} chart
  */
 export function paintNames(u, chart) {
-  if (chart.series.length < 3) return;
+  if (!named(chart)) return;
   const { left, width } = u.bbox;
   const paint = u.ctx;
   paint.save();
   paint.font = `${11 * devicePixelRatio}px ${getComputedStyle(document.body).fontFamily}`;
   paint.textBaseline = "middle";
+  paint.textAlign = "left";
   const gap = 12 * devicePixelRatio;
   let above = -Infinity;
   const ends = drawn(chart).map((series, place) => {
@@ -195,7 +213,7 @@ export function paintNames(u, chart) {
     if (!shown) continue;
     above = Math.max(y, above + gap);
     paint.fillStyle = colour(tone(series, chart.series.indexOf(series)));
-    paint.fillText(series.label, left + width + 4 * devicePixelRatio, above, 58 * devicePixelRatio);
+    paint.fillText(series.label, left + width + 4 * devicePixelRatio, above, (room(chart) - 6) * devicePixelRatio);
   }
   paint.restore();
 }

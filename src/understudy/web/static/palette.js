@@ -29,6 +29,18 @@ export function thinned(token, share) {
 }
 
 /**
+ * A token mixed with the ground, so that nothing shows through: layers of a stack lie on each other.
+ * @param {string} token
+ * @param {number} share of the colour, from 0 to 1
+ */
+export function mixed(token, share) {
+  const parts = (/** @type {string} */ hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+  const ground = parts(colour("panel"));
+  const mix = parts(colour(token)).map((part, at) => Math.round(part * share + ground[at] * (1 - share)));
+  return `rgb(${mix.join(" ")})`;
+}
+
+/**
  * Call a function whenever the colours change; returns what ends that.
  * @param {() => void} listener
  */
