@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import ssl
 import threading
 from datetime import timedelta
 from decimal import Decimal
@@ -186,9 +187,20 @@ def test_texts_of_errors_are_clipped_and_carry_neither_secrets_nor_control_chara
 
 
 def test_the_class_of_a_recorded_failure_follows_its_exception(monitor: PerformanceMonitor) -> None:
-    for error in (TimeoutError(), ConnectFailed("refused"), ConnectionResetError(), ValueError("x"), "text", None):
+    for error in (
+        TimeoutError(),
+        ConnectFailed("refused"),
+        ConnectionResetError(),
+        ValueError("x"),
+        "text",
+        None,
+        ConnectFailed("bad", stage="tls"),
+        ssl.SSLCertVerificationError("expired"),
+    ):
         monitor.record_request_failure("odds", error)
-    assert monitor.snapshot("odds").errors_by_class == {"timeout": 1, "connect": 1, "lost": 1, "provider": 3}
+    assert monitor.snapshot("odds").errors_by_class == {
+        "timeout": 1, "connect": 1, "lost": 1, "provider": 3, "tls": 2,
+    }  # fmt: skip
 
 
 def test_the_class_of_a_recorded_failure_follows_what_caused_its_exception(monitor: PerformanceMonitor) -> None:

@@ -70,6 +70,7 @@ def test_refusals_count_as_not_executed_so_any_method_may_go_on(status: int) -> 
 
 LOST = (C.LOST, Attribution.PROVIDER, Verdict.FAILURE, Again.SAFE, Next.SAFE)
 CONNECT = (C.CONNECT, Attribution.PROVIDER, Verdict.FAILURE, Again.ANY, Next.ANY)
+TLS = (C.TLS, Attribution.PROVIDER, Verdict.FAILURE, Again.ANY, Next.ANY)
 LOCAL = (C.LOCAL, Attribution.LOCAL, Verdict.NEUTRAL, Again.ANY, Next.NO)
 TIMEOUT = (C.TIMEOUT, Attribution.PROVIDER, Verdict.FAILURE, Again.NO, Next.SAFE)
 BODY = (C.BODY, Attribution.PROVIDER, Verdict.FAILURE, Again.SAFE, Next.SAFE)
@@ -79,7 +80,8 @@ SEMANTIC = (C.SEMANTIC, Attribution.PROVIDER, Verdict.FAILURE, Again.ONCE_SAFE, 
 REJECTED = (C.REJECTED, Attribution.SELF, Verdict.NEUTRAL, Again.NO, Next.ANY)
 
 ERRORS = [
-    *((our.ConnectFailed("x", stage=stage), CONNECT) for stage in ("dns", "refused", "timeout", "tls")),
+    *((our.ConnectFailed("x", stage=stage), CONNECT) for stage in ("dns", "refused", "timeout")),
+    (our.ConnectFailed("x", stage="tls"), TLS),
     (our.PoolTimeout("x"), LOCAL),
     (our.ConnectionLost("x", reused=False), LOST),
     (our.ConnectionLost("x", sent=False), (C.LOST, Attribution.PROVIDER, Verdict.FAILURE, Again.ANY, Next.ANY)),
@@ -102,7 +104,8 @@ ERRORS = [
     (ConnectionRefusedError(errno.ECONNREFUSED, "no"), CONNECT),
     (socket.gaierror(-2, "Name or service not known"), CONNECT),
     (OSError(errno.EHOSTUNREACH, "no route"), CONNECT),
-    (ssl.SSLCertVerificationError("bad"), CONNECT),
+    (ssl.SSLCertVerificationError("bad"), TLS),
+    (ssl.SSLEOFError("the end of a connection that stood"), LOST),
     (OSError(errno.EMFILE, "too many open files"), LOCAL),
     (ConnectionResetError(errno.ECONNRESET, "reset"), LOST),
     (BrokenPipeError(), LOST),
@@ -146,6 +149,7 @@ def _library_error(name: str, *bases: type[Exception]) -> Exception:
 
 NAMED = [
     ("ConnectError", CONNECT), ("ConnectTimeout", CONNECT), ("ClientConnectorError", CONNECT), ("ReadTimeout", TIMEOUT),
+    ("ClientConnectorCertificateError", TLS), ("ServerFingerprintMismatch", TLS),
     ("ServerDisconnectedError", LOST), ("RemoteProtocolError", LOST), ("ClientPayloadError", BODY),
     ("ChunkedEncodingError", BODY), ("InvalidURL", CALLER), ("PoolTimeout", LOCAL),
 ]  # fmt: skip
@@ -171,6 +175,13 @@ def test_real_library_errors_are_recognised() -> None:
     refused = urllib3.exceptions.NewConnectionError(None, "refused")
     wrapped = requests.exceptions.ConnectionError(urllib3.exceptions.MaxRetryError(None, "/", refused))
     assert row(PLAIN.error(wrapped, elapsed=0)) == CONNECT
+    # What libraries make of a handshake that fails is their word for "no connection"; its cause says more.
+    for untrusted in (ssl.SSLCertVerificationError("expired"), ssl.SSLEOFError("closed in the handshake")):
+        broken = httpx.ConnectError("no")
+        broken.__cause__ = untrusted
+        assert row(PLAIN.error(broken, elapsed=0)) == TLS
+    inner = urllib3.exceptions.MaxRetryError(None, "/", urllib3.exceptions.SSLError(ssl.SSLCertVerificationError("x")))
+    assert row(PLAIN.error(requests.exceptions.SSLError(inner), elapsed=0)) == TLS
 
 
 def test_a_wrapping_library_is_looked_through_to_the_root() -> None:

@@ -34,6 +34,7 @@ class OutcomeClass(StrEnum):
     CALLER = "caller"
     LOCAL = "local"
     CONNECT = "connect"
+    TLS = "tls"
     TIMEOUT = "timeout"
     LOST = "lost"
     BODY = "body"

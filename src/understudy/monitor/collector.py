@@ -23,6 +23,7 @@ _NOT_EXECUTED = frozenset(
     each.value
     for each in (
         OutcomeClass.CONNECT,
+        OutcomeClass.TLS,
         OutcomeClass.RATE,
         OutcomeClass.QUOTA,
         OutcomeClass.KEY,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 
 from understudy.core.errors import BodyBroken, ConnectFailed, ConnectionLost
@@ -49,6 +50,7 @@ def bad_seconds(value: object) -> ValueError:
 
 _OUTCOMES: tuple[tuple[tuple[type[BaseException], ...], OutcomeClass], ...] = (
     ((ConnectFailed, ConnectionRefusedError), OutcomeClass.CONNECT),
+    ((ssl.SSLError,), OutcomeClass.TLS),
     ((TimeoutError,), OutcomeClass.TIMEOUT),
     ((ConnectionLost, ConnectionError), OutcomeClass.LOST),
     ((BodyBroken,), OutcomeClass.BODY),
@@ -60,7 +62,8 @@ def judge(error: object) -> tuple[OutcomeClass, Attribution]:
     for each in _causes(error):
         for kinds, outcome in _OUTCOMES:
             if isinstance(each, kinds):
-                return outcome, Attribution.PROVIDER
+                tls = isinstance(each, ConnectFailed) and each.stage == "tls"
+                return OutcomeClass.TLS if tls else outcome, Attribution.PROVIDER
     return OutcomeClass.PROVIDER, Attribution.PROVIDER
 
 

@@ -54,6 +54,7 @@ _CLASS_NUMBERS = {
     OutcomeClass.CANCELLED: 14,
     OutcomeClass.REJECTED: 15,
     OutcomeClass.SUCCESS: 16,
+    OutcomeClass.TLS: 17,
 }
 _NUMBER_OF = {each.value: number for each, number in _CLASS_NUMBERS.items()}
 _CLASS_OF = {number: each.value for each, number in _CLASS_NUMBERS.items()}

@@ -26,10 +26,14 @@ NAMES: Final[dict[str, str]] = {
     **dict.fromkeys(
         (
             "ConnectError", "ConnectTimeout", "ConnectTimeoutError", "ConnectionTimeoutError", "NewConnectionError",
-            "NameResolutionError", "ClientConnectorError", "ClientConnectorDNSError", "ClientConnectorSSLError",
-            "ClientConnectorCertificateError", "ClientProxyConnectionError", "ProxyError", "ServerFingerprintMismatch",
+            "NameResolutionError", "ClientConnectorError", "ClientConnectorDNSError",
+            "ClientProxyConnectionError", "ProxyError",
         ),
         "connect",
+    ),
+    **dict.fromkeys(
+        ("ClientConnectorSSLError", "ClientConnectorCertificateError", "ServerFingerprintMismatch"),
+        "tls",
     ),
     **dict.fromkeys(("PoolTimeout", "EmptyPoolError", "FullPoolError"), "local_unsent"),
     **dict.fromkeys(
@@ -63,6 +67,8 @@ NAMES: Final[dict[str, str]] = {
     **dict.fromkeys(("ContentTypeError", "JSONDecodeError"), "semantic"),
 }  # fmt: skip
 
+#: Rows of what was certainly never sent.
+_UNSENT: Final = ("cancelled", "connect", "tls", "local_unsent", "lost_unsent")
 _LOCAL_ERRNOS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EADDRNOTAVAIL, errno.ENOMEM})
 _CONNECT_ERRNOS: Final = frozenset(
     {errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
@@ -84,7 +90,7 @@ def row_of(error: BaseException, first_reuse_fault: bool = True) -> tuple[str, B
         for link in reversed(chain):
             row = judge(link)
             if row:
-                return row, link
+                return ("tls" if row == "connect" and any(map(_handshake, chain)) else row), link
     groups = [link for link in chain if isinstance(link, BaseExceptionGroup)]
     if groups:
         return _row_of_group(groups[-1], first_reuse_fault)
@@ -118,7 +124,7 @@ def _row_of_group(group: BaseException, first_reuse_fault: bool) -> tuple[str, B
     found = [row_of(leaf, first_reuse_fault) for leaf in _leaves(group)]
     if not found:
         return "provider", group
-    return max(found, key=lambda entry: entry[0] not in ("cancelled", "connect", "local_unsent", "lost_unsent"))
+    return max(found, key=lambda entry: entry[0] not in _UNSENT)
 
 
 def _leaves(error: BaseException) -> list[BaseException]:
@@ -142,7 +148,7 @@ def _ours(link: BaseException, first_reuse_fault: bool) -> str:  # one return fo
         case CredentialsFailed():
             return "key_unsent"
         case our.ConnectFailed():
-            return "connect"
+            return "tls" if link.stage == "tls" else "connect"
         case our.PoolTimeout():
             return "local_unsent"
         case our.ConnectionLost():
@@ -162,6 +168,11 @@ def _ours(link: BaseException, first_reuse_fault: bool) -> str:  # one return fo
     return ""
 
 
+def _handshake(link: BaseException) -> bool:
+    """Whether TLS refused the peer, or the peer TLS: a library that could not connect for it says only the former."""
+    return isinstance(link, ssl.SSLError)
+
+
 def _by_name(link: BaseException) -> str:
     for cls in type(link).__mro__:
         row = NAMES.get(cls.__name__)
@@ -171,12 +182,12 @@ def _by_name(link: BaseException) -> str:
 
 
 def _built_in(link: BaseException) -> str:
-    if isinstance(link, (socket.gaierror, ssl.SSLCertVerificationError)):
+    if isinstance(link, socket.gaierror):
         return "connect"
     if isinstance(link, (ConnectionResetError, BrokenPipeError, ConnectionAbortedError, asyncio.IncompleteReadError)):
         return "lost"
     if isinstance(link, ssl.SSLError):
-        return "lost" if isinstance(link, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) else "connect"
+        return "lost" if isinstance(link, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) else "tls"
     if isinstance(link, OSError):
         if link.errno in _CONNECT_ERRNOS or isinstance(link, ConnectionRefusedError):
             return "connect"

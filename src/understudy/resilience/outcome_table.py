@@ -72,6 +72,7 @@ TABLE: dict[str, Outcome] = {
     "success": Outcome(_C.SUCCESS, _A.NONE, _V.SUCCESS),
     "semantic": Outcome(_C.SEMANTIC, _A.PROVIDER, _V.FAILURE, Again.ONCE_SAFE, Next.SAFE),
     "connect": Outcome(_C.CONNECT, _A.PROVIDER, _V.FAILURE, Again.ANY, Next.ANY, never_sent=True, executed=False),
+    "tls": Outcome(_C.TLS, _A.PROVIDER, _V.FAILURE, Again.ANY, Next.ANY, never_sent=True, executed=False),
     "local": Outcome(_C.LOCAL, _A.LOCAL, _V.NEUTRAL, Again.SAFE, Next.NO),
     "local_unsent": Outcome(_C.LOCAL, _A.LOCAL, _V.NEUTRAL, Again.ANY, Next.NO, never_sent=True, executed=False),
     "stale": Outcome(_C.LOST, _A.LOCAL, _V.NEUTRAL, Again.FRESH, Next.SAFE),

@@ -320,7 +320,7 @@ class Gatekeeper:
 
         The call still goes on to an API whose host was not among them: if it answers, our network works.
         """
-        host = _host_of(error) if outcome.kind is OutcomeClass.CONNECT else ""
+        host = _host_of(error) if outcome.kind in (OutcomeClass.CONNECT, OutcomeClass.TLS) else ""
         if not host or not self._local.connect_failed(host, api.hub.name):
             return outcome
         if self._reached_since(self._local.since):

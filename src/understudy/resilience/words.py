@@ -70,6 +70,7 @@ def endings(_: Texts) -> dict[str, str]:
         "caller": _("request refused"),
         "local": _("local network"),
         "connect": _("no connection"),
+        "tls": _("TLS failed"),
         "timeout": _("timeout"),
         "lost": _("connection lost"),
         "body": _("broken answer"),

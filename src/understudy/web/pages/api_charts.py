@@ -19,8 +19,8 @@ Chart = dict[str, Any]
 GROUP: Final = "api"
 #: How the classes of failures are painted: dark to light with the dashes of the legend beside it.
 _TONES: Final = {
-    "timeout": "series-2", "connect": "down", "limit": "degraded", "refused": "paused", "server": "series-1",
-    "invalid": "ok", "other": "unknown",
+    "timeout": "series-2", "connect": "down", "tls": "text", "limit": "degraded", "refused": "paused",
+    "server": "series-1", "invalid": "ok", "other": "unknown",
 }  # fmt: skip
 #: Of the heat-map: a cell of one request is painted at least this dark, a share of full colour.
 _LEAST: Final = 0.15

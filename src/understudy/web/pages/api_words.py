@@ -101,7 +101,7 @@ def role(_: Texts, each: Role) -> str:
 def classes(_: Texts) -> dict[str, str]:
     """Failures as charts tell them apart, in the order in which they are stacked."""
     return {
-        "timeout": _("Timeout"), "connect": _("Connection, TLS"), "limit": _("Limit (429)"),
+        "timeout": _("Timeout"), "connect": _("Connection"), "tls": _("TLS, certificate"), "limit": _("Limit (429)"),
         "refused": _("Refused (4xx)"), "server": _("Server (5xx)"), "invalid": _("Invalid answer"), "other": _("Other"),
     }  # fmt: skip
 

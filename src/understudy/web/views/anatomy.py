@@ -23,6 +23,7 @@ _PER_OCTAVE: Final = 2
 CLASSES: Final[Mapping[str, tuple[OutcomeClass, ...]]] = {
     "timeout": (OutcomeClass.TIMEOUT,),
     "connect": (OutcomeClass.CONNECT, OutcomeClass.LOST, OutcomeClass.LOCAL),
+    "tls": (OutcomeClass.TLS,),
     "limit": (OutcomeClass.RATE, OutcomeClass.QUOTA),
     "refused": (OutcomeClass.KEY, OutcomeClass.BILLING, OutcomeClass.CALLER),
     "server": (OutcomeClass.PROVIDER, OutcomeClass.HUB),

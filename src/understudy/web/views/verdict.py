@@ -29,7 +29,9 @@ FAILING: Final = 20.0
 #: Failures of one cause from this share on decide the sentence.
 _MOST: Final = 0.5
 #: Failures in which nothing of the API was heard: where other hubs are silent too, it may be our own network.
-_UNREACHED: Final = (OutcomeClass.CONNECT, OutcomeClass.TIMEOUT, OutcomeClass.LOST, OutcomeClass.LOCAL)
+_UNREACHED: Final = (
+    OutcomeClass.CONNECT, OutcomeClass.TLS, OutcomeClass.TIMEOUT, OutcomeClass.LOST, OutcomeClass.LOCAL,
+)  # fmt: skip
 #: Other hubs that are shown beside it, the busiest.
 _HUBS: Final = 5
 #: Decision records that are looked at for the keys.
