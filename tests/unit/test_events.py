@@ -71,3 +71,15 @@ def test_the_last_events_are_kept_and_shown_newest_first() -> None:
     assert [event.kind for event in bus.recent()] == ["e4", "e3", "e2"]
     assert [event.kind for event in bus.recent(1)] == ["e4"]
     assert bus.recent(0) == []
+
+
+def test_what_changed_outlasts_what_happened_to_calls() -> None:
+    bus = EventBus(keep=3)
+    bus.emit(Event("breaker.opened", 1.0))
+    bus.emit(Event("budget.would_refuse", 2.0))
+    for _ in range(50):
+        bus.emit(Event("attempt.failed", 3.0))
+        bus.emit(Event("fallback.served", 3.0))
+    bus.emit(Event("fallback.reset", 4.0))
+    assert [event.kind for event in bus.changes()] == ["fallback.reset", "breaker.opened"]
+    assert [event.kind for event in bus.changes(1)] == ["fallback.reset"]

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,23 @@ class Event:
 
 
 Listener = Callable[[Event], object]
+#: Beginnings of the kinds that tell of single calls: an outage makes hundreds of them a second.
+OF_CALLS: Final = (
+    "attempt.", "budget.", "bulkhead.would_", "fallback.exhausted", "fallback.served", "quota.would_", "rate.would_",
+    "retry.", "self.failure",
+)  # fmt: skip
 
 
 class EventBus:
-    """Delivers events to listeners synchronously, and keeps the last ones for people to read."""
+    """Delivers events to listeners synchronously, and keeps the last ones for people to read.
+
+    What changed is kept apart from what happened to single calls, which would drive it out within a minute.
+    """
 
     def __init__(self, keep: int = 1000) -> None:
         self._listeners: list[list[Listener]] = []
         self._recent: deque[Event] = deque(maxlen=keep)
+        self._changes: deque[Event] = deque(maxlen=keep)
         #: Listeners that raised, for `/metrics`; the call that caused the event never notices.
         self.listener_errors = 0
         self.last_listener_error: BaseException | None = None
@@ -56,6 +65,8 @@ class EventBus:
     def emit(self, event: Event) -> None:
         """Tell everybody; never raises."""
         self._recent.append(event)
+        if not event.kind.startswith(OF_CALLS):
+            self._changes.append(event)
         for (listener,) in tuple(self._listeners):
             try:
                 listener(event)
@@ -66,3 +77,7 @@ class EventBus:
     def recent(self, limit: int = 100) -> list[Event]:
         """The last events, newest first."""
         return list(self._recent)[: -limit - 1 : -1]
+
+    def changes(self, limit: int = 100) -> list[Event]:
+        """The last events that tell of more than one call, newest first."""
+        return list(self._changes)[: -limit - 1 : -1]

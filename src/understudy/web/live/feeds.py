@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from understudy.core.events import Event
 from understudy.monitor.requests import RequestEntry, RequestQuery, answers
 from understudy.monitor.search import SearchError, parse
+from understudy.web.views.happened import recent_events, worth_telling
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 #: Things of one kind that are told in a second; people cannot read more, and what is beyond is counted.
 MOST_LINES: Final = 200
 MOST_EVENTS: Final = 50
-#: Events that belong to single calls: the request log tells of them.
-_OF_CALLS: Final = ("fallback.served", "fallback.exhausted", "retry.", "self.failure")
 #: What a line of the tail shows of an entry.
 _SHOWN: Final = (
     "at", "call_id", "route", "api", "outcome", "latency", "attempts", "status", "endpoint", "error_class", "error",
@@ -60,7 +59,7 @@ class Events:
         self._arrived = arrived
         self._new: deque[Event] = deque(maxlen=MOST_EVENTS)
         self._told: deque[Event] = deque(maxlen=MOST_EVENTS)
-        self._told.extend(each for each in reversed(app.events.recent(1000)) if not each.kind.startswith(_OF_CALLS))
+        self._told.extend(reversed(recent_events(app, MOST_EVENTS)))
         self._skipped = 0
         self._unsubscribe = app.events.subscribe(self._heard)
         self._firing = self._fires()
@@ -83,10 +82,9 @@ class Events:
         self._unsubscribe()
 
     def _heard(self, event: Event) -> None:
-        if event.kind.startswith(_OF_CALLS):
-            return
-        self._add(event)
-        self._arrived()
+        if worth_telling(event):
+            self._add(event)
+            self._arrived()
 
     def _add(self, event: Event) -> None:
         self._skipped += len(self._new) == MOST_EVENTS

@@ -9,6 +9,7 @@ from understudy.core.text import Texts
 from understudy.web.forms import path_of
 from understudy.web.views.anatomy import Anatomy, Heat
 from understudy.web.views.api_past import ApiPast
+from understudy.web.views.happened import Mark
 from understudy.web.views.quotas import BurnDown
 
 from .api_words import classes, mark
@@ -42,7 +43,7 @@ def charts(_: Texts, name: str, past: ApiPast) -> list[Chart]:
     found = past.anatomy
     if found is None:
         return []
-    notes = {"bands": bands(past), "marks": marks(_, past)}
+    notes = {"bands": bands(past), "marks": marks(_, past.marks)}
     shared = {"group": GROUP, "brush": requests_of(name) + "&from={from}&to={to}", "step": found.step, **notes}
     latency = [
         {"label": label, "values": values, "field": label, "kind": "line", "dash": dash}
@@ -50,20 +51,20 @@ def charts(_: Texts, name: str, past: ApiPast) -> list[Chart]:
     ]
     success = [{"label": _("Success"), "values": found.success_rate, "field": "success_rate", "kind": "line"}]
     rate = [{"label": _("Requests"), "values": found.per_second, "field": "per_second", "kind": "area"}]
-    made: tuple[tuple[str, str, Sequence[Chart], Chart], ...] = (
-        (_("Latency"), "s", latency, {}),
-        (_("Failures by class"), "", _failures(_, found), {"stack": True}),
-        (_("Success"), "%", success, {"min": _floor(found.success_rate)}),
-        (_("Rate"), "/s", rate, {}),
+    made: tuple[tuple[str, str, str, Sequence[Chart], Chart], ...] = (
+        ("latency", _("Latency"), "s", latency, {}),
+        ("failures", _("Failures by class"), "", _failures(_, found), {"stack": True}),
+        ("success", _("Success"), "%", success, {"min": _floor(found.success_rate)}),
+        ("rate", _("Rate"), "/s", rate, {}),
     )
     return [
-        {"title": title, "unit": unit, "at": found.at, "series": series, "live": None, **shared, **more}
-        for title, unit, series, more in made
+        {"key": key, "title": title, "unit": unit, "at": found.at, "series": series, "live": None, **shared, **more}
+        for key, title, unit, series, more in made
     ]
 
 
 def _failures(_: Texts, found: Anatomy) -> list[Chart]:
-    """A series for each class that occurred; one of nothing when none did. Scripts add classes that come later."""
+    """A series for each class that occurred; one of nothing when none did."""
     told = [
         {
             "label": label,
@@ -77,14 +78,6 @@ def _failures(_: Texts, found: Anatomy) -> list[Chart]:
     ]
     nothing = [None if count is None else 0.0 for count in found.requests]
     return told or [{"label": _("Failures"), "values": nothing, "field": "failures", "kind": "bar"}]
-
-
-def series_of_failures(_: Texts) -> list[Chart]:
-    """All series that the chart of failures may have, without their values."""
-    return [
-        {"label": label, "field": f"failures.{each}", "kind": "bar", "tone": _TONES[each]}
-        for each, label in classes(_).items()
-    ]
 
 
 def _floor(rates: Sequence[float | None]) -> float:
@@ -101,11 +94,10 @@ def bands(past: ApiPast) -> list[dict[str, Any]]:
     ]
 
 
-def marks(_: Texts, past: ApiPast) -> list[dict[str, Any]]:
+def marks(_: Texts, found: Sequence[Mark]) -> list[dict[str, Any]]:
     """Changes as moments."""
     return [
-        {"at": each.at, "label": mark(_, each.kind, each.route, each.detail or {}), "kind": each.kind}
-        for each in past.marks
+        {"at": each.at, "label": mark(_, each.kind, each.route, each.detail or {}), "kind": each.kind} for each in found
     ]
 
 

@@ -15,7 +15,7 @@ from understudy.web.api.span import SPAN, span
 from understudy.web.auth.permissions import Permission
 from understudy.web.endpoint import Endpoint, Table
 from understudy.web.forms import path_of
-from understudy.web.http import Answer, Problem, Request
+from understudy.web.http import Answer, Problem, Request, dumped
 from understudy.web.views.api_detail import ApiDetail
 from understudy.web.views.api_past import ApiPast
 from understudy.web.views.apis import registered
@@ -24,7 +24,7 @@ from understudy.web.views.quotas import QuotaView
 from . import api_words as words
 from .alert_words import Words
 from .api_acts import acts_for, notice
-from .api_charts import cells, charts, quota, requests_of, series_of_failures
+from .api_charts import cells, charts, quota, requests_of
 from .rendering import language_of, page
 
 if TYPE_CHECKING:
@@ -107,8 +107,18 @@ def _refreshing(request: Request, past: ApiPast) -> dict[str, Any] | None:
     said = [pair for pair in request.pairs if pair[0] in SPAN]
     if past.anatomy is None or any(name in ("from", "month") for name, _value in said):
         return None
-    src = f"/api/apis/{quote(past.anatomy.api, safe='')}/history?{urlencode(said)}"
-    return {"src": src, "every": max(10, past.anatomy.step), "failures": series_of_failures(language_of(request))}
+    return {
+        "src": f"{path_of('apis', past.anatomy.api, 'charts')}?{urlencode(said)}", "every": max(10, past.anatomy.step),
+    }  # fmt: skip
+
+
+@answering
+async def drawn(app: Understudy, request: Request) -> Answer:
+    """The charts of the page as they are now, with alerts and marks, in the reader's words; for its script."""
+    name = registered(app, request.parts["api"]).name
+    past = await ApiPast.drawn(app, name, *span(request.query(*SPAN), app.clock.time()))
+    heat = None if past.anatomy is None else past.anatomy.heat.as_dict()
+    return Answer(dumped({"charts": charts(language_of(request), name, past), "heat": heat}))
 
 
 async def _episodes(app: Understudy, name: str, end: float) -> Any:
@@ -153,5 +163,6 @@ async def report(app: Understudy, request: Request) -> Answer:
 
 ROUTES: Table = {
     ("GET", "/apis/{api}"): Endpoint(detail, Permission.READ),
+    ("GET", "/apis/{api}/charts"): Endpoint(drawn, Permission.READ),
     ("GET", "/apis/{api}/report"): Endpoint(report, Permission.READ),
 }

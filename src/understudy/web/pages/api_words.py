@@ -112,20 +112,35 @@ def kinds(_: Texts) -> dict[str, str]:
 
 
 def mark(_: Texts, kind: str, route: str, detail: Mapping[str, Any]) -> str:
-    """What happened, for the annotations of charts."""
+    """What happened, for the annotations of charts and the list of changes."""
+    about = {"lead": detail.get("api") or _lead(detail)}
     said = {
         "breaker.opened": _("Breaker opened"), "breaker.closed": _("Breaker closed"),
         "breaker.half_opened": _("Breaker half-open"), "breaker.forced_open": _("Held open"),
         "breaker.forced_closed": _("Held closed"), "breaker.observe": _("Breaker only observes"),
-        "selection.changed": _("Lead changed"), "fallback.reset": _("Reset"), "probe.failed": _("Health check failed"),
+        "breaker.would_open": _("Breaker would have opened"),
+        "selection.changed": _("Lead changed to {lead}", **about) if about["lead"] else _("Lead changed"),
+        "fallback.reset": _("Reset"), "probe.failed": _("Health check failed"),
         "probe.succeeded": _("Health check succeeded"), "key.quarantined": _("Key taken out"),
-        "quota.spent": _("Quota spent"), "config.reloaded": _("Configuration reloaded"),
-        "config.refused": _("Configuration refused"), "service.started": _("Service started"),
-        "api.drained": _("Drained"), "api.undrained": _("Drain ended"), "route.pinned": _("Pinned"),
-        "route.unpinned": _("Pin ended"),
+        "key.all_refused": _("All keys refused"), "key.billing": _("Key not paid"), "key.held": _("Key rests"),
+        "key.released": _("Key back in use"), "quota.exhausted": _("Quota spent"), "hold.placed": _("Asked for a rest"),
+        "network.local": _("Our own network fails"),
+        "names.overflowed": _("Too many names: the rest is counted together"),
+        "config.reloaded": _("Configuration reloaded"), "config.refused": _("Configuration refused"),
+        "service.started": _("Service started"), "service.stopped": _("Service stopped"),
+        "api.drained": _("Drained"), "api.undrained": _("Drain ended"),
+        "api.checks_paused": _("Health checks paused"), "api.checks_resumed": _("Health checks go on"),
+        "route.pinned": _("Pinned to {lead}", **about) if about["lead"] else _("Pinned"),
+        "route.unpinned": _("Pin ended"), "alert.fired": _("Alert fired"), "alert.resolved": _("Alert resolved"),
     }.get(kind, kind)  # fmt: skip
     more = ", ".join(str(each) for each in (route, detail.get("cause") or detail.get("reason") or "") if each)
     return f"{said} ({more[:160]})" if more else said
+
+
+def _lead(detail: Mapping[str, Any]) -> str:
+    """The API of a pin, as the direction tells it."""
+    after = detail.get("after")
+    return str(after.get("api") or "") if isinstance(after, Mapping) else ""
 
 
 def measures(_: Texts) -> dict[str, tuple[str, str]]:

@@ -131,9 +131,11 @@ def api_state(_: Texts, state: str) -> str:
 
 
 def _event(_: Texts, event: Event) -> dict[str, Any]:
-    text = api_words.mark(_, event.kind, "", event.detail)
-    name = event.api or event.route
-    href = path_of("apis", event.api) if event.api else path_of("routes", event.route) if event.route else ""
+    # Of a switch or a pin the route is what changed; of a hub's breaker only the name is known.
+    about = event.route if event.kind.startswith(("selection.", "route.")) else event.api or event.route
+    href = "" if not about else path_of("routes" if about != event.api else "apis", about)
+    text = api_words.mark(_, event.kind, "", {**event.detail, "api": event.api})
+    name = about or str(event.detail.get("breaker") or "")
     return {"at": event.at, "kind": event.kind, "name": name, "href": href, "text": text}
 
 

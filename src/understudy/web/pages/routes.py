@@ -16,9 +16,11 @@ from understudy.web.auth.permissions import Permission
 from understudy.web.endpoint import Endpoint, Table
 from understudy.web.forms import path_of
 from understudy.web.http import Answer, Request
+from understudy.web.views.happened import marks_of
 from understudy.web.views.kept_sums import sums_of
 from understudy.web.views.routes import HOUR, RouteHour, RoutesView, RouteView, WhatIf, switches_of
 
+from .api_charts import marks
 from .range import range_of
 from .rendering import language_of, page
 from .route_acts import LASTING, acts_for, notice
@@ -87,13 +89,16 @@ async def _charts(_: Texts, app: Understudy, name: str, span: Any) -> list[dict[
         found = await app.keeping.history.series(SeriesName("route", name), span.start, span.end, _POINTS)
     except StoreUnavailable:
         return []
-    return _drawn(_, found) if found.points else []
+    happened = await marks_of(app, span.start, span.end, route=name)
+    return _drawn(_, found, marks(_, happened)) if found.points else []
 
 
-def _drawn(_: Texts, found: SeriesHistory) -> list[dict[str, Any]]:
+def _drawn(_: Texts, found: SeriesHistory, marked: list[dict[str, Any]]) -> list[dict[str, Any]]:
     points = {each.at: each for each in found.points}
-    first, last = min(points), max(points)
-    grid = list(range(first, last + 1, found.step))
+    # The whole span, also where nothing was called: whoever asks for a day sees a day.
+    some, step = min(points), found.step
+    first = some - max(0, some - found.start) // step * step
+    grid = list(range(first, max(max(points) + 1, found.end), step))
     at = [points.get(moment) for moment in grid]
     by_lead = [None if p is None else float(p.ok - p.fallback_used) for p in at]
     saved = [None if p is None else float(p.fallback_used) for p in at]
@@ -101,7 +106,7 @@ def _drawn(_: Texts, found: SeriesHistory) -> list[dict[str, Any]]:
     rate = [None if p is None else p.success_rate for p in at]
     without = [None if p is None or not p.ok + p.err else 100.0 * (p.ok - p.fallback_used) / (p.ok + p.err) for p in at]
     shared = {
-        "at": grid, "step": found.step, "bands": [], "marks": [], "live": None, "group": "route",
+        "at": grid, "step": found.step, "bands": [], "marks": marked, "live": None, "group": "route",
         "brush": path_of("requests", q=f'route:"{_quoted(found.series.name)}"') + "&from={from}&to={to}",
     }  # fmt: skip
     return [

@@ -5,10 +5,13 @@ import { live } from "./live.js";
 import { fill } from "./u-apis.js";
 
 /**
- * @typedef {{field: string, label: string, kind: "bar", tone: string}} Failures
- * @typedef {{src: string, every: number, failures: Failures[]}} Refresh `every` in seconds
+ * @typedef {{src: string, every: number}} Refresh `every` in seconds
  * @typedef {import("./u-chart.js").UChart} UChart
+ * @typedef {import("./u-chart.js").Chart & {key?: string}} Chart
  */
+
+/** After something happened it is looked at once more, so late that whatever belongs to it is there, ms. */
+const SETTLED = 400;
 
 class UApi extends HTMLElement {
   connectedCallback() {
@@ -21,6 +24,13 @@ class UApi extends HTMLElement {
     /** @type {Refresh} */
     const refresh = JSON.parse(source.textContent ?? "{}");
     this.timer = setInterval(() => this.again(refresh), refresh.every * 1000);
+    // What is marked on the charts is seen at once: alerts of this API, and whatever else changes.
+    const happened = (/** @type {unknown} */ _, /** @type {{initial: boolean}} */ { initial }) => {
+      if (initial) return;
+      clearTimeout(this.soon);
+      this.soon = setTimeout(() => this.again(refresh), SETTLED);
+    };
+    this.endMarks = [live.on("events", happened), live.on("alerts", happened)];
     // Where a point is ten seconds, the newest second stands for the one that is not complete yet.
     if (refresh.every <= 10) this.endSeconds = live.on(`series:${name}`, (second) => this.second(second));
   }
@@ -40,7 +50,9 @@ class UApi extends HTMLElement {
   disconnectedCallback() {
     this.end?.();
     this.endSeconds?.();
+    for (const end of this.endMarks ?? []) end();
     clearInterval(this.timer);
+    clearTimeout(this.soon);
   }
 
   /** Read the span anew, as it has moved on. @param {Refresh} refresh */
@@ -54,8 +66,12 @@ class UApi extends HTMLElement {
     } catch {
       return;
     }
-    for (const chart of /** @type {NodeListOf<UChart>} */ (this.querySelectorAll("u-chart"))) show(chart, found, refresh);
-    this.heat(found.heat);
+    const charts = /** @type {UChart[]} */ ([...this.querySelectorAll("u-chart")]);
+    for (const told of /** @type {Chart[]} */ (found.charts)) {
+      const mine = charts.find((each) => /** @type {Chart} */ (each.chart)?.key === told.key);
+      if (mine) show(mine, told);
+    }
+    if (found.heat) this.heat(found.heat);
   }
 
   /**
@@ -87,29 +103,20 @@ function cell(x, y, shade) {
 }
 
 /**
- * Give a chart its values; that of failures becomes a new one when a class occurs that it did not have.
+ * Give a chart what it shows now; it becomes a new one when it has other series, as failures of another class.
  * @param {UChart} chart
- * @param {Record<string, any>} found
- * @param {Refresh} refresh
+ * @param {Chart} told
  */
-function show(chart, found, refresh) {
-  const drawn = chart.chart;
-  const fields = drawn?.series.map((each) => each.field ?? "") ?? [];
-  if (!drawn || !fields[0] || (!fields[0].startsWith("failures") && !(fields[0] in found))) return;
-  if (!fields[0].startsWith("failures")) {
-    chart.draw(found.at, fields.map((field) => found[field]));
+function show(chart, told) {
+  const fields = (/** @type {Chart | undefined} */ drawn) => JSON.stringify(drawn?.series.map((each) => each.field));
+  if (fields(chart.chart) === fields(told)) {
+    chart.draw(told.at, told.series.map((each) => each.values), told);
     return;
   }
-  const now = refresh.failures.filter((each) => each.field.slice(9) in found.failures);
-  if (now.length && now.some((each) => !fields.includes(each.field))) {
-    const fresh = /** @type {UChart} */ (document.createElement("u-chart"));
-    fresh.dataset.height = chart.dataset.height ?? "";
-    fresh.chart = { ...drawn, at: found.at, series: now.map((each) => ({ ...each, values: found.failures[each.field.slice(9)] })) };
-    chart.replaceWith(fresh);
-    return;
-  }
-  const nothing = found.requests.map((/** @type {number | null} */ count) => (count == null ? null : 0));
-  chart.draw(found.at, fields.map((field) => found.failures[field.slice(9)] ?? nothing));
+  const fresh = /** @type {UChart} */ (document.createElement("u-chart"));
+  fresh.dataset.height = chart.dataset.height ?? "";
+  fresh.chart = told;
+  chart.replaceWith(fresh);
 }
 
 customElements.define("u-api", UApi);

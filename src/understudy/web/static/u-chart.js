@@ -200,13 +200,15 @@ export class UChart extends HTMLElement {
    * Draw other values in the same series.
    * @param {number[]} at
    * @param {(number | null)[][]} values one list for each series
+   * @param {Pick<Chart, "bands" | "marks">} [noted] what is marked now
    */
-  draw(at, values) {
+  draw(at, values, noted) {
     const { chart } = this;
     if (!chart || values.length !== chart.series.length) return;
     const zoomed = this.isZoomed();
     chart.at = at;
     for (const [place, each] of chart.series.entries()) each.values = values[place];
+    if (noted) this.note(noted);
     this.u?.setData(/** @type {any} */ (columns(chart)), !zoomed);
     if (this.u && this.u.cursor.idx == null) this.tell(null);
   }
@@ -258,6 +260,19 @@ export class UChart extends HTMLElement {
     return make("span", { class: "chart-tools" }, this.link, this.back, table,
       button("chart.csv", "download", async () => chart && (await exports()).numbers(chart)),
       button("chart.png", "save", async () => { const painted = this.querySelector("canvas"); if (painted && chart) (await exports()).picture(painted, chart); }));
+  }
+
+  /** Mark other stretches and moments. @param {Pick<Chart, "bands" | "marks">} noted */
+  note(noted) {
+    const { chart } = this;
+    if (!chart) return;
+    chart.bands = noted.bands ?? [];
+    chart.marks = noted.marks ?? [];
+    const told = this.querySelector(".chart-notes");
+    const [now] = this.notes();
+    if (now && told) now.toggleAttribute("open", told.hasAttribute("open"));
+    told?.remove();
+    if (now) this.plot?.after(now);
   }
 
   /** Bands and marks as a list, for those who do not see them. */

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from understudy.alerts.ports import EpisodeQuery, EpisodeRow
 from understudy.alerts.shown import episode_as_dict
-from understudy.core.events import Event
 from understudy.monitor.requests import Comparison, ErrorGroup, RequestEntry, RequestQuery
 
 from .anatomy import Anatomy
+from .happened import Mark, marks_of
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -20,31 +19,6 @@ if TYPE_CHECKING:
 GROUPS: Final = 12
 SLOWEST: Final = 10
 _LOOKED: Final = 500
-#: Events that mark a moment of an API's life on its charts; those of everybody stand on all charts.
-_MARKS: Final = frozenset(
-    (
-        "breaker.opened", "breaker.closed", "breaker.half_opened", "breaker.forced_open", "breaker.forced_closed",
-        "breaker.observe", "selection.changed", "fallback.reset", "probe.failed", "probe.succeeded",
-        "key.quarantined", "quota.spent", "api.drained", "api.undrained", "route.pinned", "route.unpinned",
-    )
-)  # fmt: skip
-_OF_ALL: Final = frozenset(("config.reloaded", "config.refused", "service.started"))
-#: Audit entries that are looked through for starts and reloads that happened before this process began.
-_ENTRIES: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One moment: `kind` is that of an event, `detail` what it told."""
-
-    at: float
-    kind: str
-    route: str = ""
-    detail: Mapping[str, Any] | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """The mark as JSON-ready values."""
-        return {"at": self.at, "kind": self.kind, "route": self.route, "detail": dict(self.detail or {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +48,22 @@ class ApiPast:
     @classmethod
     async def of(cls, app: Understudy, name: str, start: float, end: float) -> ApiPast:
         """The span; raises StoreUnavailable when alerts or requests cannot be read now."""
-        anatomy = await Anatomy.of(app, name, start, end)
+        found = await cls.drawn(app, name, start, end)
         if app.keeping is None:
-            return cls(start, end, anatomy, marks=_events(app, name, start, end))
+            return found
+        groups = tuple(await app.keeping.requests.groups(start, end, name, GROUPS))
+        return replace(found, groups=groups, slowest=await _slowest(app, name, start, end, found.anatomy))
+
+    @classmethod
+    async def drawn(cls, app: Understudy, name: str, start: float, end: float) -> ApiPast:
+        """What charts show of the span: its numbers, alerts and marks; raises StoreUnavailable as `of` does."""
+        anatomy = await Anatomy.of(app, name, start, end)
+        marks = await marks_of(app, start, end, api=name)
+        if app.keeping is None:
+            return cls(start, end, anatomy, marks=marks)
         wanted = EpisodeQuery(labels={"api": name}, start=start, end=end)
         episodes = tuple(await app.alerts.history(wanted, 50))
-        groups = tuple(await app.keeping.requests.groups(start, end, name, GROUPS))
-        slowest = await _slowest(app, name, start, end, anatomy)
-        return cls(start, end, anatomy, episodes, await _marks(app, name, start, end), groups, slowest)
+        return cls(start, end, anatomy, episodes, marks)
 
 
 async def _slowest(
@@ -95,29 +77,3 @@ async def _slowest(
     query = RequestQuery(apis=(name,), latency=above, start=start, end=end)
     found = await app.keeping.requests.search(query, _LOOKED)
     return tuple(sorted(found, key=lambda entry: -entry.latency)[:SLOWEST])
-
-
-async def _marks(app: Understudy, name: str, start: float, end: float) -> tuple[Mark, ...]:
-    """Events that this process saw, and before that the starts and reloads of the audit log."""
-    seen = list(_events(app, name, start, end))
-    told = {(mark.kind, round(mark.at, 3)) for mark in seen}
-    for record in await app.keeping.audit.read(_ENTRIES) if app.keeping is not None else ():
-        entry = record.entry
-        ours = entry.action in _OF_ALL or (entry.action in _MARKS and entry.object == name)
-        if ours and start <= entry.at < end and (entry.action, round(entry.at, 3)) not in told:
-            seen.append(Mark(entry.at, entry.action, detail={"actor": entry.actor}))
-    return tuple(sorted(seen, key=lambda mark: mark.at))
-
-
-def _events(app: Understudy, name: str, start: float, end: float) -> tuple[Mark, ...]:
-    return tuple(
-        Mark(event.at, event.kind, event.route, event.detail)
-        for event in reversed(app.events.recent(1000))
-        if start <= event.at < end and _concerns(event, name)
-    )
-
-
-def _concerns(event: Event, name: str) -> bool:
-    if event.kind in _OF_ALL:
-        return True
-    return event.kind in _MARKS and (event.api == name or event.detail.get("previous") == name)

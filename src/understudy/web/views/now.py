@@ -10,6 +10,7 @@ from understudy.core.turn import Slices
 from understudy.resilience.describe import state_of
 
 from .alerts import OpenAlert, OpenAlertsView, Touched, touched
+from .happened import recent_events
 from .kept_sums import Sums, sums_of
 from .status import STATES
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 #: The most problems, and the most events that are shown.
 PROBLEMS: Final = 8
 EVENTS: Final = 12
-#: Events of single calls: the request log tells of them.
-_OF_CALLS: Final = ("fallback.served", "fallback.exhausted", "retry.", "self.failure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ class NowView:
             alerts=tuple(shown),
             troubles=tuple(troubles[: PROBLEMS - len(shown)]),
             problems=len(alerts) + len(troubles),
-            events=recent_events(app),
+            events=recent_events(app, EVENTS),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -93,11 +92,6 @@ class NowView:
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         lists = {name: [each.as_dict() for each in values[name]] for name in ("alerts", "troubles", "events")}
         return {**values, "counts": dict(self.counts), **lists}
-
-
-def recent_events(app: Understudy, limit: int = EVENTS) -> tuple[Event, ...]:
-    """What changed last, newest first; single calls are not told here."""
-    return tuple(each for each in app.events.recent(1000) if not each.kind.startswith(_OF_CALLS))[:limit]
 
 
 async def _troubles(app: Understudy, told: set[str]) -> tuple[dict[str, int], list[Trouble]]:

@@ -17,6 +17,7 @@ from understudy.core.types import Explanation
 from understudy.monitor.trends import METRICS
 from understudy.monitor.window import window_of
 
+from .happened import recent_events
 from .told import told_of
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class StatusView(Status):
             apis=rows,
             routes=routes,
             system=app.system.read().as_dict(),
-            events=tuple(event.as_dict() for event in app.events.recent(20)),
+            events=tuple(event.as_dict() for event in recent_events(app, 20)),
             keeping=app.keeping.as_dict() if app.keeping is not None else None,
             alerts=told_of(app) if app.keeping is not None else None,
         )
