@@ -121,7 +121,7 @@ def test_views_are_kept_under_a_name_in_this_browser(known, open_page):
 
 def test_everything_is_read_and_done_without_scripts(known, open_page):
     page = open_page(known.url + "/apis", javascript=False)
-    page.get_by_label("Name, hub or route").fill("odds")
+    page.get_by_label("Name, hub, route or tag:word").fill("odds")
     page.get_by_role("button", name="Filter").click()
     expect(page.locator("tr[data-api]")).to_have_count(2)
     page.locator("summary", has_text="Columns").click()

@@ -13,6 +13,8 @@ import pytest
 
 from understudy.app import Understudy
 from understudy.config.settings import Settings
+from understudy.core.errors import OptionError
+from understudy.resilience.api import ApiOptions
 from understudy.storage import StorageOptions
 from understudy.testing import FakeClock
 from understudy.web.asgi import Service
@@ -175,6 +177,36 @@ async def test_groups_that_are_well_stand_closed_and_open_at_a_link(app):
     assert f'href="{of("a b")}"' not in page
     _, _, page = await ask(app, "/apis", group="hub", open="a b")
     assert f'href="{of("a b")}"' in page
+
+
+async def test_tags_find_group_and_sort_apis(app):
+    for name, tags in (("eu-1", ("eu", "Pay/ments")), ("eu-2", ("eu",)), ("us-1", ("us",))):
+        app.fallback.register_api(name, tags=tags, operation=served)
+    for asked, found in (
+        ("tag:eu", {"eu-1", "eu-2"}), ("tag:EU tag:pay/ments", {"eu-1"}), ("tag:eu 2", {"eu-2"}), ("pay/m", {"eu-1"}),
+        ("tag:nobody", set()),
+    ):  # fmt: skip  # one question after the other
+        _, _, body = await ask(app, "/api/apis", q=asked)
+        assert {each["name"] for each in json.loads(body)["apis"]} == found, asked
+    _, _, body = await ask(app, "/api/apis", sort="tags")
+    assert [each["name"] for each in json.loads(body)["apis"]][:3] == ["eu-2", "eu-1", "us-1"]
+    _, _, page = await ask(app, "/apis", group="tag", q="1")
+    assert page.count('data-api="eu-1"') == 2 and page.count('data-api="us-1"') == 1
+    assert 'href="/apis?q=tag:Pay/ments"' in page and "Only this tag" in page
+    assert 'href="/apis?q=tag:eu"' in (await ask(app, of("eu-1")))[2]
+    fields = [("action", "silence"), ("reason", "x"), ("pick.eu-1", "1"), ("pick.eu-1", "1")]
+    _, headers, _ = await ask(app, "/apis", "POST", urlencode(fields).encode())
+    assert headers["location"] == "/apis?done=silence"
+    assert len(app.alerts.silences()) == 1
+
+
+@pytest.mark.parametrize(
+    "tags", [("a b",), ("",), ("a,b",), ("x" * 41,), ("a\n",), ("<b>",), tuple("abcdefghijklmnopqrstu")]
+)
+def test_what_could_not_be_read_again_is_no_tag(tags):
+    with pytest.raises(OptionError, match=r"ApiOptions\.tags"):
+        ApiOptions(tags=tags)
+    assert ApiOptions(tags=("eu", "eu", "é:1")).tags == ("eu", "é:1")
 
 
 async def test_the_list_is_sorted_with_what_is_unknown_last(app):

@@ -22,6 +22,7 @@ from understudy.core.secrets import Secret
 FORMED: dict[str, Any] = {
     "apis.fix.base_url": "https://api.example.com/v1",
     "apis.fix.preset": "rapidapi",
+    "apis.fix.tags": ["eu", "payments"],
     "apis.fix.health_check.path": "/ping",
     "apis.fix.success.status": ["200", "204"],
     "apis.fix.success.header": "X-Ok: ^yes$",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import annotated_types as at
 
+from understudy.core.errors import OptionError
 from understudy.core.options import Doc, Options
 
 from .breaker import BreakerOptions
@@ -20,6 +22,9 @@ from .outcome import OutcomeRule, SuccessOptions
 from .quota import QuotaOptions
 from .retry import RetryOptions
 
+#: A tag: a word without spaces or commas, so that a list of them and `tag:word` can be read.
+TAG: Final = re.compile(r"[\w.:/@+-]{1,40}")
+
 
 @dataclass(frozen=True, slots=True)
 class ApiOptions(Options):
@@ -29,6 +34,7 @@ class ApiOptions(Options):
     priority: Annotated[int, at.Ge(1), at.Le(1000), Doc("1 is preferred")] = 1
     hub: Annotated[str, Doc("failure domain; default the host")] = ""
     preset: Annotated[str, Doc("known API whose headers and outcome rules apply, e.g. rapidapi")] = ""
+    tags: Annotated[tuple[str, ...], at.MaxLen(20), Doc("words to find and group it by, such as eu or payments")] = ()
     price: Annotated[float, at.Ge(0), Doc("price of 1,000 calls")] = 0.0
     latency: Annotated[
         float, at.Gt(0), at.Le(600), Doc("time that an answer is expected to take until one was seen", "s")
@@ -53,6 +59,13 @@ class ApiOptions(Options):
     allow_private: Annotated[
         bool, Doc("false: never to this machine or to private addresses, whatever its name resolves to")
     ] = True
+
+    def __post_init__(self) -> None:
+        Options.__post_init__(self)
+        for tag in self.tags:
+            if not isinstance(tag, str) or not TAG.fullmatch(tag):
+                raise OptionError("ApiOptions", "tags", tag, "words of at most 40 letters, digits or . : / @ + - _")
+        object.__setattr__(self, "tags", tuple(dict.fromkeys(self.tags)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ async def form(request: Request, *known: str, picks: str = "") -> dict[str, str]
     found: dict[str, str] = {}
     for name, value in pairs:
         picked = bool(picks) and name.startswith(picks)
-        if name in found or (name not in known and name != FORM_TOKEN and not picked):
+        # What stands in several groups of a list may be ticked in each.
+        if (name in found and not picked) or (name not in known and name != FORM_TOKEN and not picked):
             raise Problem(422, f"the form may have these fields, each once: {', '.join(known)}")
         found[name] = value.replace("\r\n", "\n")
     return found

@@ -1,4 +1,4 @@
-"""The list of all APIs: sorted, filtered, grouped by hub, with the columns that the reader chose, in pages."""
+"""The list of all APIs: sorted, filtered, grouped by hub or tag, with the columns that the reader chose, in pages."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ BULK: Final = {
     "pause_checks": Permission.ROUTES_WRITE,
     "resume_checks": Permission.ROUTES_WRITE,
 }
+#: By what the list can be grouped.
+GROUPS: Final = ("hub", "tag")
 #: Columns that stand there unless the reader chooses others.
 _USUAL: Final = ("hub", "success_rate", "p95", "per_second", "budget_left", "quota_left", "trend", "last_error")
 
@@ -58,6 +60,7 @@ def columns(_: Texts) -> tuple[Column, ...]:
     """Every column that can be chosen, in its place."""
     return (
         Column("hub", _("Hub"), "hub"),
+        Column("tags", _("Tags"), "tags"),
         Column("roles", _("Routes")),
         Column("success_rate", _("Success"), "-success_rate", True, _("of the last five minutes")),
         Column("p50", "p50", "-p50", True, _("half of the answers within, last five minutes")),
@@ -99,9 +102,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The rows of one hub; `closed`: all are well, so only a line stands for them. Without a hub: all rows."""
+    """The rows of one hub or tag; `closed`: all are well, so only a line stands for them. Without a name: all rows."""
 
-    hub: str
+    name: str
     rows: tuple[Row, ...]
     states: tuple[tuple[str, int], ...] = ()
     closed: bool = False
@@ -118,18 +121,24 @@ async def apis(app: Understudy, request: Request) -> Answer:
     view = await listing(app, said)
     _ = language_of(request)
     known = columns(_)
-    chosen = [each for each in known if each.key in query.get("col", _USUAL)]
+    tagged = any(line.tags for line in view.apis)
+    usual = (*_USUAL, "tags") if tagged else _USUAL
+    chosen = [each for each in known if each.key in query.get("col", usual)]
     pages = max(1, ceil(len(view.apis) / ROWS))
     at = _page(query.get("page", ["1"])[0], pages)
-    grouped = query.get("group", [""])[0] == "hub"
+    grouped = query.get("group", [""])[0]
+    grouped = grouped if grouped in GROUPS else ""
     begin = (at - 1) * ROWS
     groups = (
-        await _groups(app, request, view, query.get("open", []), trend="trend" in [each.key for each in chosen])
+        await _groups(
+            app, request, view, grouped, query.get("open", []), trend="trend" in [each.key for each in chosen]
+        )
         if grouped
         else [Group("", await _rows(app, view.apis[begin : begin + ROWS], trend="trend" in [e.key for e in chosen]))]
     )
     return page(
         app, request, "apis.html", at="apis", view=view, groups=groups, grouped=grouped, columns=chosen,
+        tagged=tagged,
         fixed=(Column("state", _("State"), "state"), Column("name", _("Name"), "name")),
         every_column=known, states=STATES,
         said={"q": "", "state": "", "hub": "", **said}, sort=said.get("sort", ""), link=_Links(request), pages=pages,
@@ -186,22 +195,27 @@ async def _rows(app: Understudy, lines: Sequence[ApiLine], *, trend: bool) -> tu
 
 
 async def _groups(
-    app: Understudy, request: Request, view: ApisView, opened: Sequence[str], *, trend: bool
+    app: Understudy, request: Request, view: ApisView, by: str, opened: Sequence[str], *, trend: bool
 ) -> list[Group]:
-    """By hub, those with trouble first; at most one page of rows of each, the rest behind a link to the hub."""
-    by_hub: dict[str, list[ApiLine]] = {}
+    """By hub or tag, those with trouble first; at most one page of rows of each, the rest behind a link.
+
+    An API with several tags stands under each of them.
+    """
+    by_name: dict[str, list[ApiLine]] = {}
     for line in view.apis:
-        by_hub.setdefault(line.hub, []).append(line)
+        for name in (line.hub,) if by == "hub" else line.tags or ("",):
+            by_name.setdefault(name, []).append(line)
     found = []
-    for hub, lines in by_hub.items():
+    for name, lines in by_name.items():
         states = tuple((state, count) for state in STATES if (count := sum(line.state == state for line in lines)))
-        closed = all(state == "healthy" for state, _count in states) and hub not in opened
+        closed = all(state == "healthy" for state, _count in states) and name not in opened
         kept = [(name, value) for name, value in request.pairs if name not in ("page", "done")]
-        where = "?" + urlencode([*kept, ("open", hub)]) if closed else changed(kept, hub=hub, group="")
+        only = {"hub": name} if by == "hub" else {"q": f"tag:{name}" if name else ""}
+        where = "?" + urlencode([*kept, ("open", name)]) if closed else changed(kept, group="", **only)
         rows = () if closed else await _rows(app, lines[:ROWS], trend=trend)
-        found.append(Group(hub, rows, states, closed, where))
+        found.append(Group(name, rows, states, closed, where))
     worst = {state: place for place, state in enumerate(STATES)}
-    found.sort(key=lambda group: (group.closed, min(worst[state] for state, _count in group.states), group.hub))
+    found.sort(key=lambda group: (group.closed, min(worst[state] for state, _count in group.states), group.name))
     return found
 
 

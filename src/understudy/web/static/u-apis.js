@@ -17,14 +17,15 @@ const WRITTEN = {
 
 class UApis extends HTMLElement {
   connectedCallback() {
-    /** @type {Map<string, HTMLElement>} */
+    /** Rows by API: with several tags it stands in several groups. @type {Map<string, HTMLElement[]>} */
     this.rows = new Map();
-    const names = [];
+    const names = new Set();
     for (const row of /** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll("tr[data-api]"))) {
-      this.rows.set(row.dataset.api ?? "", row);
-      names.push(row.dataset.topic ?? "");
+      const name = row.dataset.api ?? "";
+      this.rows.set(name, [...(this.rows.get(name) ?? []), row]);
+      names.add(row.dataset.topic ?? "");
     }
-    if (names.length) this.end = live.on(`rows:${names.join(",")}`, (data) => this.take(data));
+    if (names.size) this.end = live.on(`rows:${[...names].join(",")}`, (data) => this.take(data));
     this.pick();
   }
 
@@ -35,8 +36,7 @@ class UApis extends HTMLElement {
   /** @param {Record<string, Record<string, any>>} data */
   take(data) {
     for (const [name, values] of Object.entries(data)) {
-      const row = this.rows?.get(name);
-      if (row) fill(row, values);
+      for (const row of this.rows?.get(name) ?? []) fill(row, values);
     }
   }
 

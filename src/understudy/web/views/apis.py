@@ -25,8 +25,8 @@ NOW: Final = "5m"
 _DAY: Final = 86400.0
 #: By what a list can be sorted; most are numbers, and what is not known comes last.
 SORTS: Final = (
-    "name", "state", "hub", "success_rate", "p50", "p95", "p99", "per_second", "budget_left", "quota_left", "cost",
-    "last_error_at",
+    "name", "state", "hub", "tags", "success_rate", "p50", "p95", "p99", "per_second", "budget_left", "quota_left",
+    "cost", "last_error_at",
 )  # fmt: skip
 _WORST: Final = {state: place for place, state in enumerate(STATES)}
 
@@ -45,6 +45,7 @@ class ApiLine:
     name: str
     state: str
     hub: str
+    tags: tuple[str, ...]
     lead: tuple[str, ...]
     standby: tuple[str, ...]
     closed: tuple[str, ...]
@@ -96,11 +97,16 @@ class ApisView:
         sort: str = "",
         down: bool = False,
     ) -> ApisView:
-        """The APIs whose name, hub or route holds `q`, in one of `states`, of one hub; the worst first by default."""
+        """The APIs whose name, hub, tag or route holds `q`, in one of `states`, of one hub.
+
+        In `q`, `tag:eu` asks for a tag. The worst come first by default.
+        """
         lines = await _lines(app)
-        wanted, some = q.casefold(), frozenset(states)
+        wanted, asked = _read(q)
+        some, every = frozenset(states), frozenset(map(str.casefold, asked))
         found = [line for line in lines if not some or line.state in some]
         found = [line for line in found if (not wanted or _holds(line, wanted)) and (not hub or line.hub == hub)]
+        found = [line for line in found if every <= {tag.casefold() for tag in line.tags}]
         found.sort(key=lambda line: line.name)
         if sort:
             _sort(found, sort, down)
@@ -146,7 +152,8 @@ class Lines:
             known, key=lambda each: each["remaining"] / each["limit"], default={"remaining": None, "limit": None}
         )
         return ApiLine(
-            name=name, state=state_of(api, self._now), hub=api.hub.name, lead=tuple(roles.get("lead", ())),
+            name=name, state=state_of(api, self._now), hub=api.hub.name, tags=api.options.tags,
+            lead=tuple(roles.get("lead", ())),
             standby=tuple(roles.get("standby", ())), closed=tuple(roles.get("closed", ())),
             success_rate=seen.success_rate, p50=seen.p50, p95=seen.p95, p99=seen.p99,
             per_second=app.monitor.snapshot(name, "1m").requests_per_minute / 60.0, in_flight=api.in_flight,
@@ -193,8 +200,17 @@ def registered(app: Understudy, name: str) -> Api:
     return found
 
 
+def _read(q: str) -> tuple[str, list[str]]:
+    """What is looked for in names, and the tags that are asked for as `tag:eu`."""
+    words = q.split(" ")
+    tags = [word[4:] for word in words if word.startswith("tag:") and len(word) > 4]
+    rest = [word for word in words if not word.startswith("tag:") or len(word) <= 4]
+    return " ".join(rest).strip().casefold() if tags else q.casefold(), tags
+
+
 def _holds(line: ApiLine, wanted: str) -> bool:
-    return any(wanted in each.casefold() for each in (line.name, line.hub, *line.lead, *line.standby, *line.closed))
+    names = (line.name, line.hub, *line.tags, *line.lead, *line.standby, *line.closed)
+    return any(wanted in each.casefold() for each in names)
 
 
 def _sort(lines: list[ApiLine], by: str, down: bool) -> None:
@@ -203,9 +219,11 @@ def _sort(lines: list[ApiLine], by: str, down: bool) -> None:
         lines.sort(key=lambda line: _WORST[line.state], reverse=down)
         return
     lines.sort(key=lambda line: _value(line, by), reverse=down)
-    lines.sort(key=lambda line: getattr(line, by) is None)
+    lines.sort(key=lambda line: getattr(line, by) in (None, ()))
 
 
 def _value(line: ApiLine, by: str) -> Any:
     value = getattr(line, by)
+    if isinstance(value, tuple):
+        return tuple(map(str.casefold, value))
     return value.casefold() if isinstance(value, str) else 0.0 if value is None else value
