@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,7 +28,8 @@ from .monitor.instances import Instances
 from .monitor.ports import DeltaStore, RequestStore
 from .monitor.requestlog import RequestLog
 from .monitor.requests import Comparison, Cursor, ErrorGroup, RequestEntry, RequestQuery
-from .monitor.rollup import SeriesName
+from .monitor.reported import RECENT
+from .monitor.rollup import Row, SeriesName
 from .monitor.rollups import Rollups
 from .reports import Reports
 from .reports.folder import FolderDeliverer
@@ -49,9 +50,8 @@ _log = logging.getLogger("understudy.keeping")
 _PAGE = 500
 #: The role under which one of several services does what only one may do, and how often it is done, s.
 UPKEEP, UPKEEP_EVERY = "upkeep", 10.0
-#: Events that go into the audit log, besides breakers that an operator forces.
+#: Events that go into the audit log.
 _ACTS = frozenset(("fallback.reset", "config.reloaded", "config.refused")) | DIRECTION_EVENTS
-_FORCED = frozenset(("forced_open", "forced_closed", "observe"))
 #: Acts that wait to be entered into the audit log; beyond that the oldest is only in the log file.
 MOST_ACTS = 1000
 #: They are a problem when the oldest waits for longer, s: each is entered at once, in its own time.
@@ -84,7 +84,7 @@ class Keeping:
         self.request_log = RequestLog(store.requests, clock, rng, instance)
         self._kept = Kept(fallback.roster, store.state, clock, fallback.events)
         self.directions = KeptDirections(fallback, store.state, clock, fallback.events, shared=options.shared)
-        self.roles = Roles(store.leases, instance, (UPKEEP, ALERTS), clock, rng)
+        self.roles = Roles(store.leases, instance, (UPKEEP, ALERTS), clock, rng, alone=not options.shared)
         keep = {10: float(options.keep_10s), 60: float(options.keep_1m), 3600: float(options.keep_1h), 86400: None}
         #: How long each tier of the history is kept.
         self.retention = Retention(keep)
@@ -117,6 +117,16 @@ class Keeping:
     def accounts(self) -> AccountStore:
         """Who may sign in."""
         return self.store.accounts
+
+    def heard(self, rows: Iterable[Row]) -> None:
+        """What another process did just now counts for pages and alerts, too; its rows are kept already."""
+        now, roster = self._clock.time(), self._fallback.roster
+        for row in rows:
+            if row.series.kind == "api" and abs(now - row.ts) <= RECENT:
+                self._monitor.reported(row)
+                api = roster.apis.get(row.series.name)
+                if api is not None:
+                    api.hear(row.ok, row.err)
 
     async def start(self, lifecycle: Lifecycle) -> None:
         """Take up what was kept, and begin to keep. Each part is stopped before what it needs."""
@@ -169,16 +179,18 @@ class Keeping:
                 await asyncio.shield(self._enter_acts())
                 await self.store.upkeep(self.roles.held(UPKEEP))
             except (StoreUnavailable, LeaseLost) as problem:
+                if isinstance(problem, LeaseLost):
+                    self.roles.ask_again()
                 _log.info("upkeep of the store stopped half way and goes on later: %s", problem)
 
     # -- the audit log ------------------------------------------------------------------------------
 
     def _heard(self, event: Event) -> None:
-        """Events that tell of an act: a reset, a forced breaker, a configuration taken in or refused."""
-        name = event.kind.removeprefix("breaker.")
-        forced = event.kind.startswith("breaker.") and name in _FORCED
-        if (event.kind not in _ACTS and not forced) or event.detail.get("elsewhere"):
+        """Events that tell of an act: a reset, a direction, a configuration taken in or refused."""
+        if event.kind not in _ACTS or event.detail.get("elsewhere"):
             return  # nobody's act, or one that the instance where it was done enters
+        if event.detail.get("expired") and self._options.shared and not self._is_chosen():
+            return  # every instance sees it end; one enters it
         detail = dict(event.detail)
         actor = str(detail.pop("actor", "")) or "system"
         about = event.route if event.kind in PIN_EVENTS else event.api or event.route

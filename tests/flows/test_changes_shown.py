@@ -65,7 +65,7 @@ async def test_what_is_done_by_hand_marks_the_charts_of_whom_it_touches_also_aft
             "selection.changed",
         }  # fmt: skip
         assert "Lead changed to spare (odds)" in [label for _, label in lead]
-        assert {kind for kind, _ in await marked(app, "alone")} == {"service.started", "breaker.forced_open"}
+        assert {kind for kind, _ in await marked(app, "alone")} == {"service.started", "api.forced"}
         _, _, body = await ask(app, "/overview/now")
         told = json.loads(body)["events"]
         assert [each["name"] for each in told if each["kind"] == "selection.changed"] == ["odds"]

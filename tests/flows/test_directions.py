@@ -12,7 +12,7 @@ import pytest
 from understudy.app import Understudy
 from understudy.config.settings import Settings
 from understudy.core.errors import AllApisFailed, NoEligibleApi, StoreUnavailable, UnknownName
-from understudy.resilience.directions import DRAIN, PIN, QUIET, Direction
+from understudy.resilience.directions import DRAIN, FORCE, PIN, QUIET, Direction
 from understudy.resilience.kept_directions import FOLLOWED_EVERY, KeptDirections
 from understudy.storage import StorageOptions
 from understudy.testing import FakeClock
@@ -316,6 +316,46 @@ async def test_another_instance_follows_within_seconds_and_tells_its_own_listene
     await asyncio.gather(*working, return_exceptions=True)
 
 
+async def test_breakers_that_are_held_are_so_in_every_instance_and_route_until_their_time_is_over(clock):
+    store = Store()
+    one, kept_one = instance(clock, store)
+    two, kept_two = instance(clock, store)
+    working = [asyncio.ensure_future(kept.run()) for kept in (kept_one, kept_two)]
+    one.fallback.force("first", "forced_open", reason="a move", actor="ana", expires_in=60)
+    await clock.sleep(FOLLOWED_EVERY + 0.1)
+    two.fallback.register_api("first", route="scores")
+    two.fallback.register_route("scores", apis=["first"])
+    roster = two.fallback.roster
+    for route in ("odds", "scores"):
+        view = roster.binding(roster.api("first"), roster.route(route)).breaker.view()
+        assert (view.state, view.reason, view.actor) == ("forced_open", "a move", "ana")
+        assert view.retry_after == pytest.approx(60 - FOLLOWED_EVERY - 0.1, abs=0.1)
+    late, kept_late = instance(clock, store)
+    await kept_late.take_up()
+    assert late.fallback.describe()["apis"]["first"]["forced"]["state"] == "forced_open"
+    two.fallback.unforce("first", actor="bea", reason="it works")
+    two.fallback.force("second", "observe", reason="a look", actor="bea", expires_in=5)
+    await clock.sleep(FOLLOWED_EVERY + 0.1)
+    assert standing(one) == {FORCE: ("second", "a look")}
+    assert {each.breaker.state for each in one.fallback.roster.api("first").bindings.values()} == {"closed"}
+    told = [each.kind for each in one.events.recent() if each.detail.get("elsewhere")]
+    assert told == ["api.forced", "api.unforced"]
+    # The time is over on one, which is a little ahead; a newer word must not be forgotten with the old one.
+    await clock.sleep(5)
+    one.fallback.end_directions()
+    one.fallback.force("second", "forced_closed", reason="at once again", actor="ana")
+    await clock.sleep(0.1)
+    two.fallback.end_directions()
+    await clock.sleep(FOLLOWED_EVERY + 0.1)
+    assert standing(one) == standing(two) == {FORCE: ("second", "at once again")}
+    assert one.fallback.reset("second", actor="ana") == ["second"]
+    await clock.sleep(FOLLOWED_EVERY + 0.1)
+    assert standing(two) == {}
+    for task in working:
+        task.cancel()
+    await asyncio.gather(*working, return_exceptions=True)
+
+
 async def test_it_holds_while_the_store_is_away_and_is_saved_when_it_is_back(clock):
     store = Store()
     app, kept = instance(clock, store)
@@ -332,7 +372,13 @@ async def test_it_holds_while_the_store_is_away_and_is_saved_when_it_is_back(clo
 
 
 @pytest.mark.parametrize(
-    "broken", ["7", "{}", '{"reason": 1, "actor": "", "since": 0, "until": null, "api": "", "only": 0}']
+    "broken",
+    [
+        "7",
+        "{}",
+        '{"reason": "r", "actor": "a", "since": 0, "until": null, "api": "", "only": 0, "state": "ajar"}',
+        '{"reason": 1, "actor": "", "since": 0, "until": null, "api": "", "only": 0}',
+    ],
 )
 async def test_what_cannot_be_read_is_passed_over(clock, broken):
     store = Store()
@@ -382,6 +428,7 @@ async def test_acts_over_http_are_kept_and_entered_with_what_was_before(service)
     assert (await post(service, "/api/apis/first/undrain"))[0] == 200
     status, said = await post(service, "/api/apis/first/force", state="forced_open", reason="no more")
     assert (status, {each["state"] for each in said["held"].values()}) == (200, {"forced_open"})
+    assert (said["forced"]["actor"], said["forced"]["state"], said["kept"]) == ("http 127.0.0.1", "forced_open", True)
     assert (await post(service, "/api/apis/first/unforce", reason="again"))[1]["held"] == {}
     assert (await post(service, "/api/apis/first/clear"))[0] == 200
     entries = [record.entry for record in await service.keeping.audit.read()]
@@ -389,7 +436,7 @@ async def test_acts_over_http_are_kept_and_entered_with_what_was_before(service)
     assert acts["route.pinned"].object == "odds"
     assert (acts["route.unpinned"].before["api"], acts["route.unpinned"].after) == ("third", {"reason": "done"})
     assert acts["api.drained"].actor == "http 127.0.0.1"
-    assert {"api.undrained", "breaker.unforced", "performance.clear"} <= acts.keys()
+    assert {"api.undrained", "api.forced", "api.unforced", "performance.clear"} <= acts.keys()
 
 
 @pytest.mark.parametrize(

@@ -271,7 +271,7 @@ async def test_what_cannot_be_forced_says_what_can():
     async with served({"a": 200}, {"a": {}}) as (app, _, _clock):
         with pytest.raises(ValueError, match="forced to forced_closed, forced_open, observe; found 'closed'"):
             app.fallback.force("a", "closed", reason="done")
-        with pytest.raises(ValueError, match="needs a reason"):
+        with pytest.raises(ValueError, match="reason: expected"):
             app.fallback.force("a", "forced_open", reason=" ")
         with pytest.raises(UnknownName):
             app.fallback.unforce("b")

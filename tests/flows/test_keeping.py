@@ -116,12 +116,13 @@ async def test_resets_reloads_and_forced_breakers_are_entered_by_themselves(tmp_
     async with build(tmp_path) as app:
         app.fallback.reset("lead", actor="ana", reason="new contract")
         app.reload(dataclasses.replace(Settings(), storage=app.settings.storage))
-        found = app.fallback.roster.binding(app.fallback.roster.api("lead"), app.fallback.roster.route("odds"))
-        found.breaker.force(BreakerState.FORCED_OPEN, reason="maintenance", actor="ana")
+        app.fallback.force("lead", "forced_open", reason="maintenance", actor="ana", expires_in=60)
         await app.keeping.acted()
         acts = {record.entry.action: record.entry for record in await app.keeping.audit.read()}
         assert (acts["fallback.reset"].actor, acts["fallback.reset"].object) == ("ana", "lead")
-        assert acts["breaker.forced_open"].after["cause"] == "forced by ana: maintenance"
+        forced = acts["api.forced"]
+        assert (forced.actor, forced.object, forced.before) == ("ana", "lead", None)
+        assert (forced.after["state"], forced.after["reason"]) == ("forced_open", "maintenance")
         assert "config.reloaded" in acts
 
 

@@ -75,7 +75,7 @@ def open_for(app, seconds, cause="down", times=1):
     breaker(app).import_state(
         {
             "state": "open", "n": times, "cause": cause, "reason": "", "actor": "",
-            "trial_at": clock.time() + seconds, "open_before": False, "expires_at": None,
+            "trial_at": clock.time() + seconds,
         }
     )  # fmt: skip  # the document as it is kept
 
@@ -106,14 +106,16 @@ async def test_a_wait_that_ended_meanwhile_is_due_for_its_trial(clock, store):
     assert again.admit() is not None
 
 
-async def test_a_forced_state_keeps_reason_actor_and_expiry(clock, store):
+async def test_of_a_breaker_that_is_held_only_the_state_beneath_is_kept_here(clock, store):
     app, kept = build(clock, store)
-    breaker(app).force(BreakerState.FORCED_OPEN, reason="contract ended", actor="ana", expires_in=100)
+    app.fallback.force("more", "forced_open", reason="contract ended", actor="ana")
+    open_for(app, 600)
+    breaker(app).force(BreakerState.FORCED_CLOSED, reason="contract ended", actor="ana", expires_in=100)
     await kept.save()
-    view = breaker(await restarted(clock, store, away=40)).view()
-    assert (view.state, view.reason, view.actor) == (BreakerState.FORCED_OPEN, "contract ended", "ana")
-    assert view.retry_after == pytest.approx(60, abs=0.01)
-    assert breaker(await restarted(clock, store, away=61)).state is BreakerState.CLOSED
+    again = await restarted(clock, store, away=40)
+    assert breaker(again).state is BreakerState.OPEN
+    assert breaker(again).view().retry_after == pytest.approx(560, abs=0.01)
+    assert "resilience/api/more" not in store.kept
 
 
 async def test_how_often_a_breaker_opened_lately_is_remembered(clock, store):
@@ -217,14 +219,14 @@ async def test_a_document_that_cannot_be_read_is_told_and_passed_over(clock, sto
 
 async def test_what_an_operator_ends_after_a_restart_does_not_come_back_with_the_next(clock, store):
     app, kept = build(clock, store)
-    breaker(app).force(BreakerState.FORCED_OPEN, reason="contract ended", actor="ana")
+    open_for(app, 600)
     pool = app.fallback.roster.api("odds").keys
     pool.quarantine(next(iter(pool)), "answered 401")
     app.fallback.roster.api("more").hold(1000, "Retry-After")
     await kept.save()
     app, kept = build(clock, store)
     await kept.take_up()
-    assert breaker(app).state is BreakerState.FORCED_OPEN
+    assert breaker(app).state is BreakerState.OPEN
     app.fallback.reset(actor="ana", reason="paid again")
     await kept.save()
     assert store.kept == {}

@@ -370,32 +370,28 @@ class Breaker:
         )
 
     def export_state(self) -> dict[str, Any] | None:
-        """What a restart must not forget, as plain values (epoch seconds); None while there is nothing."""
+        """What a restart must not forget, as plain values (epoch seconds); None while there is nothing.
+
+        Not that it is forced: that is a person's word, and kept as one (`directions`).
+        """
         now = self._clock.monotonic()
         offset = self._clock.time() - now
         n = self._decayed(now)
-        if self.state is BreakerState.CLOSED and not n:
+        state = self._resume if self.state in _FORCED else self.state
+        if state is BreakerState.CLOSED and not n:
             return None
-        open_before = self.state in _FORCED and self._resume is not BreakerState.CLOSED
-        return {
-            "state": self.state.value, "n": n, "cause": self._cause, "reason": self._reason, "actor": self._actor,
-            "trial_at": round(self._opened + self._wait() + offset, 3), "open_before": open_before,
-            "expires_at": None if self._expires is None else round(self._expires + offset, 3),
-        }  # fmt: skip
+        trial_at = round(self._opened + self._wait() + offset, 3)
+        return {"state": state.value, "n": n, "cause": self._cause, "trial_at": trial_at}
 
     def import_state(self, kept: Mapping[str, Any]) -> None:
-        """Take over what `export_state` gave; a trial or an expiry that is over meanwhile is due at once."""
+        """Take over what `export_state` gave; a trial that was due meanwhile is due at once."""
         now = self._clock.monotonic()
         offset = self._clock.time() - now
-        state = BreakerState(kept["state"])
-        was_open = state in (BreakerState.OPEN, BreakerState.HALF_OPEN) or kept["open_before"]
+        was_open = BreakerState(kept["state"]) in (BreakerState.OPEN, BreakerState.HALF_OPEN)
         if was_open and self.options.mode is Mode.ENFORCE:
             self._open(kept["n"], kept["cause"], now, max(0.0, kept["trial_at"] - offset - now))
         else:
             self._n = kept["n"]
-        expires_in = None if kept["expires_at"] is None else kept["expires_at"] - offset - now
-        if state in _FORCED and (expires_in is None or expires_in > 0):
-            self.force(state, reason=kept["reason"], actor=kept["actor"], expires_in=expires_in)
 
     # -- transitions ----------------------------------------------------------------------------
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from understudy.core.clock import Clock
 
-from .directions import BEGUN, DRAIN, ENDED, PIN, QUIET, Direction
+from .directions import BEGUN, DRAIN, ENDED, FORCE, FORCED, OF_APIS, PIN, QUIET, Direction
 from .registry import Api, Binding, Route
 from .reporter import Reporter
 from .roster import Roster
 from .standing import Gatekeeper
+
+#: Why a direction ends that nobody ended.
+_OVER: Final = "its time has passed"
 
 
 class ByHand:
@@ -32,6 +36,7 @@ class ByHand:
         """
         chosen = [self.roster.api(api)] if api is not None else list(self.roster.apis.values())
         for entry in chosen:
+            self.direct(FORCE, entry.name, None, actor=actor, reason=reason)
             entry.hold_until = float("-inf")
             entry.keys.reset()
             entry.hub.breaker.reset()
@@ -54,22 +59,24 @@ class ByHand:
 
         Raises:
             UnknownName: no such API.
-            ValueError: no such state, no reason, no actor, or an expiry that is over.
+            ValueError: no such state, no reason, no actor, or an expiry out of range.
         """
         bindings = self._bindings_of(api)
-        for binding in bindings:
-            binding.breaker.force(state, reason=reason, actor=actor, expires_in=expires_in)
+        if state not in FORCED:
+            allowed = ", ".join(sorted(FORCED))
+            raise ValueError(f"a breaker can be forced to {allowed}; found {str(state)!r}. To close it, reset it")
+        made = Direction.given(reason, actor, self._clock.time(), expires_in, state=str(state))
+        self.direct(FORCE, api, made)
         return [binding.breaker.name for binding in bindings]
 
-    def unforce(self, api: str) -> list[str]:
+    def unforce(self, api: str, *, actor: str = "code", reason: str = "") -> list[str]:
         """End a forced state: back to closed, or to the open phase that it interrupted; answers which breakers.
 
         Raises:
             UnknownName: no such API.
         """
         bindings = self._bindings_of(api)
-        for binding in bindings:
-            binding.breaker.unforce()
+        self.direct(FORCE, api, None, actor=actor, reason=reason)
         return [binding.breaker.name for binding in bindings]
 
     def _bindings_of(self, name: str) -> list[Binding]:
@@ -164,11 +171,13 @@ class ByHand:
         actor: str = "",
         reason: str = "",
         elsewhere: bool = False,
+        expired: bool = False,
     ) -> Direction | None:
         """Put a direction in force, or end it; answers the one before. Nothing happens where it stands so already.
 
         `elsewhere` says that another instance was told, or an earlier process: then this one only follows. A name
-        that is not registered here is passed over.
+        that is not registered here is passed over. `expired` says that its time has passed, which every instance
+        finds by itself.
         """
         holder: Route | Api | None = (self.roster.routes if kind == PIN else self.roster.apis).get(name)
         if holder is None:
@@ -176,17 +185,27 @@ class ByHand:
         before: Direction | None = getattr(holder, kind)
         if before == wanted:
             return before
+        if kind == FORCE:
+            self._hold(name, wanted)
         setattr(holder, kind, wanted)
         self.forget_plans()
         told = wanted or before
         detail = {
             "actor": actor or (told.actor if told else ""), "reason": reason or (told.reason if told else ""),
             "before": before.as_dict() if before else None, "after": wanted.as_dict() if wanted else None,
-            **({"elsewhere": True} if elsewhere else {}),
+            **({"elsewhere": True} if elsewhere else {}), **({"expired": True} if expired else {}),
         }  # fmt: skip  # reads as a table
         route, api = (name, told.api if told else "") if kind == PIN else ("", name)
         self._reporter.emit((BEGUN if wanted else ENDED)[kind], api=api, route=route, **detail)
         return before
+
+    def _hold(self, api: str, wanted: Direction | None) -> None:
+        """Hold the breakers of an API in the state that is wanted, or let them judge again."""
+        for binding in self._bindings_of(api):
+            if wanted is None:
+                binding.breaker.unforce()
+            else:
+                binding.hold(wanted, self._clock.time())
 
     def directions(self) -> list[tuple[str, str, Direction | None]]:
         """Every place where a direction may stand: its kind, the name of the route or API, and what stands there."""
@@ -194,7 +213,7 @@ class ByHand:
             (PIN, route.name, route.pin) for route in self.roster.routes.values()
         ]
         for api in self.roster.apis.values():
-            places += ((DRAIN, api.name, api.drain), (QUIET, api.name, api.quiet))
+            places += ((kind, api.name, getattr(api, kind)) for kind in OF_APIS)
         return places
 
     def end_directions(self) -> None:
@@ -202,9 +221,9 @@ class ByHand:
         now = self._clock.time()
         for route in tuple(self.roster.routes.values()):
             if route.pin is not None and route.pin.over(now):
-                self.direct(PIN, route.name, None, actor="system", reason="its time has passed")
+                self.direct(PIN, route.name, None, actor="system", reason=_OVER, expired=True)
         for api in tuple(self.roster.apis.values()):
-            for kind in (DRAIN, QUIET):
+            for kind in OF_APIS:
                 given: Direction | None = getattr(api, kind)
                 if given is not None and given.over(now):
-                    self.direct(kind, api.name, None, actor="system", reason="its time has passed")
+                    self.direct(kind, api.name, None, actor="system", reason=_OVER, expired=True)

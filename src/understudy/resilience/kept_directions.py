@@ -45,6 +45,8 @@ class KeptDirections:
             self._apply_all()  # an API that has come back has its past
         if event.kind not in DIRECTION_EVENTS or event.detail.get("elsewhere"):
             return
+        if event.detail.get("expired"):
+            return  # a document whose time has passed says nothing; forgetting it might forget a newer one
         kind = next(each for each in KINDS if event.kind in (BEGUN[each], ENDED[each]))
         self._due[f"{_PREFIX}{kind}/{event.route if kind == PIN else event.api}"] = event.detail["after"]
         self._wake.set()
@@ -108,8 +110,8 @@ class KeptDirections:
         now = self._clock.time()
         for kind, name, standing in self._fallback.directions():
             key = f"{_PREFIX}{kind}/{name}"
-            if key in self._due:
-                continue
+            if key in self._due or (standing is not None and standing.over(now)):
+                continue  # what is over is ended, and told, by itself
             wanted = self._read(key)
             if wanted is not None and wanted.over(now):
                 wanted = None

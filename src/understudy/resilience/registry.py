@@ -70,6 +70,8 @@ class Api:
         self.bulkhead = _bulkhead(options, clock)
         self.budget = Budget(options.budget, clock)
         self.score = Score(clock.monotonic(), options.latency)
+        #: The same of what other processes reported: for people, never for a choice of this one.
+        self.heard: Score | None = None
         self.bindings: dict[str, Binding] = {}
         self.in_flight = 0
         #: When a call that left the prepared path was last sent to it, monotonic seconds.
@@ -83,6 +85,8 @@ class Api:
         self.drain: Direction | None = None
         #: Set while a person has paused its health checks.
         self.quiet: Direction | None = None
+        #: Set while a person holds its breakers in a state.
+        self.forced: Direction | None = None
         self.removed = False
         #: The operation given at registration; None for HTTP APIs and for names that calls fill.
         self.operation: Operation | None = None
@@ -127,6 +131,16 @@ class Api:
             return self.options.price
         spent = all(self.keys.remaining(key) == 0 for key in self.keys)
         return quota.overage_price if spent else self.options.price
+
+    def hear(self, ok: int, failed: int) -> None:
+        """Another process had so many successes and failures with it just now."""
+        if self.heard is None:
+            self.heard = Score(self.clock.monotonic(), self.options.latency)
+        # Beyond a thousand only the share counts.
+        scale = min(1.0, 1000.0 / max(1, ok + failed))
+        told = [0.0] * round(ok * scale) + [-1.0] * round(failed * scale)
+        if told:
+            self.heard.update(told, self.clock.monotonic())
 
     def unproven(self, now: float) -> bool:
         """Whether only a call can show what it is worth: it never served, and was not asked for a while.
@@ -190,6 +204,12 @@ class Binding:
         self._settled_at = api.clock.monotonic()
         self._generation = breaker.generation
         series.listener = self.on_batch
+
+    def hold(self, wanted: Direction, now: float) -> None:
+        """Hold the breaker in the state that a person wants, for what is left of its time at `now`, epoch seconds."""
+        left = wanted.left(now)
+        if left is None or left > 0.0:
+            self.breaker.force(wanted.state, reason=wanted.reason, actor=wanted.actor, expires_in=left)
 
     def on_batch(self, batch: Sequence[float]) -> None:
         """Let the attempts that came in since last time reach everybody who judges by them."""

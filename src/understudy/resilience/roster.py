@@ -311,6 +311,8 @@ class Roster:
         )
         breaker.free_probe = api.has_free_probe
         binding = Binding(api, operation, breaker, self._health.series(api.name, operation))
+        if api.forced is not None:
+            binding.hold(api.forced, self.wall())
         return binding
 
     def ticking(self) -> Iterator[None]:

@@ -6,17 +6,15 @@ from collections import deque
 
 from understudy.core.events import Event
 
-from .directions import BEGUN, DRAIN, ENDED, PIN_EVENTS
+from .directions import BEGUN, DRAIN, ENDED, FORCE, PIN_EVENTS
 from .roster import Roster
 
 #: Changes of one route that are remembered.
 _KEPT = 100
 #: About one API of one route.
-_OF_BREAKERS = frozenset(
-    ("breaker.opened", "breaker.closed", "breaker.half_opened", "breaker.forced_open", "breaker.forced_closed")
-)
+_OF_BREAKERS = frozenset(("breaker.opened", "breaker.closed", "breaker.half_opened"))
 #: About an API in every route that it is in.
-_OF_APIS = frozenset((BEGUN[DRAIN], ENDED[DRAIN], "fallback.reset"))
+_OF_APIS = frozenset((BEGUN[DRAIN], ENDED[DRAIN], BEGUN[FORCE], ENDED[FORCE], "fallback.reset"))
 _TOLD = _OF_BREAKERS | _OF_APIS | PIN_EVENTS | {"selection.changed"}
 
 

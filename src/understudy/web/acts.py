@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING, Any
 from understudy.core.audit import AuditEntry
 from understudy.core.errors import NotActive, StoreUnavailable
 from understudy.resilience.describe import state_of
-from understudy.resilience.directions import Direction
+from understudy.resilience.directions import FORCED
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
-
-#: States in which a person may hold breakers.
-STATES = ("forced_open", "forced_closed", "observe")
 
 
 async def pin(
@@ -122,13 +119,12 @@ async def check(app: Understudy, who: str, api: str) -> dict[str, Any]:
 async def force(
     app: Understudy, who: str, api: str, state: str, reason: str, expires_in: float | None
 ) -> dict[str, Any]:
-    """Hold the breakers of an API in one of `STATES`, in every route.
+    """Hold the breakers of an API in one of the states of `FORCED`, in every route.
 
     Raises:
         UnknownName: no such API.
-        ValueError: no such state, no reason, or an expiry that is over.
+        ValueError: no such state, no reason, or an expiry out of range.
     """
-    Direction.given(reason, who, 0.0, expires_in)  # as strict as with every other act, and before anything is changed
     app.fallback.force(api, state, reason=reason, actor=who, expires_in=expires_in)
     return await _api(app, api)
 
@@ -140,12 +136,9 @@ async def unforce(app: Understudy, who: str, api: str, reason: str = "") -> dict
         UnknownName: no such API.
         NotActive: none of them is held.
     """
-    bindings = app.fallback.roster.api(api).bindings.values()
-    before = {each.breaker.name: each.breaker.state.value for each in bindings if each.breaker.state.value in STATES}
-    if not before:
+    if app.fallback.roster.api(api).forced is None:
         raise NotActive(f"no breaker of {api} is held in a state")
-    app.fallback.unforce(api)
-    await _note(app, who, "breaker.unforced", api, {"reason": reason}, before)
+    app.fallback.unforce(api, actor=who, reason=reason)
     return await _api(app, api)
 
 
@@ -207,13 +200,14 @@ async def _api(app: Understudy, name: str) -> dict[str, Any]:
     held = {
         binding.breaker.name: binding.breaker.view().as_dict()
         for binding in api.bindings.values()
-        if binding.breaker.state.value in STATES
+        if binding.breaker.state.value in FORCED
     }
     return {
         "api": name,
         "state": state_of(api, app.clock.monotonic()),
         "drain": api.drain.as_dict() if api.drain is not None else None,
         "checks_paused": api.quiet.as_dict() if api.quiet is not None else None,
+        "forced": api.forced.as_dict() if api.forced is not None else None,
         "held": held,
         "in_flight": api.in_flight,
         "kept": kept,

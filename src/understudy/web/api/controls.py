@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
+from understudy.resilience.directions import FORCED
 from understudy.web import acts
 from understudy.web.auth.permissions import Permission
 from understudy.web.declared import Field, Gives
@@ -43,7 +44,7 @@ _WHY: Final = Field("reason", Text(MAX_REASON), "Why, for the audit log.", defau
 _MUST_WHY: Final = Field("reason", Text(MAX_REASON, least=1), _WHY.about, required=True, example=_WHY.example)
 _EXPIRES: Final = Field("expires_in", Lasting(), "After which time it is taken back by itself.", example="2h")
 _ONLY: Final = Field("only", Flag(), "Whether no other API may stand in when it fails.", default=False)
-_STATE: Final = Field("state", Choice(tuple(acts.STATES)), "In which state.", required=True, example="forced_open")
+_STATE: Final = Field("state", Choice(tuple(FORCED)), "In which state.", required=True, example="forced_open")
 
 
 @acting

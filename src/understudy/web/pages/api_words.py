@@ -113,12 +113,11 @@ def kinds(_: Texts) -> dict[str, str]:
 
 def mark(_: Texts, kind: str, route: str, detail: Mapping[str, Any]) -> str:
     """What happened, for the annotations of charts and the list of changes."""
-    about = {"lead": detail.get("api") or _lead(detail)}
+    about = {"lead": detail.get("api") or _after(detail, "api")}
     said = {
         "breaker.opened": _("Breaker opened"), "breaker.closed": _("Breaker closed"),
-        "breaker.half_opened": _("Breaker half-open"), "breaker.forced_open": _("Held open"),
-        "breaker.forced_closed": _("Held closed"), "breaker.observe": _("Breaker only observes"),
-        "breaker.would_open": _("Breaker would have opened"),
+        "breaker.half_opened": _("Breaker half-open"), "api.forced": _held(_, detail),
+        "api.unforced": _("Breaker judges again"), "breaker.would_open": _("Breaker would have opened"),
         "selection.changed": _("Lead changed to {lead}", **about) if about["lead"] else _("Lead changed"),
         "fallback.reset": _("Reset"), "probe.failed": _("Health check failed"),
         "probe.succeeded": _("Health check succeeded"), "key.quarantined": _("Key taken out"),
@@ -137,10 +136,18 @@ def mark(_: Texts, kind: str, route: str, detail: Mapping[str, Any]) -> str:
     return f"{said} ({more[:160]})" if more else said
 
 
-def _lead(detail: Mapping[str, Any]) -> str:
-    """The API of a pin, as the direction tells it."""
+def _after(detail: Mapping[str, Any], key: str) -> str:
+    """What a direction says: the API of a pin, the state of a force."""
     after = detail.get("after")
-    return str(after.get("api") or "") if isinstance(after, Mapping) else ""
+    return str(after.get(key) or "") if isinstance(after, Mapping) else ""
+
+
+def _held(_: Texts, detail: Mapping[str, Any]) -> str:
+    """In which state somebody holds the breakers of an API."""
+    state = _after(detail, "state")
+    if state == "observe":
+        return _("Breaker only observes")
+    return _("Held closed") if state == "forced_closed" else _("Held open")
 
 
 def measures(_: Texts) -> dict[str, tuple[str, str]]:

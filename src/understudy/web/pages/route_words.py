@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from understudy.core.events import Event
 from understudy.core.text import Texts
 from understudy.web.views.routes import RouteView
@@ -34,6 +37,17 @@ def sentence(_: Texts, view: RouteView) -> str:
     return _("{api} serves now: the least expected cost.", api=lead.api)
 
 
+def _held(_: Texts, api: str, detail: Mapping[str, Any]) -> str:
+    """In which state somebody holds the breakers of an API."""
+    after = detail.get("after")
+    state = after.get("state") if isinstance(after, Mapping) else ""
+    if state == "observe":
+        return _("The breaker of {api} only observes.", api=api)
+    if state == "forced_closed":
+        return _("The breaker of {api} is held closed.", api=api)
+    return _("The breaker of {api} is held open.", api=api)
+
+
 def switch_words(_: Texts, event: Event) -> str:
     """One change in a sentence."""
     detail = event.detail
@@ -56,10 +70,10 @@ def switch_words(_: Texts, event: Event) -> str:
             return _("The breaker of {api} closed: {cause}", api=api, cause=str(detail.get("cause", "")))
         case "breaker.half_opened":
             return _("The breaker of {api} lets trials through.", api=api)
-        case "breaker.forced_open":
-            return _("The breaker of {api} is held open.", api=api) + why
-        case "breaker.forced_closed":
-            return _("The breaker of {api} is held closed.", api=api) + why
+        case "api.forced":
+            return _held(_, api, detail) + why
+        case "api.unforced":
+            return _("The breaker of {api} judges again.", api=api) + why
         case "fallback.reset":
             return _("Breakers and holds were reset.") + why
         case _:

@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 
 #: Whoever may read how everything does need not know who has an account.
 _HIDDEN: Final = "accounts."
+#: What every breaker of an API says when they are held: `api.forced` tells of it once, with who and why.
+_SAID_ONCE: Final = ("breaker.forced_", "breaker.observe")
 #: Events that are kept by the application, at most.
 KEPT: Final = 1000
 #: Events that mark a moment of an API on its charts.
 _MARKS: Final = frozenset(
     (
-        "breaker.opened", "breaker.closed", "breaker.half_opened", "breaker.forced_open", "breaker.forced_closed",
-        "breaker.observe", "breaker.would_open", "selection.changed", "fallback.reset", "probe.failed",
-        "probe.succeeded", "key.quarantined", "key.all_refused", "key.billing", "key.released", "quota.exhausted",
-        "network.local", *DIRECTION_EVENTS,
+        "breaker.opened", "breaker.closed", "breaker.half_opened", "breaker.would_open", "selection.changed",
+        "fallback.reset", "probe.failed", "probe.succeeded", "key.quarantined", "key.all_refused", "key.billing",
+        "key.released", "quota.exhausted", "network.local", *DIRECTION_EVENTS,
     )
 )  # fmt: skip
 #: Of these a route tells, and every API that belongs to it.
@@ -83,7 +84,7 @@ class _About:
 
 def worth_telling(event: Event) -> bool:
     """Whether it is told to whoever may read."""
-    return not event.kind.startswith((*OF_CALLS, _HIDDEN))
+    return not event.kind.startswith((*OF_CALLS, *_SAID_ONCE, _HIDDEN))
 
 
 def recent_events(app: Understudy, limit: int) -> tuple[Event, ...]:
