@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,8 +28,7 @@ from .monitor.instances import Instances
 from .monitor.ports import DeltaStore, RequestStore
 from .monitor.requestlog import RequestLog
 from .monitor.requests import Comparison, Cursor, ErrorGroup, RequestEntry, RequestQuery
-from .monitor.reported import RECENT
-from .monitor.rollup import Row, SeriesName
+from .monitor.rollup import SeriesName
 from .monitor.rollups import Rollups
 from .reports import Reports
 from .reports.folder import FolderDeliverer
@@ -84,7 +83,7 @@ class Keeping:
         self.request_log = RequestLog(store.requests, clock, rng, instance)
         self._kept = Kept(fallback.roster, store.state, clock, fallback.events)
         self.directions = KeptDirections(fallback, store.state, clock, fallback.events, shared=options.shared)
-        self.roles = Roles(store.leases, instance, (UPKEEP, ALERTS), clock, rng, alone=not options.shared)
+        self.roles = Roles(store.leases, instance, (UPKEEP, ALERTS), clock, rng)
         keep = {10: float(options.keep_10s), 60: float(options.keep_1m), 3600: float(options.keep_1h), 86400: None}
         #: How long each tier of the history is kept.
         self.retention = Retention(keep)
@@ -117,16 +116,6 @@ class Keeping:
     def accounts(self) -> AccountStore:
         """Who may sign in."""
         return self.store.accounts
-
-    def heard(self, rows: Iterable[Row]) -> None:
-        """What another process did just now counts for pages and alerts, too; its rows are kept already."""
-        now, roster = self._clock.time(), self._fallback.roster
-        for row in rows:
-            if row.series.kind == "api" and abs(now - row.ts) <= RECENT:
-                self._monitor.reported(row)
-                api = roster.apis.get(row.series.name)
-                if api is not None:
-                    api.hear(row.ok, row.err)
 
     async def start(self, lifecycle: Lifecycle) -> None:
         """Take up what was kept, and begin to keep. Each part is stopped before what it needs."""
@@ -179,8 +168,6 @@ class Keeping:
                 await asyncio.shield(self._enter_acts())
                 await self.store.upkeep(self.roles.held(UPKEEP))
             except (StoreUnavailable, LeaseLost) as problem:
-                if isinstance(problem, LeaseLost):
-                    self.roles.ask_again()
                 _log.info("upkeep of the store stopped half way and goes on later: %s", problem)
 
     # -- the audit log ------------------------------------------------------------------------------
