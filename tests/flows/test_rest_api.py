@@ -22,10 +22,12 @@ from understudy.config.settings import Settings
 from understudy.core.csvtext import csv_lines
 from understudy.storage import StorageOptions
 from understudy.testing import FakeClock
+from understudy.web.api import alerts, notifications, past, requests
 from understudy.web.asgi import Service
 from understudy.web.auth.permissions import Permission, Role
 from understudy.web.middleware import Limit
 from understudy.web.openapi import body_example, document, operations
+from understudy.web.schemas import array, view
 from understudy.web.table import ROUTES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,6 +101,50 @@ def test_every_endpoint_declares_what_it_takes_and_gives(each):
     assert each.declared.query is not None
     good = {200, 201, 202, 204, 303, 503}
     assert {gives.status for gives in each.declared.gives} <= good
+
+
+#: Answers whose keys are not ours to name: the document itself, and a report, whose form is that of its kind.
+FREE = {"get_openapi_json", "get_reports", "get_apis_api_report"}
+
+
+def test_programs_that_are_made_from_the_document_find_every_answer_named():
+    told = document(ROUTES, everything, "0")
+    all_of_them = [each for path in told["paths"].values() for each in path.values()]
+    assert len({each["operationId"] for each in all_of_them}) == len(all_of_them)
+    unnamed = [
+        each["operationId"]
+        for each in all_of_them
+        for answer in each["responses"].values()
+        for schema in [answer.get("content", {}).get("application/json", {}).get("schema")]
+        if schema is not None and not schema.keys() & {"properties", "$ref"}
+    ]
+    assert set(unnamed) == FREE
+
+
+def test_columns_of_files_are_keys_of_the_answers():
+    """A column that no entry has would be empty for ever."""
+    told = document(ROUTES, everything, "0")
+    schemas = told["components"]["schemas"]
+
+    def keys(path, name):
+        items = told["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        entry = items["properties"][name]["items"]
+        return (schemas[entry["$ref"].rpartition("/")[2]] if "$ref" in entry else entry)["properties"].keys()
+
+    assert set(notifications._LOG) <= keys("/api/notifications/log", "attempts")
+    assert set(notifications._ROW) <= keys("/api/notifications/dead", "rows")
+    assert set(alerts._EPISODE_COLUMNS) <= keys("/api/alerts", "episodes")
+    assert set(requests._COLUMNS) <= keys("/api/requests", "requests")
+    assert set(past._AUDIT_COLUMNS) <= keys("/api/audit", "entries")
+
+
+def test_two_things_of_one_name_are_not_mixed_up_in_the_document():
+    @dataclasses.dataclass
+    class Event:
+        other: int
+
+    with pytest.raises(ValueError, match="called Event"):
+        array(view(Event))({"Event": {"properties": {"kind": {}}}})
 
 
 def test_every_example_is_taken_by_its_own_schema():

@@ -1,7 +1,9 @@
 """Thousands of requests made up from the OpenAPI document, sent to a real service: what they must never bring about.
 
 Half of them are as the document says, half are not: wrong types, wrong ranges, keys that nobody knows. Places of
-paths often name something that there is. Every answer must be documented, as its schema says, and no error of ours.
+paths often name something that there is. Every answer must be documented, as its schema says, and no error of ours;
+an answer with a key that its schema does not name counts as undocumented. All of it is asked twice: by whoever
+reaches a service without accounts, and by an administrator who is signed in to a service with accounts.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ import random
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import argon2
 import requests
 import schemathesis
 import uvicorn
@@ -32,10 +36,16 @@ from schemathesis.checks import (
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.generation import GenerationMode
 
+from understudy.alerts.ports import Signal
 from understudy.app import Understudy
-from understudy.config.settings import Settings
+from understudy.config import Loaded, load
+from understudy.config.managed import ManagedTree
+from understudy.config.reload import Reloader
+from understudy.core.accounts import Account
 from understudy.core.clock import SYSTEM_CLOCK
-from understudy.storage import StorageOptions
+from understudy.managing import Managing
+from understudy.notifications.message import NotificationMessage, Rejected
+from understudy.testing import MemoryChannel
 from understudy.web.asgi import Service
 from understudy.web.auth.permissions import Permission
 from understudy.web.middleware import Limit
@@ -45,16 +55,45 @@ from understudy.web.table import ROUTES
 from .experiment import Report, Tell, quiet
 
 TITLE = "Requests made up from the OpenAPI document, to a real service"
-#: How many are planned, and how many there must be at least: nothing wrong can be made up for some endpoints.
-CASES, SAMPLED, LEAST = 11_000, 500, 10_000
+#: How many are planned for each of the two, and how many there must be at least: nothing wrong can be made up for
+#: some endpoints.
+CASES, SAMPLED, LEAST = 11_500, 250, 10_000
 #: Checks of an answer. That wrong requests are refused is looked at where a schema can say what is wrong.
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 #: They end the service, or never end themselves.
 LEFT_OUT = frozenset({"/admin/restart", "/api/admin/restart"})
 #: Refusals that the library does not count as such.
 TOO_LARGE = (413, 414)
-#: What there is, for the places of paths.
-NAMES = {"api": ("odds", "spare"), "route": ("odds", "r"), "rule": ("success_rate_low", "mine"), "alert": ("none",)}
+#: What there is in every service, for the places of paths.
+NAMES = {
+    "api": ("odds", "spare"), "route": ("r", "odds"), "rule": ("success_rate", "mine"), "channel": ("room",),
+    "name": ("mine", "odds", "room"),
+}  # fmt: skip
+#: Where to read what else there is: the place of a path, the list, its key, and what names an entry.
+LISTS = (
+    ("alert", "/api/alerts?state=all", "episodes", "episode"), ("silence", "/api/alerts/silences", "silences", "id"),
+    ("call", "/api/requests", "requests", "call_id"), ("row", "/api/notifications/dead", "rows", "id"),
+    ("event", "/api/notifications/log", "attempts", "row"), ("account", "/api/admin/accounts", "accounts", "id"),
+    ("token", "/api/admin/tokens", "tokens", "id"),
+)  # fmt: skip
+#: What a plain question says besides what it must.
+PLAIN = {
+    "/api/performance": {"api": "odds", "compare": "odds,spare"}, "/api/history/compare": {"names": "odds,spare"},
+    "/api/history": {"name": "odds"}, "/api/history/week": {"name": "odds"}, "/api/compare": {"api": ["odds", "spare"]},
+}  # fmt: skip
+#: Entries that can be edited.
+FILE = """
+[storage]
+url = "sqlite:///{folder}/u.db"
+[apis.mine]
+base_url = "{there}/v1"
+[routes.mine]
+apis = ["mine"]
+[channels.mine]
+kind = "discord"
+url = "{there}/api/webhooks/1/x"
+"""
+ADMIN, PASSWORD = "ada", "violet ladder seventeen foxes"
 
 
 @dataclasses.dataclass(slots=True)
@@ -64,6 +103,8 @@ class Tried:
     cases: int = 0
     statuses: Counter[int] = dataclasses.field(default_factory=Counter)
     faults: dict[str, str] = dataclasses.field(default_factory=dict)
+    #: Endpoints that read, and what they said to a plain question instead of answering.
+    unanswered: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 async def _broken() -> str:
@@ -85,19 +126,71 @@ async def _prepared(app: Understudy) -> None:
         await app.keeping.request_log.stop()  # what is gathered is kept now
 
 
+async def _peopled(app: Understudy) -> None:
+    """An administrator, and others to be changed and removed."""
+    assert app.keeping is not None
+    made, now = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD), app.clock.time()
+    for role, name in (("admin", ADMIN), ("admin", "adi"), ("operator", "oto"), ("viewer", "vera"), ("viewer", "vic")):
+        assert await app.keeping.accounts.add(Account(f"id-{name}", name, role, made, now, now))
+
+
+async def _alarmed(app: Understudy) -> None:
+    """An alert that fires, one message that was given up, a silence: what is asked about is there."""
+    app.add_channel("room", MemoryChannel(script=[Rejected("no such room")]))
+    while not await app.alerts.ready():
+        await SYSTEM_CLOCK.sleep(0.01)
+    await app.notifications.send_notification(NotificationMessage("title", "content", channels=("room",)))
+    await app.alerts.signal(Signal("api_down", {"api": "odds"}, True, app.clock.time()))
+
+
+class _There(BaseHTTPRequestHandler):
+    """Whoever is told something, and the API that can be edited."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "11")
+        self.end_headers()
+        self.wfile.write(b'{"id": "1"}')
+
+    do_POST = do_GET  # noqa: N815 - as above
+
+    def log_message(self, *_: object) -> None:
+        """Nothing of it is worth a line."""
+
+
 class _Life:
     """A service on a port of its own, in a thread of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, there: str, people: bool) -> None:
+        self._folder, self._there, self._people = folder, there, people
         self._server: uvicorn.Server
         self.up = threading.Event()
         self.url = ""
 
+    def _read(self, tree: ManagedTree) -> Loaded:
+        return load(cwd=self._folder, env={}, managed=tree)
+
+    def _manage(self, app: Understudy, loaded: Loaded) -> Managing:
+        """Settings can be edited, as in the service that `understudy run` starts."""
+        assert app.keeping is not None
+        reloader = Reloader(
+            loaded, lambda: self._read(managing.tree), lambda new: app.reload(new.settings) and None, lambda error: None
+        )
+        managing = Managing(
+            app, app.keeping.store.documents, lambda: reloader.current, self._read, reloader.change, Understudy.build
+        )
+        return managing
+
     async def _serve(self) -> None:
-        storage = StorageOptions(url=f"sqlite:///{self._folder}/u.db")
-        async with Understudy.build(dataclasses.replace(Settings(), storage=storage), seed=1, keep=True) as app:
+        (self._folder / "understudy.toml").write_text(FILE.format(folder=self._folder, there=self._there))
+        loaded = self._read(ManagedTree())
+        async with Understudy.build(loaded.settings, seed=1, keep=True) as app:
+            app.managing = self._manage(app, loaded)
+            if self._people:
+                await _peopled(app)
             await _prepared(app)
+            await _alarmed(app)
             service = Service(app, limit=Limit(SYSTEM_CLOCK, rate=1e6, burst=1_000_000))
             self._server = uvicorn.Server(uvicorn.Config(service, port=0, log_config=None, lifespan="off"))
             self._server.install_signal_handlers = lambda: None
@@ -118,10 +211,11 @@ class _Life:
 
 
 @contextmanager
-def serving() -> Iterator[str]:
-    """The address of a service that has something to tell."""
-    with tempfile.TemporaryDirectory() as folder:
-        life = _Life(Path(folder))
+def serving(people: bool = False) -> Iterator[str]:
+    """The address of a service that has something to tell; with `people` it has accounts."""
+    with tempfile.TemporaryDirectory() as folder, ThreadingHTTPServer(("127.0.0.1", 0), _There) as there:
+        threading.Thread(target=there.serve_forever, daemon=True).start()
+        life = _Life(Path(folder), f"http://127.0.0.1:{there.server_port}", people)
         thread = threading.Thread(target=life.run, daemon=True)
         thread.start()
         assert life.up.wait(60), "the service did not start"
@@ -130,20 +224,25 @@ def serving() -> Iterator[str]:
         finally:
             life.end()
             thread.join(30)
+            there.shutdown()
 
 
-def asked(url: str, cases: int, chance: int, tell: Tell = quiet) -> Tried:
+def asked(url: str, cases: int, chance: int, tell: Tell = quiet, *, people: bool = False) -> Tried:
     """So many requests, shared out evenly among the operations."""
-    told = document(ROUTES, _allowed, "0")
+    told = closed(document(ROUTES, (lambda needs: True) if people else _allowed, "0"))
     told["paths"] = {path: each for path, each in told["paths"].items() if path not in LEFT_OUT}
+    del told["security"], told["components"]["securitySchemes"]  # nobody makes up a token beside the session's cookie
     schema = schemathesis.openapi.from_dict(told)
     operations = [each.ok() for each in schema.get_all_operations()]
     tried = Tried()
-    session = requests.Session()
+    session = _session(url, people=people)
+    names = _known(url, session)
     each = -(-cases // (2 * len(operations)))
+    for operation in operations:
+        _plainly(operation, url, session, names, tried)
     for number, operation in enumerate(operations):
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-            _run(operation, mode, each, chance + number, url, session, tried)
+            _run(operation, mode, each, chance + number, url, session, names, tried)
         tell((number + 1) / len(operations))
     return tried
 
@@ -153,11 +252,56 @@ def _allowed(needs: Permission) -> bool:
     return needs is not Permission.ADMIN
 
 
+def _session(url: str, *, people: bool) -> requests.Session:
+    """Somebody who asks; with `people` the administrator, in a browser that has just signed in."""
+    session = requests.Session()
+    if people:
+        session.headers["Sec-Fetch-Site"] = "same-origin"
+        session.post(f"{url}/login", {"name": ADMIN, "password": PASSWORD}, allow_redirects=False, timeout=60)
+        me = session.get(f"{url}/api/me", timeout=60).json()
+        assert me["name"] == ADMIN, me
+        assert session.post(f"{url}/api/me/tokens", json={"name": "ci", "scopes": ["read"]}, timeout=60).ok
+    return session
+
+
+def _known(url: str, session: requests.Session) -> dict[str, Sequence[str]]:
+    """What there is, for the places of paths; whoever asks is not to remove itself."""
+    names: dict[str, Sequence[str]] = dict(NAMES)
+    for place, path, key, name in LISTS:
+        found = session.get(f"{url}{path}", timeout=60).json().get(key, ())
+        if known := [each[name] for each in found if each.get("name") != ADMIN]:
+            names[place] = known
+    return names
+
+
+def closed(told: dict[str, Any]) -> dict[str, Any]:
+    """The document with every object that names its keys allowed no others: what is answered must be declared."""
+
+    def shut(schema: Any) -> Any:
+        if isinstance(schema, list):
+            return [shut(each) for each in schema]
+        if not isinstance(schema, dict):
+            return schema
+        found = {name: shut(value) for name, value in schema.items()}
+        return {**found, "additionalProperties": False} if isinstance(found.get("properties"), dict) else found
+
+    named = told["components"]["schemas"]
+    told["components"]["schemas"] = {
+        name: value if name == "Problem" else shut(value) for name, value in named.items()  # a problem may say more
+    }  # fmt: skip
+    for operation in (each for path in told["paths"].values() for each in path.values()):
+        for answer in operation["responses"].values():
+            for content in answer.get("content", {}).values():
+                content["schema"] = shut(content["schema"])
+    return told
+
+
 def _run(
-    operation: Any, mode: GenerationMode, cases: int, chance: int, url: str, session: requests.Session, tried: Tried
-) -> None:
+    operation: Any, mode: GenerationMode, cases: int, chance: int, url: str, session: requests.Session,
+    names: Mapping[str, Sequence[str]], tried: Tried,
+) -> None:  # fmt: skip
     strategy = operation.as_strategy(generation_mode=mode)
-    names = random.Random(chance)
+    drawn = random.Random(chance)
 
     @seed(chance)
     @settings(
@@ -166,21 +310,10 @@ def _run(
     )  # fmt: skip
     @given(case=strategy, known=st.booleans())
     def one(case: Any, known: bool) -> None:
-        for name, values in NAMES.items():
+        for name, values in names.items():
             if known and case.path_parameters and name in case.path_parameters:
-                case.path_parameters[name] = names.choice(values)
-        response = case.call(base_url=url, session=session, timeout=60)
-        tried.cases += 1
-        tried.statuses[response.status_code] += 1
-        wrong = mode is GenerationMode.NEGATIVE and response.status_code not in TOO_LARGE
-        checks = [*CHECKS, negative_data_rejection] if wrong else CHECKS
-        try:
-            case.validate_response(response, checks=checks)
-        except FailureGroup as group:
-            for fault in group.exceptions:
-                _note(tried, operation, case, response, fault)
-        except Failure as fault:
-            _note(tried, operation, case, response, fault)
+                case.path_parameters[name] = drawn.choice(values)
+        _sent(operation, case, mode, url, session, tried)
 
     try:
         one()
@@ -194,6 +327,42 @@ def _run(
             raise
 
 
+def _plainly(
+    operation: Any, url: str, session: requests.Session, names: Mapping[str, Sequence[str]], tried: Tried
+) -> None:
+    """The endpoint as the document's own examples ask for it, about things that there are."""
+    said = operation.definition.raw
+    places = {each["name"]: names.get(each["name"], ("none",))[0] for each in said.get("parameters", ())
+              if each["in"] == "path"}  # fmt: skip
+    query = {each["name"]: each.get("example", each["schema"].get("default", "x"))
+             for each in said.get("parameters", ()) if each["in"] == "query" and each["required"]}  # fmt: skip
+    given = said.get("requestBody", {}).get("content", {}).get("application/json")
+    body = {} if given is None else {"body": given.get("example", {}), "media_type": "application/json"}
+    case = operation.Case(path_parameters=places, query={**query, **PLAIN.get(operation.path, {})}, **body)
+    response = _sent(operation, case, GenerationMode.POSITIVE, url, session, tried)
+    if operation.method == "get" and response.status_code != 200:
+        tried.unanswered[operation.label] = f"{response.status_code} {response.text[:200]}"
+
+
+def _sent(
+    operation: Any, case: Any, mode: GenerationMode, url: str, session: requests.Session, tried: Tried
+) -> requests.Response:
+    """One request, and what is wrong with its answer noted."""
+    response = case.call(base_url=url, session=session, timeout=60)
+    tried.cases += 1
+    tried.statuses[response.status_code] += 1
+    wrong = mode is GenerationMode.NEGATIVE and response.status_code not in TOO_LARGE
+    checks = [*CHECKS, negative_data_rejection] if wrong else CHECKS
+    try:
+        case.validate_response(response, checks=checks)
+    except FailureGroup as group:
+        for fault in group.exceptions:
+            _note(tried, operation, case, response, fault)
+    except Failure as fault:
+        _note(tried, operation, case, response, fault)
+    return response
+
+
 def _note(tried: Tried, operation: Any, case: Any, response: Any, fault: BaseException) -> None:
     """The first fault of each kind on each endpoint, with what brought it about."""
     key = f"{operation.label} {response.status_code} {type(fault).__name__}"
@@ -203,13 +372,21 @@ def _note(tried: Tried, operation: Any, case: Any, response: Any, fault: BaseExc
 
 async def _report(cases: int, least: int, chance: int, tell: Tell) -> Report:
     report = Report("rest_api", TITLE)
-    with serving() as url:
-        tried = await asyncio.to_thread(asked, url, cases, chance, tell)
-    report.at_least("requests", tried.cases, least)
-    report.none_of("answers of 500 and more that are no planned 503", _errors(tried))
-    report.none_of("answers that the document does not describe", sorted(tried.faults.values()))
-    report.figures["statuses"] = dict(sorted(tried.statuses.items()))
+    for people, called in ((False, "without accounts"), (True, "as administrator")):
+        with serving(people) as url:
+            tried = await asyncio.to_thread(asked, url, cases, chance, tell, people=people)
+        report.at_least(f"requests {called}", tried.cases, least)
+        report.none_of(f"answers of 500 and more that are no planned 503, {called}", _errors(tried))
+        report.none_of(f"answers that the document does not describe, {called}", sorted(tried.faults.values()))
+        report.none_of(f"plain questions without an answer, {called}", _unanswered(tried, people=people))
+        report.figures[f"statuses {called}"] = dict(sorted(tried.statuses.items()))
     return report
+
+
+def _unanswered(tried: Tried, *, people: bool) -> list[str]:
+    """A public page is not switched on here, and whoever has no account has no sessions and tokens either."""
+    left = {"GET /api/status-page", *(() if people else ("GET /api/me/sessions", "GET /api/me/tokens"))}
+    return [f"{name}: {said}" for name, said in sorted(tried.unanswered.items()) if name not in left]
 
 
 def _errors(tried: Tried) -> list[str]:
@@ -219,7 +396,7 @@ def _errors(tried: Tried) -> list[str]:
 
 
 async def full(chance: int, tell: Tell) -> Report:
-    """Ten thousand of them."""
+    """Ten thousand of each."""
     return await _report(CASES, LEAST, chance, tell)
 
 

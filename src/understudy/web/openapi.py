@@ -161,8 +161,10 @@ def _operation(each: Operation, components: Components) -> dict[str, Any]:
 
 
 def _name(each: Operation) -> str:
+    """What generated clients call it; the paths of the original document have an endpoint below /api as a namesake."""
+    below = each.path.startswith("/api") or each.path.count("/") == 1
     words = re.sub(r"[^a-z0-9]+", "_", each.path.removeprefix("/api").lower()).strip("_")
-    return f"{each.method.lower()}_{words or 'index'}"
+    return f"{each.method.lower()}_{words or 'index'}{'' if below else '_alias'}"
 
 
 def _places(each: Operation) -> list[dict[str, Any]]:

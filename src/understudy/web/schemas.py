@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from inspect import get_annotations
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -47,15 +48,42 @@ def view(cls: type, name: str = "", without: Sequence[str] = (), /, **changed: L
     called = name or cls.__name__.removesuffix("View")
 
     def made(components: Components) -> Schema:
-        if called not in components:
+        shown = [each.name for each in fields(cls) if each.name not in (*without, *changed)]
+        known = components.get(called)
+        if known is None:
             components[called] = {}  # a view may hold itself
-            hints = get_type_hints(cls)
-            shown = [each.name for each in fields(cls) if each.name not in without]
+            hints = _hints(cls, shown)
             found = {name: of_hint(hints[name], components) for name in shown}
             found |= {key: resolved(each, components) for key, each in changed.items()}
             about = {"description": " ".join(cls.__doc__.split("\n\n")[0].split())} if cls.__doc__ else {}
             components[called] = {"type": "object", **about, "properties": found, "required": sorted(found)}
+        elif known and known["properties"].keys() != {*shown, *changed}:
+            raise ValueError(f"two different things are called {called} in the document")
         return {"$ref": f"#/components/schemas/{called}"}
+
+    return made
+
+
+def _hints(cls: type, names: Sequence[str]) -> dict[str, Any]:
+    """The types of some fields; those of the others need not be known where the module is loaded."""
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        told = {name: hint for name, hint in get_annotations(base).items() if name in names}
+        found |= get_type_hints(type("", (), {"__annotations__": told, "__module__": base.__module__}))
+    return found
+
+
+def merged(name: str, *classes: type, needed: Sequence[str], **more: Lazy) -> Callable[[Components], Schema]:
+    """The fields of several dataclasses in one object, and `more`; only those that are `needed` must be there."""
+
+    def made(components: Components) -> Schema:
+        found: Schema = {}
+        for cls in classes:
+            hints = _hints(cls, [each.name for each in fields(cls)])
+            found |= {each.name: of_hint(hints[each.name], components) for each in fields(cls)}
+        found |= {key: resolved(each, components) for key, each in more.items()}
+        components[name] = {"type": "object", "properties": found, "required": sorted({*needed, *more})}
+        return {"$ref": f"#/components/schemas/{name}"}
 
     return made
 
@@ -107,6 +135,9 @@ def of_hint(hint: Any, components: Components) -> Schema:
     if isinstance(kind, type) and issubclass(kind, Mapping):
         values = of_hint(arguments[1], components) if len(arguments) == 2 else ANY
         return {"type": "object", **({"additionalProperties": values} if values else {})}
+    if kind is tuple and arguments and arguments[-1] is not Ellipsis:
+        places = [of_hint(each, components) for each in arguments]
+        return {"type": "array", "prefixItems": places, "minItems": len(places), "maxItems": len(places)}
     if isinstance(kind, type) and issubclass(kind, Sequence | set | frozenset):
         return {"type": "array", "items": of_hint(arguments[0], components) if arguments else ANY}
     return ANY

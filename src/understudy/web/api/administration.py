@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 
 from understudy.core.errors import StoreUnusable
 from understudy.core.text import texts
+from understudy.monitor.system import ErrorEntry
 from understudy.web.auth import acts
 from understudy.web.auth.permissions import Permission
 from understudy.web.declared import Field, Gives, Param
 from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Request, dumped
 from understudy.web.kinds import Text
-from understudy.web.schemas import FLAG, OBJECT, TEXT, WHOLE, array, mapping, obj, view
+from understudy.web.schemas import FLAG, TEXT, WHOLE, array, mapping, obj, view
 from understudy.web.views.administration import ConfigView, MachineView
 from understudy.web.views.safety import Check, SafetyView
 
 from .accounts import accounting
+from .shapes import KEPT
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -124,6 +126,9 @@ _REASON = Field("reason", Text(REASON, 1), "Why; it goes into the audit log.", r
 
 _CONFIG = Gives(view(ConfigView, values=array(obj(path=TEXT, value={}, origin=TEXT))))
 _SAFETY = Gives(obj(counts=mapping(WHOLE), checks=array(view(Check, "SecurityCheck"))))
+_MACHINE = Gives(
+    view(MachineView, "Machine", errors=array(view(ErrorEntry, "LoggedError")), kept=obj(tuple(KEPT), **KEPT))
+)
 _RESTART = Gives(obj(restarting=FLAG, supervisor=TEXT, exit_code=WHOLE), 202)
 _configuration = endpoint(configuration, Permission.INSPECT, query=(_UNDER,), gives=_CONFIG, tag=_TAG)
 _restart = endpoint(
@@ -135,7 +140,7 @@ ROUTES: Table = {
     ("GET", "/api/admin/config"): _configuration,
     ("GET", "/api/admin/security"): endpoint(security, Permission.INSPECT, gives=_SAFETY, tag=_TAG),
     ("GET", "/api/admin/system"): endpoint(
-        machine, Permission.INSPECT, gives=Gives(view(MachineView, "Machine", kept=OBJECT)), tag=_TAG
+        machine, Permission.INSPECT, gives=_MACHINE, tag=_TAG
     ),
     ("POST", "/api/admin/backup"): endpoint(
         backup, Permission.ADMIN, problems=(404, 409, 503), tag=_TAG,

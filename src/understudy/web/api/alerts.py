@@ -8,20 +8,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from understudy.alerts.model import LABELS
-from understudy.alerts.ports import EpisodeQuery, EpisodeRow
-from understudy.alerts.shown import AlertView
+from understudy.alerts.ports import EpisodeQuery
 from understudy.core.notices import Severity
 from understudy.web.auth.permissions import Permission
 from understudy.web.declared import Field, Gives, Param
 from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped
 from understudy.web.kinds import Choice, Choices, Lasting, Moment, Text
-from understudy.web.schemas import NEXT, NUMBER, OBJECT, TEXT, TIME, WHOLE, array, mapping, obj, view
+from understudy.web.schemas import NEXT, TEXT, TIME, WHOLE, array, mapping, maybe, obj
 from understudy.web.views.alerts import IncidentView
 from understudy.web.views.told import AlertsView, EpisodesView
 
 from .fields import answering
 from .lists import CSV, PAGING, listing
+from .shapes import ALERT, DELIVERY, EPISODE, HAPPENED, NOTE, ROUTING, TOUCHED
 from .span import SPANNING, span
 
 if TYPE_CHECKING:
@@ -153,12 +153,15 @@ _EPISODE_COLUMNS: Final = (
     "episode", "number", "rule", "severity", "peak", "labels", "started_at", "resolved_at", "lasted", "value", "reason",
     "fingerprint",
 )  # fmt: skip
-_EPISODE: Final = view(EpisodeRow, "Episode", lasted=NUMBER)
 _ALERTS: Final = obj(
-    ("counts", "alerts", "next", "episodes"), counts=mapping(WHOLE), alerts=array(view(AlertView)), next=NEXT,
-    episodes=array(_EPISODE),
+    ("counts", "alerts", "next", "episodes"), counts=mapping(WHOLE), alerts=array(ALERT), next=NEXT,
+    episodes=array(EPISODE),
 )  # fmt: skip
-_INCIDENT: Final = obj(episode=_EPISODE)
+_INCIDENT: Final = obj(
+    episode=EPISODE, alert=maybe(ALERT), events=array(HAPPENED), deliveries=array(DELIVERY), touched=array(TOUCHED),
+    window=obj(**{"from": TIME, "to": TIME}), requests=TEXT, notes=array(NOTE), before=TEXT, after=TEXT,
+)  # fmt: skip
+_WHY: Final = obj(event=maybe(HAPPENED), routing=maybe(ROUTING), deliveries=array(DELIVERY))
 _DONE: Final = Gives(obj(("until",), alert=TEXT, state=TEXT, until=TIME))
 _ACT: Final = (404, 409, 503)
 
@@ -168,7 +171,7 @@ ROUTES: Table = {
         gives=(Gives(_ALERTS), CSV), problems=(503,), tag="Alerts",
     ),
     ("GET", "/api/alerts/why/{event}"): endpoint(
-        why, Permission.READ, gives=Gives(OBJECT), problems=(404, 503), tag="Alerts"
+        why, Permission.READ, gives=Gives(_WHY), problems=(404, 503), tag="Alerts"
     ),
     ("GET", "/api/alerts/{alert}"): endpoint(
         episode, Permission.READ, gives=Gives(_INCIDENT), problems=(404, 503), tag="Alerts"

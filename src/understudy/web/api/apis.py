@@ -13,17 +13,21 @@ from understudy.web.declared import Gives, Param
 from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped, listed
 from understudy.web.kinds import Choice, Choices, Text, Whole
-from understudy.web.schemas import NUMBER, OBJECT, TEXT, WHOLE, array, mapping, obj, view
+from understudy.web.schemas import NUMBER, OBJECT, TEXT, TIME, WHOLE, array, mapping, maybe, obj, view
 from understudy.web.views.anatomy import POINTS, Anatomy
-from understudy.web.views.api_detail import ApiDetail
+from understudy.web.views.api_detail import ApiDetail, Role
 from understudy.web.views.api_past import ApiPast
 from understudy.web.views.apis import SORTS, ApiLine, ApisView, registered
-from understudy.web.views.compared import ComparedView
-from understudy.web.views.quotas import QuotaView
+from understudy.web.views.compared import Column, ComparedView, Row
+from understudy.web.views.happened import Mark
+from understudy.web.views.promises import Budget
+from understudy.web.views.quotas import BurnDown, Limit, QuotaView
 from understudy.web.views.status import STATES
+from understudy.web.views.verdict import Side, Verdict
 
 from .fields import answering
 from .lists import CSV, FORMAT
+from .shapes import ALERT, ANATOMY, EPISODE, ERROR_GROUP, HEALTH_CHECK, MAYBE_TIME, REQUEST, STANDING
 from .span import SPANNING, span
 
 if TYPE_CHECKING:
@@ -128,7 +132,9 @@ async def compared(app: Understudy, request: Request) -> Answer:
 
 
 _NAME = Text(500, name=True)
-_Q = Param("q", Text(MAX_SEARCH, name=True), "Part of the name, hub or route.", default="")
+_Q = Param(
+    "q", Text(MAX_SEARCH, name=True), "Part of the name, hub, tag or route; `tag:eu` asks for a tag.", default=""
+)
 _STATES = Param("state", Choices(STATES), "Only in these states, between commas.", default=())
 _HUB = Param("hub", _NAME, "Only of this hub.", default="")
 _SORT = Param(
@@ -140,6 +146,22 @@ _SIDES = Param(
     "api", _NAME, "An API; two to six of them.", required=True, many=True, example=["odds_prime", "odds_second"]
 )
 _LINE = view(ApiLine, quota_left=NUMBER)
+_BUDGET = view(Budget, "ErrorBudget", burn=mapping(NUMBER))
+_VERDICT = view(Verdict, sides=array(view(Side, success_rate=NUMBER)))
+_DETAIL = view(
+    ApiLine, "Api", quota_left=NUMBER, since_at=MAYBE_TIME, why=TEXT, because=TEXT, actor=TEXT,
+    roles=array(view(Role)), verdict=_VERDICT, budget=maybe(_BUDGET), alerts=array(ALERT), standing=STANDING,
+    health_check=maybe(HEALTH_CHECK),
+)  # fmt: skip
+_PAST = obj(
+    start=TIME, end=TIME, history=maybe(ANATOMY), episodes=array(EPISODE), marks=array(view(Mark, detail=OBJECT)),
+    errors=array(ERROR_GROUP), slowest=array(REQUEST),
+)  # fmt: skip
+_COMPARED = obj(
+    start=TIME, end=TIME, apis=array(view(Column, "ComparedApi")), rows=array(view(Row, "ComparedMeasure")), best=TEXT,
+    history=array(maybe(ANATOMY)),
+)  # fmt: skip
+_QUOTA = obj(api=TEXT, limits=array(view(Limit, left=NUMBER)), burn_down=maybe(view(BurnDown)))
 _GONE = (404, 503)
 
 ROUTES: Table = {
@@ -148,23 +170,21 @@ ROUTES: Table = {
         gives=(Gives(obj(counts=mapping(WHOLE), total=WHOLE, apis=array(_LINE))), CSV), problems=(503,), tag="APIs",
     ),
     ("GET", "/api/compare"): endpoint(
-        compared, Permission.READ, query=(_SIDES, *SPANNING), gives=Gives(OBJECT), problems=_GONE, tag="APIs"
+        compared, Permission.READ, query=(_SIDES, *SPANNING), gives=Gives(_COMPARED), problems=_GONE, tag="APIs"
     ),
     ("GET", "/api/apis/{api}"): endpoint(
-        api, Permission.READ, gives=Gives(obj(name=TEXT, state=TEXT, verdict=OBJECT, roles=array(OBJECT))),
-        problems=_GONE, tag="APIs",
+        api, Permission.READ, gives=Gives(_DETAIL), problems=_GONE, tag="APIs",
     ),
     ("GET", "/api/apis/{api}/history"): endpoint(
-        history, Permission.READ, query=(_POINTS, *SPANNING), gives=Gives(view(Anatomy, heat=OBJECT, whole=OBJECT)),
+        history, Permission.READ, query=(_POINTS, *SPANNING), gives=Gives(ANATOMY),
         problems=_GONE, tag="APIs",
     ),
     ("GET", "/api/apis/{api}/past"): endpoint(
         past, Permission.READ, query=SPANNING,
-        gives=Gives(obj(episodes=array(OBJECT), marks=array(OBJECT), errors=array(OBJECT), slowest=array(OBJECT))),
-        problems=_GONE, tag="APIs",
+        gives=Gives(_PAST), problems=_GONE, tag="APIs",
     ),
     ("GET", "/api/apis/{api}/quota"): endpoint(
-        quota, Permission.READ, gives=Gives(obj(api=TEXT, limits=array(OBJECT))), problems=_GONE, tag="APIs"
+        quota, Permission.READ, gives=Gives(_QUOTA), problems=_GONE, tag="APIs"
     ),
     ("GET", "/api/apis/{api}/report"): endpoint(
         report, Permission.READ, query=(_LANG, *SPANNING), gives=Gives(OBJECT), problems=(*_GONE, 501), tag="APIs"

@@ -21,11 +21,12 @@ from understudy.web.declared import Field, Gives
 from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped
 from understudy.web.kinds import Document, Flag, Listed, Text
-from understudy.web.schemas import NUMBER, OBJECT, TIME, array, obj
+from understudy.web.schemas import FLAG, NUMBER, TEXT, TIME, WHOLE, Lazy, array, mapping, maybe, obj
 from understudy.web.views.kept_past import BUSY, past_of
 
 from .fields import answering
 from .incidents import MOST_INCIDENTS, incidents_of
+from .shapes import EPISODE, EPISODE_SHORT, NOISE
 from .span import SPAN, SPANNING_BODY, span
 
 if TYPE_CHECKING:
@@ -194,11 +195,26 @@ _PROPOSALS = Field("proposals", Flag(), "Whether quieter versions of noisy rules
 _INCIDENTS = Field(
     "incidents", Listed(Document(), MOST_INCIDENTS, called="spans"), "`from`, `to`, `name`, `labels` of what was wrong."
 )
+_SPAN: dict[str, Lazy] = {"from": TIME, "to": TIME, "name": TEXT, "labels": mapping(TEXT)}
+_INCIDENT = obj(**_SPAN)
+_CAUGHT = obj(told=array(obj(**_SPAN, after={"type": "number"})), missed=array(_INCIDENT))
+_DIFFERENCE = obj(gone=array(EPISODE_SHORT), new=array(EPISODE_SHORT), kept=WHOLE, later=NUMBER)
+_OF_RULE = obj(
+    ("proposals",), rule=TEXT, start=TIME, end=TIME, resolution=NUMBER, blind=FLAG, noise=NOISE,
+    episodes=array(EPISODE), recorded=maybe(NOISE), incidents=maybe(_CAUGHT),
+    events=array(obj(episode=TEXT, rule=TEXT, kind=TEXT, at=TIME, severity=TEXT, suppressed_by=TEXT)),
+    changed=maybe(obj(noise=NOISE, difference=_DIFFERENCE, incidents=maybe(_CAUGHT))),
+    proposals=array(obj(change=mapping(NUMBER), noise=NOISE, difference=_DIFFERENCE)),
+)  # fmt: skip
+_PIECES = array(obj(**{"from": TIME, "bucket": NUMBER}))
+_TRIED = Gives(
+    obj(start=TIME, end=TIME, resolution=NUMBER, pieces=_PIECES, rules=array(_OF_RULE), missed=array(_INCIDENT))
+)
 
 ROUTES: Table = {
     ("POST", "/api/alerts/rules/backtest"): endpoint(
         backtest, Permission.READ, body=(_RULES, _CHANGED, _API, _ZONE, _PROPOSALS, _INCIDENTS, *SPANNING_BODY),
-        gives=Gives(obj(start=TIME, end=TIME, resolution=NUMBER, rules=array(OBJECT), missed=array(OBJECT))),
+        gives=_TRIED,
         problems=(400, 404, 503), tag="Rules",
     ),
 }  # fmt: skip

@@ -7,15 +7,17 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
 from understudy.resilience.directions import FORCED
+from understudy.resilience.healthcheck import ProbeResult
 from understudy.web import acts
 from understudy.web.auth.permissions import Permission
 from understudy.web.declared import Field, Gives
 from understudy.web.endpoint import Handler, Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped
 from understudy.web.kinds import Choice, Flag, Lasting, Text
-from understudy.web.schemas import OBJECT
+from understudy.web.schemas import FLAG, TEXT, WHOLE, Lazy, mapping, maybe, obj, view
 
 from .fields import answering
+from .shapes import BREAKER, DIRECTION
 from .state import MAX_REASON
 
 if TYPE_CHECKING:
@@ -131,22 +133,30 @@ async def clear(app: Understudy, request: Request, content: Mapping[str, Any]) -
     return await acts.clear(app, request.who.name, request.parts["api"], _WHY.of(content))
 
 
-_ACTS: Final[Mapping[str, Mapping[str, tuple[Handler, Sequence[Field]]]]] = {
+#: `kept`: it is stored, so that a restart keeps it.
+_PINNED: Final = obj(route=TEXT, pin=maybe(DIRECTION), kept=FLAG)
+_HELD: Final = obj(
+    api=TEXT, state=TEXT, drain=maybe(DIRECTION), checks_paused=maybe(DIRECTION), forced=maybe(DIRECTION),
+    held=mapping(BREAKER), in_flight=WHOLE, kept=FLAG,
+)  # fmt: skip
+_ACTS: Final[Mapping[str, Mapping[str, tuple[Handler, Sequence[Field], Lazy]]]] = {
     "/api/routes/{route}": {
-        "pin": (pin, (_API, _MUST_WHY, _EXPIRES, _ONLY)), "unpin": (unpin, (_WHY,)), "reset": (reset_route, (_WHY,)),
+        "pin": (pin, (_API, _MUST_WHY, _EXPIRES, _ONLY), _PINNED), "unpin": (unpin, (_WHY,), _PINNED),
+        "reset": (reset_route, (_WHY,), _PINNED),
     },
     "/api/apis/{api}": {
-        "drain": (drain, (_MUST_WHY, _EXPIRES)), "undrain": (undrain, (_WHY,)),
-        "force": (force, (_STATE, _MUST_WHY, _EXPIRES)), "unforce": (unforce, (_WHY,)), "reset": (reset, (_WHY,)),
-        "pause-checks": (pause_checks, (_MUST_WHY, _EXPIRES)), "resume-checks": (resume_checks, (_WHY,)),
-        "check": (check, ()), "clear": (clear, (_WHY,)),
+        "drain": (drain, (_MUST_WHY, _EXPIRES), _HELD), "undrain": (undrain, (_WHY,), _HELD),
+        "force": (force, (_STATE, _MUST_WHY, _EXPIRES), _HELD), "unforce": (unforce, (_WHY,), _HELD),
+        "reset": (reset, (_WHY,), _HELD), "pause-checks": (pause_checks, (_MUST_WHY, _EXPIRES), _HELD),
+        "resume-checks": (resume_checks, (_WHY,), _HELD), "check": (check, (), view(ProbeResult)),
+        "clear": (clear, (_WHY,), obj(api=TEXT, cleared=FLAG)),
     },
 }  # fmt: skip
 
 ROUTES: Table = {
     ("POST", f"{place}/{name}"): endpoint(
-        handler, Permission.ROUTES_WRITE, body=body, gives=Gives(OBJECT), problems=(404, 409, 503), tag="Controls"
+        handler, Permission.ROUTES_WRITE, body=body, gives=Gives(answer), problems=(404, 409, 503), tag="Controls"
     )
     for place, acts_there in _ACTS.items()
-    for name, (handler, body) in acts_there.items()
+    for name, (handler, body, answer) in acts_there.items()
 }

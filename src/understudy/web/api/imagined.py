@@ -10,12 +10,12 @@ from understudy.web.declared import Field, Gives
 from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Request, dumped
 from understudy.web.kinds import Choice, Moment, Named, Number, Text
-from understudy.web.schemas import OBJECT
 from understudy.web.views.telling import simulated
 
 from .alerts import SEVERITIES
 from .fields import answering
 from .incidents import MOST_LABELS
+from .shapes import IMAGINED
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -49,7 +49,7 @@ _VALUE = Field("value", Number(-_LARGEST, _LARGEST), "The number that the rule i
 
 ROUTES: Table = {
     ("POST", "/api/notifications/simulate"): endpoint(
-        simulate, Permission.READ, body=(_RULE, _LABELS, _SEVERITY, _KIND, _AT, _VALUE), gives=Gives(OBJECT),
+        simulate, Permission.READ, body=(_RULE, _LABELS, _SEVERITY, _KIND, _AT, _VALUE), gives=Gives(IMAGINED),
         problems=(404, 503), tag="Notifications",
     ),
 }  # fmt: skip

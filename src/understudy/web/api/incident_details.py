@@ -12,12 +12,13 @@ from understudy.web.declared import Field, Gives
 from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped
 from understudy.web.kinds import Text
-from understudy.web.schemas import MAYBE_OBJECT, OBJECT, TEXT, array, obj
+from understudy.web.schemas import FLAG, NUMBER, TEXT, TIME, WHOLE, array, mapping, maybe, obj, view
 from understudy.web.views.alerts import IncidentView, OpenAlertsView
-from understudy.web.views.breach import incident_line, preview
+from understudy.web.views.breach import Breach, incident_line, preview
 
 from .fields import answering, text
 from .rules import RULE
+from .shapes import MAYBE_TIME, NOISE, NOTE, OPEN_ALERT
 from .span import SPAN, SPANNING_BODY, span
 
 if TYPE_CHECKING:
@@ -86,20 +87,28 @@ def around(start: float, end: float, now: float) -> tuple[float, float]:
 
 
 _TEXT = Field("text", Text(LONGEST, least=1, lines=True), "What is to be kept.", required=True, example="It was DNS.")
+_LINE = view(
+    Breach, thresholds=array(obj(severity=TEXT, value={"type": "number"})),
+    spans=array(obj(**{"from": TIME, "to": MAYBE_TIME, "severity": TEXT, "episode": TEXT})),
+)  # fmt: skip
+_PREVIEW = obj(
+    start=TIME, end=TIME, resolution={"type": "number"}, blind=FLAG, fired=WHOLE, noise=NOISE, line=maybe(_LINE),
+    episodes=array(obj(labels=mapping(TEXT), severity=TEXT, started_at=TIME, resolved_at=MAYBE_TIME, value=NUMBER)),
+)  # fmt: skip
 
 ROUTES: Table = {
     ("GET", "/api/alerts/open"): endpoint(
-        opened, Permission.READ, gives=Gives(obj(alerts=array(OBJECT))), problems=(503,), tag="Alerts"
+        opened, Permission.READ, gives=Gives(obj(alerts=array(OPEN_ALERT))), problems=(503,), tag="Alerts"
     ),
     ("GET", "/api/alerts/{alert}/breach"): endpoint(
-        breach, Permission.READ, gives=Gives(obj(line=MAYBE_OBJECT)), problems=(404, 503), tag="Alerts"
+        breach, Permission.READ, gives=Gives(obj(line=maybe(_LINE))), problems=(404, 503), tag="Alerts"
     ),
     ("POST", "/api/alerts/{alert}/notes"): endpoint(
-        note, Permission.ALERTS_WRITE, body=(_TEXT,), gives=Gives(obj(text=TEXT, actor=TEXT), 201),
+        note, Permission.ALERTS_WRITE, body=(_TEXT,), gives=Gives(NOTE, 201),
         problems=(404, 503), tag="Alerts",
     ),
     ("POST", "/api/alerts/rules/preview"): endpoint(
-        previewed, Permission.READ, body=(RULE, *SPANNING_BODY), gives=Gives(OBJECT), problems=(400, 404, 503),
-        tag="Rules",
+        previewed, Permission.READ, body=(RULE, *SPANNING_BODY), gives=Gives(_PREVIEW),
+        problems=(400, 404, 503), tag="Rules",
     ),
 }  # fmt: skip

@@ -49,6 +49,7 @@ async def report(app: Understudy, request: Request) -> Answer:
             if await app.keeping.deltas.apply(instance, boot, last, timely):
                 attempts += sum(row.n for row in timely if row.series.kind == "api")
                 left_out += len(rows) - len(timely)
+                app.keeping.heard(timely)
     except StoreUnavailable as error:
         raise Problem(503, str(error), {"Retry-After": "5"}) from None
     app.keeping.instances.heard(

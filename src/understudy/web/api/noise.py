@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from understudy.alerts.backtest import worth_a_proposal
-from understudy.alerts.noise import budget
+from understudy.alerts.noise import Noise, budget
 from understudy.web.auth.permissions import Permission
 from understudy.web.declared import Gives, Param
 from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Request, dumped
 from understudy.web.kinds import Text
-from understudy.web.schemas import FLAG, TEXT, TIME, array, obj
+from understudy.web.schemas import FLAG, TEXT, TIME, array, obj, view
 
 from .backtests import zone_of
 from .fields import answering
@@ -36,11 +36,12 @@ async def noise(app: Understudy, request: Request) -> Answer:
 
 
 _ZONE = Param("zone", Text(100), "Whose nights are counted.", default="UTC", example="America/Sao_Paulo")
+_OF_RULE = view(Noise, "NoiseOfRule", rule=TEXT, noisy=FLAG)
 
 ROUTES: Table = {
     ("GET", "/api/alerts/noise"): endpoint(
         noise, Permission.READ, query=(_ZONE, *SPANNING),
-        gives=Gives(obj(start=TIME, end=TIME, rules=array(obj(rule=TEXT, noisy=FLAG)))), problems=(422, 503),
+        gives=Gives(obj(start=TIME, end=TIME, rules=array(_OF_RULE))), problems=(422, 503),
         tag="Alerts",
     ),
 }  # fmt: skip

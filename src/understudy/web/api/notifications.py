@@ -8,19 +8,31 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from understudy.core.audit import AuditEntry
 from understudy.notifications.message import MessagePriority, NotificationMessage
-from understudy.notifications.ports import Attempt
-from understudy.notifications.shown import TestResult, attempt_as_dict
+from understudy.notifications.shown import Accounting, ChannelStatistics, ChannelView, TestResult, attempt_as_dict
 from understudy.web.auth.permissions import Permission
 from understudy.web.declared import Field, Gives, Param
 from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped
 from understudy.web.kinds import Choice, Listed, Named, Text
-from understudy.web.schemas import OBJECT, TEXT, TEXTS, TIME, WHOLE, mapping, obj, paged, view
+from understudy.web.schemas import (
+    MAYBE_OBJECT,
+    NUMBER,
+    TEXT,
+    TEXTS,
+    TIME,
+    WHOLE,
+    mapping,
+    merged,
+    obj,
+    paged,
+    view,
+)
 from understudy.web.views.told import NotificationsView, outbox_row
 
 from .alerts import SEVERITIES, actor
 from .fields import answering
 from .lists import CSV, PAGING, listing
+from .shapes import ATTEMPT, DEAD_LETTER, MAYBE_TIME, RESULT
 from .span import SPANNING, span
 
 if TYPE_CHECKING:
@@ -164,14 +176,17 @@ _CHANNELS = Field(
     "Through which channels, in place of what policies say.", default=(),
 )  # fmt: skip
 _TESTED = Field("channel", Text(_NAME, least=1, name=True), "Which channel.", required=True, example="ops")
-_LOG = ("n", "at", "row_id", "channel", "result", "status", "error", "response", "recipient", "seconds")
+_LOG = ("n", "at", "row", "channel", "result", "status", "error", "response", "recipient", "seconds")
 _ROW = (
     "id", "event_id", "channel", "kind", "severity", "state", "created_at", "attempts", "reason", "title", "rule",
     "fingerprint", "episode",
 )  # fmt: skip
+#: A channel that was taken away has its name, kind, state and numbers only; one without numbers only its standing.
+_SENDING = obj(total=WHOLE, success_rate=NUMBER, p50=NUMBER, p95=NUMBER)
+_CHANNEL_SHOWN = merged("Channel", ChannelView, ChannelStatistics, needed=("name", "kind", "state"), sending=_SENDING)
 _OVERVIEW = obj(
-    start=TIME, end=TIME, channels=mapping(OBJECT), accounting=mapping(WHOLE | {"type": ["integer", "object"]}),
-    problems=TEXTS, drill=OBJECT,
+    start=TIME, end=TIME, channels=mapping(_CHANNEL_SHOWN), accounting=view(Accounting, missing=WHOLE),
+    problems=TEXTS, drill=obj(schedule=TEXT, next_at=MAYBE_TIME, last=MAYBE_OBJECT),
 )  # fmt: skip
 _STATE = Gives(obj(row=TEXT, state=TEXT))
 
@@ -181,11 +196,11 @@ ROUTES: Table = {
     ),
     ("GET", "/api/notifications/log"): endpoint(
         log, Permission.CHANNELS, query=(_CHANNEL, _OF_ROW, *PAGING),
-        gives=(Gives(paged("attempts", view(Attempt, n=WHOLE))), CSV), problems=(503,), tag="Notifications",
+        gives=(Gives(paged("attempts", ATTEMPT)), CSV), problems=(503,), tag="Notifications",
     ),
     ("GET", "/api/notifications/dead"): endpoint(
         dead, Permission.CHANNELS, query=(_CHANNEL, *PAGING),
-        gives=(Gives(paged("rows", obj(id=TEXT, channel=TEXT, state=TEXT))), CSV), problems=(503,), tag="Notifications",
+        gives=(Gives(paged("rows", DEAD_LETTER)), CSV), problems=(503,), tag="Notifications",
     ),
     ("POST", "/api/notifications/dead/{row}/replay"): endpoint(
         replay, Permission.NOTIFY_SEND, body=(), gives=_STATE, problems=(404, 409, 503), tag="Notifications"
@@ -195,7 +210,7 @@ ROUTES: Table = {
     ),
     ("POST", "/api/notifications/send"): endpoint(
         send, Permission.NOTIFY_SEND, body=(_TITLE, _CONTENT, _SEVERITY, _PRIORITY, _FIELDS, _CHANNELS),
-        gives=Gives(obj(results=mapping(OBJECT))), problems=(404, 503), tag="Notifications",
+        gives=Gives(obj(results=mapping(RESULT))), problems=(404, 503), tag="Notifications",
     ),
     ("POST", "/api/notifications/test"): endpoint(
         test, Permission.NOTIFY_SEND, body=(_TESTED,), gives=Gives(view(TestResult)), problems=(404, 503),

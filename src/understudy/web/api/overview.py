@@ -9,9 +9,12 @@ from understudy.web.declared import Gives, Param
 from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Request, dumped
 from understudy.web.kinds import Choice
-from understudy.web.schemas import OBJECT
+from understudy.web.schemas import NUMBER, TEXT, array, obj, view
 from understudy.web.views.heat import HeatView
-from understudy.web.views.overview import OverviewView
+from understudy.web.views.now import NowView, Trouble
+from understudy.web.views.overview import Figure, Multiple, OverviewView
+
+from .shapes import EVENT, OPEN_ALERT
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -31,11 +34,18 @@ async def heat(app: Understudy, request: Request) -> Answer:
     return Answer(dumped(view.as_dict()))
 
 
+_NOW = view(NowView, "Now", alerts=array(OPEN_ALERT), troubles=array(view(Trouble)), events=array(EVENT))
+_OVERVIEW = view(
+    OverviewView, now=_NOW, figures=array(view(Figure, change=NUMBER)),
+    multiples=array(view(Multiple, "SmallChart", score={"type": "number"}, why=TEXT)),
+)  # fmt: skip
+_HEAT = view(HeatView, groups=array(obj(hub=TEXT, rows=array(array(TEXT)))))
+
 ROUTES: Table = {
     ("GET", "/api/overview"): endpoint(
-        overview, Permission.READ, query=(_WINDOW,), gives=Gives(OBJECT), problems=(503,), tag="Status"
+        overview, Permission.READ, query=(_WINDOW,), gives=Gives(_OVERVIEW), problems=(503,), tag="Status"
     ),
     ("GET", "/api/overview/heat"): endpoint(
-        heat, Permission.READ, query=(_WINDOW,), gives=Gives(OBJECT), problems=(503,), tag="Status"
+        heat, Permission.READ, query=(_WINDOW,), gives=Gives(_HEAT), problems=(503,), tag="Status"
     ),
 }

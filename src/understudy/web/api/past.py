@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.core.audit import AuditEntry
 from understudy.core.errors import NotInstalled, StoreUnavailable, UnknownName
-from understudy.monitor.history import MAX_POINTS, POINTS, SeriesHistory
+from understudy.monitor.history import MAX_POINTS, POINTS, Change, SeriesHistory
 from understudy.monitor.rollup import SeriesName
 from understudy.reports import KINDS, TARGET
 from understudy.reports.render import to_csv_files, to_html, to_json
@@ -19,9 +19,10 @@ from understudy.web.declared import Gives, Param
 from understudy.web.endpoint import Handler, Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped, listed
 from understudy.web.kinds import Choice, Flag, Number, Text, Whole
-from understudy.web.schemas import ANY, NEXT, OBJECT, TEXT, TIME, WHOLE, array, mapping, obj, view
+from understudy.web.schemas import ANY, NEXT, NUMBER, OBJECT, TEXT, TIME, WHOLE, array, mapping, obj, view
 
 from .lists import CSV, LIMIT, PAGING, listing
+from .shapes import HISTORY
 from .span import SPANNING, span
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ async def report(app: Understudy, keeping: Keeping, request: Request) -> Answer:
 
 
 _FORMATS = ("json", "html", "csv")
-_LANGUAGES = ("en", "pt", "pt-BR", "pt_BR")
+_LANGUAGES = ("en", "pt-BR")
 _REPORT = Param("kind", Choice(tuple(KINDS)), "Which report; without it the answer lists what there is.")
 _TARGET = Param("target", Number(0, 100), "The promised success rate, percent.", default=TARGET)
 _FORMAT = Param("format", Choice(_FORMATS), "As what; CSV is a ZIP file of one table each.", default="json")
@@ -199,7 +200,11 @@ _VERIFY = Param("verify", Flag(), "Whether the whole chain of hashes is checked;
 _AUDIT_COLUMNS = ("seq", "at", "actor", "action", "object", "before", "after", "ip", "prev_hash", "hash")
 
 _SPANNED = {"start": TIME, "end": TIME}
-_HISTORY = view(SeriesHistory, "History", ("series",), kind=TEXT, name=TEXT, points=array(OBJECT), whole=OBJECT)
+_CHANGE = view(Change, change=NUMBER)
+_SUMS = obj(
+    n=WHOLE, ok=WHOLE, err=WHOLE, success_rate=NUMBER, mean=NUMBER, requests_per_minute=NUMBER, fallback_used=WHOLE,
+    retries=WHOLE, cost=NUMBER,
+)  # fmt: skip
 _ENTRY = obj(
     **{name: {"seq": WHOLE, "at": TIME, "before": ANY, "after": ANY}.get(name, TEXT) for name in _AUDIT_COLUMNS}
 )
@@ -212,19 +217,19 @@ _GONE = (404, 503)
 
 ROUTES: Table = {
     ("GET", "/api/history"): endpoint(
-        history, Permission.READ, query=(_KIND, _NAME, _POINTS, *SPANNING), gives=Gives(_HISTORY), problems=_GONE,
+        history, Permission.READ, query=(_KIND, _NAME, _POINTS, *SPANNING), gives=Gives(HISTORY), problems=_GONE,
         tag="History",
     ),
     ("GET", "/api/history/compare"): endpoint(
-        compared, Permission.READ, query=(_KIND, _NAMES, _POINTS, *SPANNING), gives=Gives(obj(series=array(_HISTORY))),
+        compared, Permission.READ, query=(_KIND, _NAMES, _POINTS, *SPANNING), gives=Gives(obj(series=array(HISTORY))),
         problems=_GONE, tag="History",
     ),
     ("GET", "/api/history/week"): endpoint(
         last_week, Permission.READ, query=(_KIND, _NAME, *SPANNING),
-        gives=Gives(obj(**_SPANNED, changes=array(OBJECT))), problems=_GONE, tag="History",
+        gives=Gives(obj(**_SPANNED, changes=array(_CHANGE))), problems=_GONE, tag="History",
     ),
     ("GET", "/api/history/overview"): endpoint(
-        overview, Permission.READ, query=(_KIND, *SPANNING), gives=Gives(obj(**_SPANNED, series=mapping(OBJECT))),
+        overview, Permission.READ, query=(_KIND, *SPANNING), gives=Gives(obj(**_SPANNED, series=mapping(_SUMS))),
         problems=_GONE, tag="History",
     ),
     ("GET", "/api/reports"): endpoint(

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from understudy.monitor.facets import COUNTED, MOST
-from understudy.monitor.requests import ErrorGroup, RequestEntry, RequestQuery
+from understudy.monitor.facets import COUNTED, MOST, Facets
+from understudy.monitor.requests import RequestEntry, RequestQuery
 from understudy.monitor.search import SearchError, parse
 from understudy.web.auth.permissions import Permission
 from understudy.web.declared import Gives, Param
 from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped
 from understudy.web.kinds import Text
-from understudy.web.schemas import OBJECT, TIME, array, obj, paged, view
-from understudy.web.views.requests import CallView, cursor, place, within
+from understudy.web.schemas import FLAG, OBJECT, TEXT, TIME, WHOLE, array, mapping, obj, paged, view
+from understudy.web.views.requests import AlertBeside, CallView, Step, cursor, place, within
 
 from .fields import answering
 from .lists import CSV, LIMIT, PAGING, listing
 from .past import kept
+from .shapes import ERROR_GROUP, REQUEST
 from .span import SPANNING, span
 
 if TYPE_CHECKING:
@@ -97,22 +98,31 @@ async def call(app: Understudy, request: Request) -> Answer:
 
 _ABOUT = f"The newest {COUNTED:,} entries are counted; of each facet the {MOST} most frequent values are told."
 
+_PAIRS = array({"type": "array", "prefixItems": [TEXT, WHOLE], "minItems": 2, "maxItems": 2})
+_FACETS = view(
+    Facets, apis=_PAIRS, routes=_PAIRS, outcomes=_PAIRS, statuses=_PAIRS,
+    over_time=array(obj(at=TIME, good=WHOLE, bad=WHOLE)),
+)  # fmt: skip
+_CALL = view(
+    RequestEntry, "Call", record=OBJECT, responses=mapping(OBJECT), steps=array(view(Step, "CallStep")),
+    commands=mapping(TEXT), alerts=array(view(AlertBeside)), kept=FLAG,
+)  # fmt: skip
 _GONE = (404, 503)
 
 ROUTES: Table = {
     ("GET", "/api/requests"): endpoint(
         requests, Permission.READ, query=(Q, *PAGING, *SPANNING),
-        gives=(Gives(paged("requests", view(RequestEntry, "Request"))), CSV), problems=_GONE, tag="Requests",
+        gives=(Gives(paged("requests", REQUEST)), CSV), problems=_GONE, tag="Requests",
     ),
     ("GET", "/api/errors"): endpoint(
         errors, Permission.READ, query=(_API, LIMIT, *SPANNING),
-        gives=Gives(obj(start=TIME, end=TIME, groups=array(view(ErrorGroup)))), problems=_GONE, tag="Requests",
+        gives=Gives(obj(start=TIME, end=TIME, groups=array(ERROR_GROUP))), problems=_GONE, tag="Requests",
     ),
     ("GET", "/api/requests/facets"): endpoint(
-        facets, Permission.READ, query=(Q, *SPANNING), gives=Gives(OBJECT, about=_ABOUT), problems=_GONE,
+        facets, Permission.READ, query=(Q, *SPANNING), gives=Gives(_FACETS, about=_ABOUT), problems=_GONE,
         tag="Requests",
     ),
     ("GET", "/api/requests/{call}"): endpoint(
-        call, Permission.READ, gives=Gives(OBJECT), problems=_GONE, tag="Requests",
+        call, Permission.READ, gives=Gives(_CALL), problems=_GONE, tag="Requests",
     ),
 }  # fmt: skip

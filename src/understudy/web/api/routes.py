@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from understudy.core.events import Event
 from understudy.resilience.imagined_order import Estimate
 from understudy.web.auth.permissions import Permission
 from understudy.web.declared import Field, Gives
 from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped
 from understudy.web.kinds import Listed, Text
-from understudy.web.schemas import FLAG, NUMBER, OBJECT, TEXT, TIME, array, mapping, maybe, obj, view
+from understudy.web.schemas import NUMBER, TEXT, WHOLE, array, mapping, maybe, obj, view
 from understudy.web.views.routes import Candidate, RouteHour, RoutesView, RouteView, WhatIf, switches_of
 
 from .fields import answering
+from .shapes import DIRECTION, DIRECTION_LEFT, EVENT
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -59,12 +59,12 @@ _ORDER = Field(
     "order", Listed(Text(200, least=1, name=True), _MOST, least=1, called="names of APIs"),
     "The APIs in the order to be tried.", required=True, example=["odds_second", "odds_prime"],
 )  # fmt: skip
-_SAID = obj(reason=TEXT, actor=TEXT, since=TIME, until=NUMBER, api=TEXT, only=FLAG)
-_PINNED = obj(reason=TEXT, actor=TEXT, since=TIME, until=NUMBER, api=TEXT, only=FLAG, left=NUMBER)
-_CANDIDATE = view(Candidate, "RouteCandidate", terms=mapping(NUMBER), drain=maybe(_SAID))
-_SWITCH = view(Event, "RouteEvent", detail=OBJECT)
-_ROUTE = view(RouteView, "Route", pin=maybe(_PINNED), candidates=array(_CANDIDATE), switches=array(_SWITCH))
-_LISTED = view(RouteView, "RouteInList", pin=maybe(_PINNED), candidates=array(_CANDIDATE), hour=maybe(view(RouteHour)))
+_CANDIDATE = view(Candidate, "RouteCandidate", terms=mapping(NUMBER), drain=maybe(DIRECTION))
+_ROUTE = view(RouteView, "Route", pin=maybe(DIRECTION_LEFT), candidates=array(_CANDIDATE), switches=array(EVENT))
+_LISTED = view(
+    RouteView, "RouteInList", pin=maybe(DIRECTION_LEFT), candidates=array(_CANDIDATE), hour=maybe(view(RouteHour))
+)
+_MEASURED = obj(calls=WHOLE, success_rate=NUMBER, saved=WHOLE, failed=WHOLE, seconds=NUMBER)
 _ESTIMATE = view(Estimate, "OrderEstimate", served=mapping(NUMBER))
 
 ROUTES: Table = {
@@ -74,7 +74,7 @@ ROUTES: Table = {
     ),
     ("POST", "/api/routes/{route}/what-if"): endpoint(
         what_if, Permission.READ, body=(_ORDER,),
-        gives=Gives(obj(what_if=maybe(obj(measured=OBJECT, now=_ESTIMATE, tried=maybe(_ESTIMATE), note=TEXT)))),
+        gives=Gives(obj(what_if=maybe(obj(measured=_MEASURED, now=_ESTIMATE, tried=maybe(_ESTIMATE), note=TEXT)))),
         problems=(404, 503), tag="Routes",
     ),
 }  # fmt: skip

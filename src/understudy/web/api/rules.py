@@ -164,7 +164,7 @@ ROUTES: Table = {
         tag="Rules",
     ),
     ("DELETE", "/api/alerts/rules/{rule}"): endpoint(
-        delete, Permission.ALERTS_WRITE, gives=Gives(obj(deleted=TEXT, rule=MAYBE_OBJECT)), problems=_CONFLICT,
+        delete, Permission.ALERTS_WRITE, gives=Gives(obj(deleted=TEXT, rule=MAYBE_OBJECT)), problems=(*_CONFLICT, 422),
         tag="Rules",
     ),
     ("GET", "/api/alerts/rules/{rule}/versions"): endpoint(

@@ -153,7 +153,8 @@ _KIND = Field("kind", Choice(tuple(SECTIONS)), "What it is.", required=True, exa
 _ENTRY = Field("name", Text(_NAME, least=1), "Its name.", required=True, example="odds_prime")
 _SHOWN = view(Entry, "SettingsEntry", values=OBJECT)
 _FAULT = obj(path=TEXT, expected=TEXT, found=TEXT, hint=TEXT)
-_OF_VERSION = view(Version, "SettingsVersion", values=MAYBE_OBJECT, changes=array(OBJECT), at=TIME, version=WHOLE)
+_CHANGED = obj(path=TEXT, before={}, after={})
+_OF_VERSION = view(Version, "SettingsVersion", values=MAYBE_OBJECT, changes=array(_CHANGED), at=TIME, version=WHOLE)
 _TAG = "Settings"
 _CONFLICT = (400, 403, 404, 409, 422, 503)
 

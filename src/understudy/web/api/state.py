@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from understudy.core.audit import AuditEntry
 from understudy.core.errors import UnknownName
+from understudy.monitor.comparison import Comparison, Difference
+from understudy.monitor.summary import Point, Snapshot
+from understudy.monitor.trends import Trend
 from understudy.monitor.window import WINDOWS
 from understudy.web.auth.permissions import Permission
 from understudy.web.declared import Field, Gives, Param
@@ -13,8 +16,10 @@ from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped
 from understudy.web.kinds import Choice, Listed, Text, Whole
 from understudy.web.manners import tag_of
-from understudy.web.schemas import OBJECT, TEXT, TEXTS, array, mapping, obj, view
+from understudy.web.schemas import FLAG, NUMBER, TEXT, TEXTS, WHOLE, array, mapping, maybe, obj, view
 from understudy.web.views.status import DecisionsView, FallbackView, HealthView, PerformanceView, StatusView
+
+from .shapes import BREAKER, COUNTERS, DECISION, HEALTH_CHECK, LAST_ERROR, ROUTE_STANDING, STANDING, STATUS
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -123,18 +128,37 @@ _API: Final = Field("api", _API_NAME, "Only this API; all of them without it.", 
 _REASON: Final = Field(
     "reason", Text(MAX_REASON), "Why, for the audit log.", default="", example="the plan was changed"
 )
-_HEALTH: Final = view(HealthView, status=TEXT)
-_STATUS: Final = view(StatusView)
-_PERFORMANCE: Final = obj(("detail", "comparison"), apis=mapping(OBJECT), detail=OBJECT, comparison=OBJECT)
-_FALLBACK: Final = obj(routes=mapping(OBJECT), apis=mapping(OBJECT), health_checks=OBJECT)
-_DECISION: Final = obj(call_id=TEXT, route=TEXT, attempts=array(OBJECT), candidates=array(OBJECT), notes=TEXTS)
+#: Whoever has not signed in is not told why, nor the version.
+_HEALTH: Final = obj(
+    ("reasons", "problems", "version"), status=TEXT, live=FLAG, ready=FLAG, reasons=TEXTS, problems=TEXTS, version=TEXT
+)
+#: Numbers of one API since the start or the last clearing; percentiles of five minutes.
+_NUMBERS: Final = obj(
+    total_requests=WHOLE, successful_requests=WHOLE, failed_requests=WHOLE, neutral_requests=WHOLE,
+    success_rate=NUMBER, error_rate=NUMBER, avg_response_time=NUMBER, p50=NUMBER, p95=NUMBER, p99=NUMBER,
+    requests_per_minute=NUMBER, errors_by_class=mapping(WHOLE), errors_by_attribution=mapping(WHOLE),
+    neutral_by_class=mapping(WHOLE), last_error=maybe(LAST_ERROR), in_flight=WHOLE,
+)  # fmt: skip
+_IN_DETAIL: Final = obj(
+    api=TEXT, windows=mapping(view(Snapshot)), trends=mapping(view(Trend)), history=array(view(Point)),
+)  # fmt: skip
+_COMPARISON: Final = view(Comparison, differences=array(view(Difference, "MeasuredDifference", significant=FLAG)))
+_PERFORMANCE: Final = obj(
+    ("detail", "comparison"), overall_success_rate=NUMBER, overall_error_rate=NUMBER, total_requests=WHOLE,
+    successful_requests=WHOLE, failed_requests=WHOLE, avg_response_time=NUMBER, requests_per_minute=NUMBER,
+    uptime=NUMBER, apis=mapping(_NUMBERS), detail=_IN_DETAIL, comparison=_COMPARISON,
+)  # fmt: skip
+_FALLBACK: Final = obj(
+    routes=mapping(ROUTE_STANDING), apis=mapping(STANDING), hubs=mapping(BREAKER), counters=COUNTERS,
+    health_checks=mapping(HEALTH_CHECK),
+)  # fmt: skip
 
 ROUTES: Table = {
     ("GET", "/health"): endpoint(
         health, Permission.PUBLIC, query=(_CHECK,), gives=(Gives(_HEALTH), Gives(_HEALTH, 503, "It is not.")),
         tag="Status",
     ),
-    ("GET", "/api/status"): endpoint(status, Permission.READ, gives=Gives(_STATUS), tag="Status"),
+    ("GET", "/api/status"): endpoint(status, Permission.READ, gives=Gives(STATUS), tag="Status"),
     ("GET", "/api/performance"): endpoint(
         performance, Permission.READ, query=(_DETAIL, _COMPARE, _WINDOW), gives=Gives(_PERFORMANCE), problems=(404,),
         tag="Status",
@@ -142,7 +166,7 @@ ROUTES: Table = {
     ("GET", "/api/fallback"): endpoint(fallback, Permission.READ, gives=Gives(_FALLBACK), tag="Status"),
     ("GET", "/api/decisions"): endpoint(
         decisions, Permission.READ, query=(_LIMIT, _ROUTE, _OUTCOME, _CALL),
-        gives=Gives(obj(decisions=array(_DECISION))), problems=(404,), tag="Status",
+        gives=Gives(obj(decisions=array(DECISION))), problems=(404,), tag="Status",
     ),
     ("POST", "/api/performance/clear"): endpoint(
         clear, Permission.ROUTES_WRITE, body=(_API,), gives=Gives(obj(cleared=TEXTS)), problems=(404, 503),

@@ -8,7 +8,7 @@ from understudy.web.auth.permissions import Permission
 from understudy.web.declared import Gives
 from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Request, dumped
-from understudy.web.schemas import OBJECT, array, view
+from understudy.web.schemas import view
 from understudy.web.views.public import FRESH, options_of, view_of
 from understudy.web.views.status_page import StatusPageView
 
@@ -27,7 +27,7 @@ async def public_status(app: Understudy, request: Request) -> Answer:
 ROUTES: Table = {
     ("GET", "/api/status-page"): endpoint(
         public_status, Permission.PUBLIC,
-        gives=Gives(view(StatusPageView, "StatusPage", components=array(OBJECT), notices=array(OBJECT))),
+        gives=Gives(view(StatusPageView, "StatusPage")),
         problems=(404,), tag="Status page",
     ),
 }  # fmt: skip

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from understudy.alerts.escalation import Escalation
+from understudy.alerts.timings import MuteTiming
+from understudy.channels.conformance import Preview
 from understudy.core.errors import NotInstalled
+from understudy.notifications.policy import PolicyOptions
 from understudy.web.auth.permissions import Permission
 from understudy.web.declared import Gives, Param
 from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped
 from understudy.web.kinds import Choice
-from understudy.web.schemas import OBJECT, TEXT, TEXTS, array, mapping, obj
+from understudy.web.schemas import FLAG, TEXT, TEXTS, array, mapping, obj, view
 from understudy.web.views.telling import ChannelPreview, TellingView
 
 from .fields import answering
+from .shapes import MEASURED
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -44,13 +49,14 @@ _LANGUAGE = Param(
 ROUTES: Table = {
     ("GET", "/api/notifications/routing"): endpoint(
         routing, Permission.CHANNELS,
-        gives=Gives(obj(policies=mapping(OBJECT), escalations=mapping(OBJECT), mute_timings=mapping(OBJECT),
+        gives=Gives(obj(policies=mapping(view(PolicyOptions, "Policy")), escalations=mapping(view(Escalation)),
+                        mute_timings=mapping(view(MuteTiming, holds=FLAG)),
                         channels=TEXTS)),
         tag="Notifications",
     ),
     ("GET", "/api/notifications/channels/{channel}/preview"): endpoint(
         preview, Permission.CHANNELS, query=(_LANGUAGE,),
-        gives=Gives(obj(channel=TEXT, language=TEXT, messages=array(OBJECT), measures=array(OBJECT))),
+        gives=Gives(obj(channel=TEXT, language=TEXT, messages=array(view(Preview)), measures=array(MEASURED))),
         problems=(404, 501), tag="Notifications",
     ),
 }  # fmt: skip  # a table reads by its lines
