@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,9 +26,10 @@ from .monitor.collector import Collector
 from .monitor.history import History, Retention, SeriesHistory
 from .monitor.instances import Instances
 from .monitor.ports import DeltaStore, RequestStore
+from .monitor.reported import RECENT
 from .monitor.requestlog import RequestLog
 from .monitor.requests import Comparison, Cursor, ErrorGroup, RequestEntry, RequestQuery
-from .monitor.rollup import SeriesName
+from .monitor.rollup import Row, SeriesName
 from .monitor.rollups import Rollups
 from .reports import Reports
 from .reports.folder import FolderDeliverer
@@ -116,6 +117,16 @@ class Keeping:
     def accounts(self) -> AccountStore:
         """Who may sign in."""
         return self.store.accounts
+
+    def heard(self, rows: Iterable[Row]) -> None:
+        """What another process did just now counts for pages and alerts, too; its rows are kept already."""
+        now, roster = self._clock.time(), self._fallback.roster
+        for row in rows:
+            if row.series.kind == "api" and abs(now - row.ts) <= RECENT:
+                self._monitor.reported(row)
+                api = roster.apis.get(row.series.name)
+                if api is not None:
+                    api.hear(row.ok, row.err)
 
     async def start(self, lifecycle: Lifecycle) -> None:
         """Take up what was kept, and begin to keep. Each part is stopped before what it needs."""

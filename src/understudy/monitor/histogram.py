@@ -43,7 +43,7 @@ Keys = bytes | Packed
 
 #: One batch, counted: successes, failures, successes that have a duration, the sums of seconds of those
 #: and of the failures, the keys of those. A plain tuple, because a named one costs as much as the counting.
-Digest = tuple[int, int, int, float, float, bytes]
+Digest = tuple[int, int, int, float, float, Keys]
 
 
 def digest(batch: Sequence[float]) -> Digest:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from math import ceil, inf, nan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from understudy.core.clock import Clock
 from understudy.core.types import Attribution, OutcomeClass
@@ -16,6 +16,10 @@ from .series import Series, Totals
 from .summary import Cumulative, LastError, Point, Snapshot
 from .window import SLICES, Kinds, Tally, window_of
 
+if TYPE_CHECKING:
+    from .ports import Taker
+    from .rollup import Row
+
 _QUANTILES = (0.5, 0.95, 0.99)
 
 
@@ -23,8 +27,8 @@ class Ledger:
     """The series of one API: one for each operation, and one for what users record by hand."""
 
     __slots__ = (
-        "_balance", "_baseline", "_clock", "_lock", "_median", "_since", "_started", "name", "recorded", "series",
-        "starts",
+        "_balance", "_baseline", "_clock", "_lock", "_median", "_since", "_started", "name", "recorded", "reported",
+        "series", "starts",
     )  # fmt: skip
 
     def __init__(self, name: str, clock: Clock) -> None:
@@ -33,6 +37,8 @@ class Ledger:
         self.series: dict[str, Series] = {}
         #: The series behind `record_request_*`: the only one that any thread may drain.
         self.recorded: Series | None = None
+        #: What other processes told of the API; it is in the windows, and in nothing that is kept or scraped.
+        self.reported: Series | None = None
         #: One entry for each `record_request_start`, until the next drain.
         self.starts: list[None] = []
         self._lock = threading.Lock()
@@ -43,10 +49,25 @@ class Ledger:
         self._since = clock.monotonic()
 
     def all(self) -> Iterator[Series]:
-        """Every series, in the order of making."""
+        """Every series, what others reported as the last one."""
+        return chain(self.own(), () if self.reported is None else (self.reported,))
+
+    def own(self) -> Iterator[Series]:
+        """Every series of this process, in the order of making."""
         # A copy: another thread may register an operation meanwhile.
         chosen: Iterable[Series] = tuple(self.series.values())
         return chain(chosen, () if self.recorded is None else (self.recorded,))
+
+    def report(self, row: Row, watcher: Taker | None) -> None:
+        """Count what another process did, and tell the alerts of it."""
+        from .reported import counted  # what only services do is imported when they do
+
+        if self.reported is None:
+            self.reported = Series(self._clock)
+        numbers, kinds, neutral, extremes = counted(row)
+        self.reported.take_in(numbers, kinds, neutral, extremes)
+        if watcher is not None:
+            watcher.attempts(self.name, "", numbers, kinds, neutral, extremes, ())
 
     def drain_recorded(self) -> None:
         """Settle what users recorded; any thread may do this at any time."""
@@ -87,22 +108,24 @@ class Ledger:
         return whole
 
     def p50(self) -> float | None:
-        """The median of five minutes, s; as of the last drain, or of the last second when there are many samples."""
+        """The median of this process's five minutes, s; as of the last drain, with many samples of the last second."""
         now, version = self._clock.monotonic(), self.version
         at, of, samples, value = self._median
         age = now - at
         # A few more calls can move the median of few, not that of many.
         if age < 5.0 and (version == of or (samples >= 100 and age < 1.0)):
             return value
-        tally = self.tally(5)
+        tally = Tally()
+        for series in self.own():
+            series.view(5, tally)
         value = quantiles(tally.counts(), (0.5,))[0]
         self._median = (now, version, tally.timed, value)
         return value
 
-    def totals(self) -> Totals:
-        """Counts since the start, over all operations."""
+    def totals(self, chosen: Iterable[Series] | None = None) -> Totals:
+        """Counts since the start, over all series, or over those that are chosen."""
         whole = Totals()
-        for series in self.all():
+        for series in self.all() if chosen is None else chosen:
             totals = series.totals
             whole.ok += totals.ok
             whole.failed += totals.failed
@@ -213,11 +236,11 @@ class Ledger:
         return groups
 
     def cumulative(self) -> Cumulative:
-        """Everything since the start, for `/metrics`."""
+        """Everything that this process did since its start, for `/metrics`: others are scraped themselves."""
         version = self.version
-        totals = self.totals()
+        totals = self.totals(self.own())
         buckets = [0] * (len(BOUNDS) + 1)
-        for series in self.all():
+        for series in self.own():
             for place, times in enumerate(series.buckets()):
                 buckets[place] += times
         outcomes: dict[tuple[OutcomeClass, Attribution], int] = {}

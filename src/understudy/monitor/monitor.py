@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .comparison import Comparison
     from .ports import Taker
     from .requestlog import RequestLog
+    from .rollup import Row
     from .trends import Trend
 
 _log = logging.getLogger("understudy.monitor")
@@ -178,6 +179,10 @@ class PerformanceMonitor:
         if recorded is not None:
             outcome, attribution = judge(error)
             recorded.failed(response_time, outcome, attribution, text_of(error), status_of(error))
+
+    def reported(self, row: Row) -> None:
+        """Count what another process did: for pages and alerts; the rollups have its row already."""
+        self._ledger(row.series.name).report(row, self._watcher)
 
     # -- draining ---------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ _WIDTHS = {2: "B", 3: "H", 4: "I", 5: "Q"}
 #: Farthest that two neighbouring keys of a stored histogram may lie apart: a step is one byte.
 _FARTHEST = 0xFF
 #: A histogram key of the monitor (float32 bits >> 16) loses this many more bits on its way into a rollup.
-_CUT = 3
+CUT = 3
 
 #: Numbers of the outcome classes in stored breakdowns; only ever added to, never renumbered.
 _CLASS_NUMBERS = {
@@ -141,7 +141,7 @@ class Bucket:
             self._durations(timed, seconds, min(good), max(good))
             hist = self.hist
             for key, times in count((keys,)).items():
-                hist[key >> _CUT] += times
+                hist[key >> CUT] += times
 
     def add_one(self, seconds: float) -> None:
         """Count one success of `seconds`."""
@@ -222,7 +222,7 @@ class Bucket:
 
 def key_of(seconds: float) -> int:
     """The histogram key of a duration: the upper bits of its float32."""
-    return int(unpack("<I", pack("<f", seconds))[0]) >> (16 + _CUT)
+    return int(unpack("<I", pack("<f", seconds))[0]) >> (16 + CUT)
 
 
 @cache
@@ -230,7 +230,7 @@ def value_of(key: int) -> float:
     """The middle of a key's range, seconds."""
     if key == 0:
         return 0.0
-    return float(unpack("<f", pack("<I", key << (16 + _CUT) | 1 << (15 + _CUT)))[0])
+    return float(unpack("<f", pack("<I", key << (16 + CUT) | 1 << (15 + CUT)))[0])
 
 
 def quantiles_of(hist: Mapping[int, int], shares: Sequence[float]) -> tuple[float | None, ...]:

@@ -163,14 +163,28 @@ class Series:
         self._lock = threading.Lock()
         self.tap = None
 
+    def take_in(self, numbers: Digest, kinds: Kinds | None, neutral: int, batch: Sequence[float]) -> None:
+        """Count what was counted elsewhere; `batch` holds its shortest and longest success."""
+        with self._lock:
+            self._count(numbers, kinds, neutral, batch)
+
     def _settle(self, batch: Sequence[float], kinds: Sequence[Kind] | None) -> None:
         if self._old:
             batch = self._with_late(batch)
         if not batch and kinds is None:
             return
+        counted: Kinds | None = None
+        neutral = 0
+        if kinds:
+            counted = {}
+            for kind in kinds:
+                counted[kind] = counted.get(kind, 0) + 1
+                neutral += kind[0]
+        self._count(digest(batch), counted, neutral, batch)
+
+    def _count(self, numbers: Digest, kinds: Kinds | None, neutral: int, batch: Sequence[float]) -> None:
         self.version += 1
         totals = self.totals
-        numbers = digest(batch)
         ok, failed, timed, seconds, failed_seconds, _ = numbers
         totals.ok += ok
         totals.timed += timed
@@ -178,18 +192,13 @@ class Series:
         if failed:
             totals.failed += failed
             totals.failed_seconds += failed_seconds
-        counted: Kinds | None = None
-        neutral = 0
         if kinds:
-            counted = {}
-            for kind in kinds:
-                counted[kind] = counted.get(kind, 0) + 1
-                totals.kinds[kind] = totals.kinds.get(kind, 0) + 1
-                neutral += kind[0]
+            for kind, times in kinds.items():
+                totals.kinds[kind] = totals.kinds.get(kind, 0) + times
             totals.neutral += neutral
-        self._windows.add(self._clock.monotonic(), numbers, counted, neutral)
+        self._windows.add(self._clock.monotonic(), numbers, kinds, neutral)
         if self.tap is not None:
-            self.tap(numbers, counted, neutral, batch, _take(self._booked) if self._booked else ())
+            self.tap(numbers, kinds, neutral, batch, _take(self._booked) if self._booked else ())
 
     def _with_late(self, batch: Sequence[float]) -> Sequence[float]:
         """The batch and what arrived in old lists; lists that nobody can append to are dropped."""

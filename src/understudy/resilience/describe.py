@@ -9,6 +9,7 @@ from .counters import Counters
 from .directions import Direction
 from .registry import Api, Route
 from .roster import Roster
+from .score import Score
 from .standing import Gatekeeper
 
 #: Reliability below which an API counts as degraded.
@@ -79,8 +80,14 @@ def state_of(api: Api, now: float) -> str:
     if api.uses_keys and api.keys.usable(now):
         return "down"
     if api.score.last_success_at is None:
-        return "unknown" if api.failed_at == float("-inf") else "degraded"
-    return "degraded" if api.score.reliability(now) < DEGRADED else "healthy"
+        if api.failed_at == float("-inf"):
+            return "unknown" if api.heard is None else _told(api.heard, now)
+        return "degraded"
+    return _told(api.score, now)
+
+
+def _told(score: Score, now: float) -> str:
+    return "degraded" if score.reliability(now) < DEGRADED else "healthy"
 
 
 def describe_api(api: Api, now: float) -> dict[str, Any]:

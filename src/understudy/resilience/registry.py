@@ -70,6 +70,8 @@ class Api:
         self.bulkhead = _bulkhead(options, clock)
         self.budget = Budget(options.budget, clock)
         self.score = Score(clock.monotonic(), options.latency)
+        #: The same of what other processes reported: for people, never for a choice of this one.
+        self.heard: Score | None = None
         self.bindings: dict[str, Binding] = {}
         self.in_flight = 0
         #: When a call that left the prepared path was last sent to it, monotonic seconds.
@@ -129,6 +131,16 @@ class Api:
             return self.options.price
         spent = all(self.keys.remaining(key) == 0 for key in self.keys)
         return quota.overage_price if spent else self.options.price
+
+    def hear(self, ok: int, failed: int) -> None:
+        """Another process had so many successes and failures with it just now."""
+        if self.heard is None:
+            self.heard = Score(self.clock.monotonic(), self.options.latency)
+        # Beyond a thousand only the share counts.
+        scale = min(1.0, 1000.0 / max(1, ok + failed))
+        told = [0.0] * round(ok * scale) + [-1.0] * round(failed * scale)
+        if told:
+            self.heard.update(told, self.clock.monotonic())
 
     def unproven(self, now: float) -> bool:
         """Whether only a call can show what it is worth: it never served, and was not asked for a while.

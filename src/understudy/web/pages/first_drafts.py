@@ -33,6 +33,8 @@ class Draft:
     path: str
     key: Secret | None
     until: float
+    #: Whether asking its path costs nothing.
+    free: bool = False
     tried: CheckResult | None = None
     #: What was wrong at the last try, in the reader's language.
     faults: list[str] = field(default_factory=list)
@@ -43,7 +45,7 @@ class Draft:
         found["base_url"] = self.base_url
         found.pop("health_check", None)
         if self.path:
-            found["health_check"] = {"path": self.path}
+            found["health_check"] = {"path": self.path, **({"cost": "free"} if self.free else {})}
         return found
 
 

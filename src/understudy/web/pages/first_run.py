@@ -56,13 +56,17 @@ async def keep(app: Understudy, request: Request) -> Answer:
     """Try the draft or keep it, as it has been changed; without JavaScript, one form with two buttons."""
     request.query()
     draft = drafts_of(app).find(app, request, request.parts["draft"])
-    content = await form(request, "name", "base_url", "path", "key", "do")
+    content = await form(request, "name", "base_url", "path", "free", "key", "do")
+    before, asked = draft.values(), draft.path
     draft.name = content.get("name", "").strip()[: _NAME + 1]
     draft.base_url = content.get("base_url", "").strip()[:_ADDRESS]
     draft.path = content.get("path", "").strip()[:_ADDRESS]
+    draft.free = content.get("free") == "yes"
     if content.get("key", "").strip():
         draft.key = Secret(content["key"].strip()[:_KEY], "entered")
-    draft.tried, _ = None, language_of(request)
+    if draft.values() | {"health_check": {}} != before | {"health_check": {}} or draft.path != asked:
+        draft.tried = None  # what was tried is another now
+    _ = language_of(request)
     draft.faults = _missing(draft, app, _)
     if draft.faults:
         return _draft(app, request, draft, status=422)
@@ -77,6 +81,9 @@ async def keep(app: Understudy, request: Request) -> Answer:
     except (Refused, SecretRefused, VersionConflict, StoreUnavailable) as error:
         draft.faults = faults_of(_, error)
         return _draft(app, request, draft, status=422)
+    tried = draft.tried
+    if tried is not None and tried.ok is not None:
+        app.fallback.roster.api(draft.name).hear(int(tried.ok), int(not tried.ok))  # it need not be asked again
     drafts_of(app).end(draft.id)
     return see("setup", "route", api=draft.name)
 
@@ -116,7 +123,7 @@ async def done(app: Understudy, request: Request) -> Answer:
     address, path = _address(request), app.fallback.roster.api(api).options.health_check.path or "/"
     return page(
         app, request, "first_done.html", at="apis", api=api, route=toml_value(route), path=toml_value(path),
-        address=address, document=_document(app, address, route, _served(app, route) or [api]),
+        address=address, signed=request.who.via == "session", document=_document(app, address, route, _served(app, route) or [api]),
     )  # fmt: skip
 
 

@@ -66,6 +66,12 @@ class UApi extends HTMLElement {
     } catch {
       return;
     }
+    if (this.querySelector("[data-part='nothing']")) {
+      const some = found.charts.some((/** @type {Chart} */ told) => told.series.some((each) => each.values.some((value) => value)));
+      // The first requests: charts, judgement and lists stand on the page that the server writes.
+      if (some && !document.querySelector("dialog[open], details[open], :popover-open")) location.reload();
+      return;
+    }
     const charts = /** @type {UChart[]} */ ([...this.querySelectorAll("u-chart")]);
     for (const told of /** @type {Chart[]} */ (found.charts)) {
       const mine = charts.find((each) => /** @type {Chart} */ (each.chart)?.key === told.key);
