@@ -35,26 +35,6 @@ def known(service: Served) -> Served:
     return service
 
 
-PLACES = ["/apis", "/apis?group=hub", "/apis/fixtures_pro", "/apis/compare?api=fixtures_pro&api=odds_prime"]
-
-
-@pytest.mark.parametrize("path", PLACES)
-@pytest.mark.parametrize(
-    ("width", "scheme", "language"), [(390, "dark", "pt-BR"), (768, "dark", "en-US"), (1440, "light", "en-US")]
-)
-def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(known, open_page, path, width, scheme, language):
-    page = open_page(known.url + path, width, scheme, language)
-    expect(page.locator("h1")).to_be_visible()
-    assert axe(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-@pytest.mark.parametrize("tab", ["checks", "config", "alerts"])
-def test_axe_finds_nothing_on_the_tabs(known, open_page, tab):
-    page = open_page(f"{known.url}/apis/fixtures_pro?tab={tab}", 1440, "dark", "pt-BR")
-    assert axe(page) == []
-
-
 def test_hostile_names_are_only_read_and_lead_to_their_pages(known, open_page):
     page = open_page(known.url + "/apis?sort=name")
     for name in HOSTILE:
