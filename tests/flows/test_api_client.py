@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import inspect
 import json
 import pickle
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -19,9 +21,11 @@ from understudy.clients.api.asking import part
 from understudy.config.settings import Settings
 from understudy.core.clock import SYSTEM_CLOCK
 from understudy.core.errors import ConnectFailed
+from understudy.core.secrets import Secret
 from understudy.core.status import Status
 from understudy.storage import StorageOptions
 from understudy.testing import Answer, FakeClock, MemoryChannel, ScriptedHttp
+from understudy.web.routing import Routes
 from understudy.web.table import ROUTES
 
 HOSTILE = ["a/b", "..", ".", "%2e%2e", "a b", "é", "<script>", "?x=1#y", "👨‍👩‍👧", "x" * 200, "\u202eabc"]
@@ -55,13 +59,13 @@ async def client(service):
 async def test_what_the_service_says_becomes_values(client):
     status = await client.status()
     assert isinstance(status, Status)
-    assert {row.name for row in status.apis} == {"odds", "spare"}
+    assert {row.name for row in status.apis} == {"mine", "odds", "spare"}
     assert (await client.health())["live"] is True
     assert "odds" in (await client.performance("odds"))["apis"]
     assert [record.route for record in await client.decisions(3)] == ["r", "r", "r"]
     record = (await client.decisions(1))[0]
     assert (await client.decision(record.call_id)).call_id == record.call_id
-    assert {each["name"] for each in await client.apis()} == {"odds", "spare"}
+    assert {each["name"] for each in await client.apis()} == {"mine", "odds", "spare"}
     assert (await client.api("odds"))["name"] == "odds"
     assert (await client.fallback())["routes"]["r"]
     assert await client.overview()
@@ -120,8 +124,11 @@ async def test_controls_and_the_past_are_reached(client):
     assert await client.compare_apis("odds", "spare", last="1h")
     assert await client.routes()
     assert (await client.route("r"))["name"] == "r"
-    assert await client.me()
-    assert (await client.dead_letters())["rows"] == []
+    assert (await client.me()).via == "loopback"
+    assert await client.facets("route:r", last="1h")
+    assert (await client.request(page.items[0].call_id))["steps"]
+    assert await client.heat("5m")
+    assert [each["channel"] for each in (await client.dead_letters())["rows"]] == ["room"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -190,17 +197,101 @@ async def free_service(tmp_path):
         await running
 
 
-def test_there_is_a_method_for_every_part_of_the_api():
-    """Each endpoint is named in the client's own modules, but for those that only pages and programs of ours use."""
-    import understudy.clients.api.admin as admin
-    import understudy.clients.api.alerts as alerts
-    import understudy.clients.api.past as past
-    import understudy.clients.api.state as state
+async def test_somebody_who_signs_in_may_do_what_a_token_may_not(tmp_path):
+    with rest_api.serving(people=True) as url:
+        async with Client(url) as client:
+            with pytest.raises(ApiError) as refused:
+                await client.sign_in(rest_api.ADMIN, "wrong")
+            assert refused.value.status == 401
+            assert (await client.sign_in(rest_api.ADMIN, Secret(rest_api.PASSWORD))).role == "admin"
+            made = await client.add_token("ci", ["read"], apis=["odds"], expires_in="30d")
+            assert "us_" not in repr(made)
+            async with Client(url, token=made.token) as program:
+                assert (await program.me()).apis == ("odds",)
+                for act in (program.tokens(), program.restart("no"), program.backup(tmp_path / "no.db")):
+                    with pytest.raises(ApiError) as refused:
+                        await act
+                    assert refused.value.status == 403
+            assert [each.name for each in await client.tokens()] == ["ci"]
+            await client.revoke_token(made.id)
+            assert await client.tokens(everybody=True) == ()
 
-    source = "".join(inspect.getsource(each) for each in (alerts, past, state, admin))
-    rooms = {path.split("/")[2] for _, path in ROUTES if path.startswith("/api/") and ROUTES[_, path].declared.tag}
-    reached = {room for room in rooms if f"/api/{room}" in source}
-    assert rooms - reached <= {"openapi.json", "docs", "instances", "palette"}, rooms - reached
+            eve = await client.add_account("eve", "viewer", "violet ladder eighteen foxes")
+            assert (await client.change_account(eve.id, role="operator", disabled="gone")).disabled == "gone"
+            assert {each.name for each in await client.accounts()} >= {"ada", "eve"}
+            await client.remove_account(eve.id)
+            assert "eve" not in {each.name for each in await client.accounts()}
+
+            size = await client.backup(tmp_path / "copy.db")
+            assert (tmp_path / "copy.db").stat().st_size == size
+            assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+            assert (tmp_path / "copy.db").read_bytes()[:15] == b"SQLite format 3"
+            with pytest.raises(FileExistsError):
+                await client.backup(tmp_path / "copy.db")
+            assert not (tmp_path / "no.db").exists()
+            with pytest.raises(ApiError, match="part of another program"):
+                await client.restart("a test")
+
+            await client.change_password(rest_api.PASSWORD, "violet ladder nineteen foxes")
+            await client.confirm("violet ladder nineteen foxes")
+            assert [each.own for each in await client.sessions()] == [True]
+            assert (await client.security())["counts"]
+            assert (await client.system())["versions"]
+            await client.sign_out()
+            with pytest.raises(ApiError) as refused:
+                await client.me()
+            assert refused.value.status == 401
+        assert "ladder" not in repr(vars(client))
+
+
+class Noting:
+    """Keeps what was asked for; answers nothing of use."""
+
+    def __init__(self):
+        self.asked = set()
+
+    async def send(self, request):
+        self.asked.add((request.method, urlsplit(request.url).path))
+        raise ConnectFailed("nobody is there")
+
+    async def close(self):
+        """Nothing to close."""
+
+
+def arguments(method, kind, everybody, folder):
+    """Something for every parameter without a default, and these two where a method has them."""
+    made = {"kind": kind, "everybody": everybody, "file": folder / "x", "scopes": ["read"], "order": ["a"]}
+    found, names = {}, []
+    for name, each in list(inspect.signature(method).parameters.items())[1:]:
+        if each.kind is each.VAR_POSITIONAL:
+            names = ["x", "y"]
+        elif name in ("kind", "everybody") or (each.default is each.empty and each.kind is not each.VAR_KEYWORD):
+            annotated = str(each.annotation)
+            found[name] = made.get(name, {} if "Mapping" in annotated else 1 if annotated == "int" else "x")
+    return names, found
+
+
+async def test_every_endpoint_has_a_method(tmp_path):
+    """All that is declared can be asked for by name, but for what only our own programs and browsers need."""
+    noted = Noting()
+    client = Client(WHERE, http=noted)
+    client._session = Secret("us=x")
+    methods = [
+        each for name, each in inspect.getmembers(Client, callable) if name[0] != "_" and name not in ("ask", "fetch")
+    ]
+    for method in methods:
+        for kind, everybody in (("apis", False), ("routes", True), ("channels", True)):
+            names, given = arguments(method, kind, everybody, tmp_path)
+            asked = method(client, *names, **given)
+            with contextlib.suppress(NotReached):
+                await (anext(asked) if inspect.isasyncgen(asked) else asked)
+    served = Routes({key: key for key in ROUTES})
+    reached = {served.find(verb, path, path.encode())[0] for verb, path in noted.asked}
+    left = {(verb, path) for (verb, path), each in ROUTES.items() if each.declared.tag} - reached
+    assert left == {
+        ("GET", "/api"), ("GET", "/api/docs"), ("GET", "/api/openapi.json"), ("POST", "/api/instances/report"),
+        ("GET", "/admin/config"), ("POST", "/admin/restart"),
+    }  # fmt: skip
 
 
 # -- against one that is busy, away or hostile --------------------------------------------------------

@@ -15,7 +15,7 @@ from understudy.web.table import ROUTES
 
 #: What everybody may post: it signs in or out, or is known by a secret of its own.
 _POSTED_BY_ANYBODY = {
-    "/login", "/logout", "/setup", "/appearance", "/act/{token}",
+    "/login", "/logout", "/api/login", "/api/logout", "/setup", "/appearance", "/act/{token}",
     "/api/instances/report",  # known by `report_token`
 }  # fmt: skip
 #: What readers may send: it changes what is their own, or nothing at all.
@@ -32,7 +32,7 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 
 def served() -> Iterator[tuple[str, str, Permission]]:
     """Every method, path and need of the table; what ends the session of whoever asks comes last."""
-    for (method, path), each in sorted(ROUTES.items(), key=lambda item: (item[0][1] == "/logout", item[0])):
+    for (method, path), each in sorted(ROUTES.items(), key=lambda item: (item[0][1].endswith("/logout"), item[0])):
         yield method, re.sub(r"\{\w+\}", "x", path), each.needs
 
 

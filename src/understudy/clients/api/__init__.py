@@ -12,6 +12,9 @@
 from .asking import ApiError, NotReached
 from .blocking import Blocking
 from .client import Client
-from .values import Page, RuleShown, SilenceShown
+from .values import AccountShown, Me, NewToken, Page, RuleShown, SessionShown, SilenceShown, TokenShown
 
-__all__ = ["ApiError", "Blocking", "Client", "NotReached", "Page", "RuleShown", "SilenceShown"]
+__all__ = [
+    "AccountShown", "ApiError", "Blocking", "Client", "Me", "NewToken", "NotReached", "Page", "RuleShown",
+    "SessionShown", "SilenceShown", "TokenShown",
+]  # fmt: skip

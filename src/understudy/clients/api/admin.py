@@ -1,11 +1,13 @@
-"""Settings that are edited while the service runs, accounts and tokens, routes, and the service itself."""
+"""Settings that are edited while the service runs, and the service itself."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from .asking import Asking, Several, part
+from .asking import Asking, part
 from .values import Json
 
 
@@ -63,56 +65,34 @@ class Settings(Asking):
 
 
 class Administration(Asking):
-    """The part of the client about who may do what, and the service as such."""
+    """The part of the client about the service itself; a backup and the restart need somebody who is signed in."""
 
-    async def me(self) -> Json:
-        """Who asks, and what they may do."""
-        answer: Json = await self._get("/api/me")
+    async def config(self, under: str = "") -> Json:
+        """The configuration, secrets masked, each value with its source; only values whose path holds `under`."""
+        answer: Json = await self._get("/api/admin/config", under=under or None)
         return answer
 
-    async def tokens(self, everybody: bool = False) -> Sequence[Json]:
-        """One's own API tokens, or those of all accounts; never their secrets."""
-        place = "/api/admin/tokens" if everybody else "/api/me/tokens"
-        answer: Sequence[Json] = (await self._get(place))["tokens"]
+    async def security(self) -> Json:
+        """The security self-check: `counts`, and `checks` with what to do about each that is not as it should be."""
+        answer: Json = await self._get("/api/admin/security")
         return answer
 
-    async def revoke_token(self, token: str, everybody: bool = False) -> None:
-        """End a token by its id."""
-        await self.ask("DELETE", f"/api/{'admin' if everybody else 'me'}/tokens/{part(token)}")
-
-    async def accounts(self) -> Sequence[Json]:
-        """Every account."""
-        answer: Sequence[Json] = (await self._get("/api/admin/accounts"))["accounts"]
+    async def system(self) -> Json:
+        """The process, its store and what they run on."""
+        answer: Json = await self._get("/api/admin/system")
         return answer
 
-    async def change_account(self, account: str, *, role: str | None = None, disabled: str | None = None) -> Json:
-        """Give an account another role, or shut it out with a reason; an empty one lets it in again."""
-        body = {"role": role, "disabled": disabled}
-        answer: Json = await self.ask("PATCH", f"/api/admin/accounts/{part(account)}", body=body)
-        return answer
+    async def backup(self, file: str | os.PathLike[str]) -> int:
+        """Write a copy of the store into a new file that only its owner can read; how many bytes it has.
 
-    async def remove_account(self, account: str) -> None:
-        """Remove an account with its sessions and tokens."""
-        await self.ask("DELETE", f"/api/admin/accounts/{part(account)}")
+        Raises:
+            FileExistsError: the file is there already; nothing was asked for.
+        """
+        return await self._download("POST", "/api/admin/backup", Path(file))
 
-    async def config(self) -> Json:
-        """The configuration, secrets masked, each value with its source."""
-        answer: Json = await self._get("/admin/config")
-        return answer
-
-    async def routes(self) -> Json:
-        """Every route with its lead, its candidates and what fallback has saved."""
-        answer: Json = await self._get("/api/routes")
-        return answer
-
-    async def route(self, name: str) -> Json:
-        """One route: its candidates with the score explained, and its last switches."""
-        answer: Json = await self._get(f"/api/routes/{part(name)}")
-        return answer
-
-    async def compare_apis(self, *names: str, **span: Any) -> Json:
-        """Two to six APIs side by side, with the winner of each measure."""
-        answer: Json = await self.ask("GET", "/api/compare", query={"api": Several(names), **span})
+    async def restart(self, reason: str) -> Json:
+        """End the service in order, so that its supervisor starts it again."""
+        answer: Json = await self._post("/api/admin/restart", reason=reason)
         return answer
 
     async def status_page(self) -> Json:

@@ -51,6 +51,16 @@ class Alerts(Asking):
         answer: Json = await self._get(f"/api/alerts/{part(alert)}")
         return answer
 
+    async def open_alerts(self) -> Sequence[Json]:
+        """What is pending, fires or recovers, with the routes that each alert touches."""
+        answer: Sequence[Json] = (await self._get("/api/alerts/open"))["alerts"]
+        return answer
+
+    async def breach(self, alert: str) -> Json | None:
+        """The number that an incident is about, over its window and some time around, with the rule's thresholds."""
+        answer: Json | None = (await self._get(f"/api/alerts/{part(alert)}/breach"))["line"]
+        return answer
+
     async def why(self, event: str) -> Json:
         """Why somebody was, or was not, told of an event."""
         answer: Json = await self._get(f"/api/alerts/why/{part(event)}")
@@ -122,6 +132,11 @@ class Alerts(Asking):
     async def check_rule(self, rule: Mapping[str, Any]) -> Json:
         """The rule with its defaults; `ApiError` 422 with `faults` where it could not be taken in."""
         answer: Json = (await self._post("/api/alerts/rules/check", rule=dict(rule)))["rule"]
+        return answer
+
+    async def preview_rule(self, rule: Mapping[str, Any], **span: Any) -> Json:
+        """How often a rule would have fired in a span that is over, with the line of the worst subject."""
+        answer: Json = await self._post("/api/alerts/rules/preview", rule=dict(rule), **span)
         return answer
 
     async def backtest(self, **asked: Any) -> Json:

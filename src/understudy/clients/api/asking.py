@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote, urlencode, urlsplit
@@ -77,6 +80,8 @@ class Asking:
         self._clock, self._timeout, self._tries = clock, timeout, max(1, tries)
         self._ca_file, self._own = ca_file, http is None
         self._http = http
+        #: The session of somebody who signed in, as a cookie.
+        self._session: Secret | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -138,9 +143,9 @@ class Asking:
         content = None
         if body is not None:
             content = json.dumps({name: value for name, value in body.items() if value is not None}).encode()
-            sent["Content-Type"] = "application/json"
-        if self._token is not None:
-            sent["Authorization"] = f"Bearer {self._token.reveal()}"
+        if method not in ("GET", "HEAD"):
+            sent["Content-Type"] = "application/json"  # also of nothing: HTTP libraries call that something else
+        sent |= self._credentials()
         for left in range(self._tries - 1, -1, -1):
             answered = await self._sent(HttpRequest(method, url, sent, content, TIMEOUT, self._timeout, MAX_ANSWER))
             if answered.status < 400:
@@ -151,6 +156,44 @@ class Asking:
                 raise self._problem(answered)
             await self._clock.sleep(wait)
         raise AssertionError("a request is tried at least once")
+
+    def _credentials(self) -> dict[str, str]:
+        """A session goes before the token: both together are refused. It counts only with where it is used from."""
+        if self._session is not None:
+            parts = urlsplit(self.url)
+            return {"Cookie": self._session.reveal(), "Origin": f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"}
+        return {"Authorization": f"Bearer {self._token.reveal()}"} if self._token is not None else {}
+
+    async def _begin(self, path: str, body: Mapping[str, Any]) -> None:
+        """Ask for something that answers with a new session, and go on with that."""
+        answered = await self._answered("POST", path, None, body, None)
+        cookies = [value for name, value in answered.raw_headers if name.lower() == b"set-cookie"]
+        if not cookies:
+            raise NotReached(f"{self.url} is not an Understudy service")
+        self._session = Secret(cookies[-1].partition(b";")[0].decode("latin-1"))
+
+    async def _download(self, method: str, path: str, file: Path) -> int:
+        """Write the body of an answer into a new file of its owner's only; nothing is left of one that was cut off."""
+        opened = await asyncio.to_thread(os.open, file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(opened, "wb") as target:
+                headers = {"Accept": "*/*", "Content-Type": "application/json", **self._credentials()}
+                url = f"{self.url}{path}"
+                request = HttpRequest(method, url, headers, None, TIMEOUT, self._timeout, MAX_ANSWER, buffered=False)
+                answered = await self._sent(request)
+                try:
+                    if answered.status >= 400:
+                        raise self._problem(answered, b"".join([each async for each in answered.chunks()]))
+                    async for piece in answered.chunks():
+                        await asyncio.to_thread(target.write, piece)
+                except TransportError as error:
+                    raise NotReached(f"{self.url} broke off: {error}", str(error)) from None
+                finally:
+                    await answered.close()
+                return target.tell()
+        except BaseException:
+            await asyncio.to_thread(file.unlink)
+            raise
 
     async def _sent(self, request: HttpRequest) -> HttpResponse:
         try:
@@ -168,9 +211,9 @@ class Asking:
             self._http = AiohttpClient(self._clock, ssl=trust(self._ca_file) if self._ca_file else None)
         return self._http
 
-    def _problem(self, answered: HttpResponse) -> ApiError:
+    def _problem(self, answered: HttpResponse, body: bytes | None = None) -> ApiError:
         try:
-            told = json.loads(answered.body)
+            told = json.loads(answered.body if body is None else body)
         except ValueError:
             told = {}
         problem = told if isinstance(told, dict) else {}

@@ -6,10 +6,11 @@ from .admin import Administration, Settings
 from .alerts import Alerts
 from .asking import Asking
 from .past import Notifications, Past
+from .people import People
 from .state import State
 
 
-class Client(State, Alerts, Past, Notifications, Settings, Administration, Asking):
+class Client(State, Alerts, Past, Notifications, Settings, People, Administration, Asking):
     """The REST API of one service, each endpoint as a method; any other by `ask` and `fetch`.
 
     A request is sent again after 429, and after 503 where that can do no harm, when the service says how long to

@@ -43,6 +43,16 @@ class Past(Asking):
         series: Sequence[Json] = answer["series"]
         return series
 
+    async def last_week(self, name: str, *, kind: str = "api", **span: Any) -> Sequence[Json]:
+        """One API or route over a span beside the same span a week before, number by number."""
+        answer: Sequence[Json] = (await self._get("/api/history/week", name=name, kind=kind, **span))["changes"]
+        return answer
+
+    async def sums(self, kind: str = "api", **span: Any) -> Mapping[str, Json]:
+        """All APIs or routes over a span, added up, without percentiles."""
+        answer: Mapping[str, Json] = (await self._get("/api/history/overview", kind=kind, **span))["series"]
+        return answer
+
     async def requests(self, q: str = "", *, limit: int = 100, before: str | None = None) -> Page[RequestEntry]:
         """Calls that are on record, newest first: `api:odds status:>=500 lat:>2s err:"timeout" last:1h`."""
         return page_of(RequestEntry, await self._get("/api/requests", q=q, limit=limit, before=before), "requests")
@@ -57,6 +67,16 @@ class Past(Asking):
             if page.next is None:
                 return
             before = page.next
+
+    async def facets(self, q: str = "", **span: Any) -> Json:
+        """How the requests that answer a search spread, by API, route, outcome, status, kind of error, and time."""
+        answer: Json = await self._get("/api/requests/facets", q=q, **span)
+        return answer
+
+    async def request(self, call: str) -> Json:
+        """One call in full: its decision record, attempts and waits, and alerts that fired meanwhile."""
+        answer: Json = await self._get(f"/api/requests/{part(call)}")
+        return answer
 
     async def errors(self, api: str | None = None, *, limit: int = 100, **span: Any) -> tuple[ErrorGroup, ...]:
         """Kinds of errors, most frequent first."""
@@ -94,6 +114,17 @@ class Notifications(Asking):
     async def dead_letters(self, *, channel: str | None = None, limit: int = 100, before: str | None = None) -> Json:
         """What was given up and waits for a person: `rows` and `next`."""
         answer: Json = await self._get("/api/notifications/dead", channel=channel, limit=limit, before=before)
+        return answer
+
+    async def routing(self) -> Json:
+        """Policies, escalations and mute timings as they are configured."""
+        answer: Json = await self._get("/api/notifications/routing")
+        return answer
+
+    async def preview_channel(self, channel: str, language: str = "") -> Json:
+        """The hardest alerts as a channel would send them, measured against its service's limits."""
+        place = f"/api/notifications/channels/{part(channel)}/preview"
+        answer: Json = await self._get(place, language=language or None)
         return answer
 
     async def replay(self, row: str) -> Json:

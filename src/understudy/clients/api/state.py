@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from understudy.core.status import Status, explanation_of
 from understudy.core.types import Explanation
 
-from .asking import ApiError, Asking, NotReached, part
+from .asking import ApiError, Asking, NotReached, Several, part
 from .values import Json
 
 
@@ -53,9 +54,9 @@ class State(Asking):
         """The record of one call; `ApiError` 404 where none is kept."""
         return explanation_of((await self._get("/api/decisions", call=call))["decisions"][0])
 
-    async def overview(self) -> Json:
+    async def overview(self, window: str = "1h") -> Json:
         """Everything at one glance, as the first page shows it."""
-        answer: Json = await self._get("/api/overview")
+        answer: Json = await self._get("/api/overview", window=window)
         return answer
 
     async def apis(self, q: str | None = None, state: str | None = None, hub: str | None = None) -> Sequence[Json]:
@@ -66,6 +67,46 @@ class State(Asking):
     async def api(self, name: str) -> Json:
         """One API as it stands, with the verdict on its failures, its budget and what fires."""
         answer: Json = await self._get(f"/api/apis/{part(name)}")
+        return answer
+
+    async def anatomy(self, name: str, *, points: int | None = None, **span: Any) -> Json:
+        """One API over a span: percentiles, failures by class, the heat-map of its latencies."""
+        answer: Json = await self._get(f"/api/apis/{part(name)}/history", points=points, **span)
+        return answer
+
+    async def happened(self, name: str, **span: Any) -> Json:
+        """What happened to one API in a span: alerts, switches, errors, slowest requests, and its history."""
+        answer: Json = await self._get(f"/api/apis/{part(name)}/past", **span)
+        return answer
+
+    async def vendor_report(self, name: str, language: str = "en", **span: Any) -> Json:
+        """What can be handed to the vendor of an API: times, rates and samples of its failures, nothing of ours."""
+        answer: Json = await self._get(f"/api/apis/{part(name)}/report", lang=language, **span)
+        return answer
+
+    async def compare_apis(self, *names: str, **span: Any) -> Json:
+        """Two to six APIs side by side, with the winner of each measure."""
+        answer: Json = await self._get("/api/compare", api=Several(names), **span)
+        return answer
+
+    async def heat(self, window: str = "1h") -> Json:
+        """Every API over the last 60 slices of a window, one sign for each, as the first page paints it."""
+        answer: Json = await self._get("/api/overview/heat", window=window)
+        return answer
+
+    async def routes(self) -> Sequence[Json]:
+        """Every route with its lead, its candidates and what fallback has saved in the last hour."""
+        answer: Sequence[Json] = (await self._get("/api/routes"))["routes"]
+        return answer
+
+    async def route(self, name: str) -> Json:
+        """One route: its candidates with the score explained, and its last switches."""
+        answer: Json = await self._get(f"/api/routes/{part(name)}")
+        return answer
+
+    async def what_if(self, route: str, order: Sequence[str]) -> Json | None:
+        """What another order of a route's APIs would have made of the last hour; None where nothing of it is kept."""
+        answer: Json | None = (await self._post(f"/api/routes/{part(route)}/what-if", order=list(order)))["what_if"]
         return answer
 
     async def quota(self, name: str) -> Json:
@@ -124,6 +165,21 @@ class State(Asking):
     async def clear(self, api: str, reason: str = "") -> Json:
         """Begin the statistics of an API anew; history goes on."""
         return await self._act(api, "clear", reason)
+
+    async def reset_route(self, route: str, reason: str = "") -> Json:
+        """Close the breakers, and end the holds and quarantines, of all APIs of a route."""
+        answer: Json = await self._post(f"/api/routes/{part(route)}/reset", reason=reason)
+        return answer
+
+    async def reset_all(self, reason: str = "") -> Sequence[str]:
+        """Close every breaker, and end all holds and quarantines; the names of the APIs."""
+        names: Sequence[str] = (await self._post("/api/fallback/reset", reason=reason))["reset"]
+        return names
+
+    async def clear_all(self) -> Sequence[str]:
+        """Begin the statistics of every API anew; the names of the APIs."""
+        names: Sequence[str] = (await self._post("/api/performance/clear"))["cleared"]
+        return names
 
     async def _act(self, api: str, act: str, reason: str, expires_in: str | float | None = None) -> Json:
         answer: Json = await self._post(f"/api/apis/{part(api)}/{act}", reason=reason, expires_in=expires_in)

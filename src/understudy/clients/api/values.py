@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Generic, TypeVar
 
+from understudy.core.secrets import Secret
+
 from .asking import NotReached
 
 T = TypeVar("T")
@@ -51,6 +53,73 @@ class SilenceShown:
     active: bool
     #: Fingerprints of the alerts that a new silence keeps quiet now.
     matching: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """Who asks. `via` is loopback, session or token; `apis` are the only ones a token may ask about, none: all.
+
+    Until `proved_until`, epoch seconds, the password counts as just given.
+    """
+
+    name: str
+    via: str
+    role: str
+    permissions: tuple[str, ...]
+    apis: tuple[str, ...]
+    proved_until: float
+
+
+@dataclass(frozen=True, slots=True)
+class AccountShown:
+    """One account. Times are epoch seconds, 0 for never; `disabled` says why it is shut out, empty: it is not."""
+
+    id: str
+    name: str
+    role: str
+    created_at: float
+    password_at: float
+    signed_in_at: float
+    disabled: str
+    sessions: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionShown:
+    """Somebody who is signed in. Nobody can sign in with its `name`; `own` is the session that asks."""
+
+    name: str
+    account: str
+    created_at: float
+    seen_at: float
+    ip: str
+    agent: str
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TokenShown:
+    """An API token without its secret. Times are epoch seconds, 0 for never."""
+
+    id: str
+    name: str
+    account: str
+    scopes: tuple[str, ...]
+    apis: tuple[str, ...]
+    ips: tuple[str, ...]
+    created_at: float
+    expires_at: float
+    expired: bool
+    used_at: float
+    used_ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken(TokenShown):
+    """A token that was made just now, with what is sent as its bearer: told this once."""
+
+    token: Secret
 
 
 def built(cls: type[T], values: Any) -> T:

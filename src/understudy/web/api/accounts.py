@@ -49,6 +49,25 @@ def check_person(request: Request) -> None:
 # -- oneself --------------------------------------------------------------------------------------------
 
 
+@accounting
+async def sign_in(app: Understudy, request: Request) -> Answer:
+    """Begin a session: the answer's cookie stands for it. Programs do better with a token.
+
+    What changes something also needs an `Origin` that is this service's own, or `Sec-Fetch-Site: same-origin`.
+    """
+    content = await request.json_object()
+    session = await acts.sign_in(app, request, _WHO.of(content), _PASSWORD.of(content))
+    return Answer(b"", 204, cookies=(acts.session_cookie(request, session),))
+
+
+@accounting
+async def sign_out(app: Understudy, request: Request) -> Answer:
+    """End the session that asks; nothing happens where there is none."""
+    await request.json_object()
+    await acts.sign_out(app, request)
+    return Answer(b"", 204, cookies=(acts.session_cookie(request, ""),))
+
+
 async def me(app: Understudy, request: Request) -> Answer:
     """Who asks, and what they may do."""
     if request.who is NOBODY:
@@ -180,6 +199,7 @@ _SECRET = Text(1024, 1, name=True)
 _OLD = Field("old", _SECRET, "The password until now.", required=True)
 _NEW = Field("new", _SECRET, "A password of at least 12 characters.", required=True)
 _PASSWORD = Field("password", _SECRET, "One's own password.", required=True)
+_WHO = Field("name", Text(1024, 1, name=True), "The name of the account.", required=True)
 _NAME = Field("name", Text(acts.NAME, 1), "What they sign in with.", required=True)
 _ROLE = Field("role", Choice(ROLES), "What the account may do.", required=True)
 _DISABLED = Field("disabled", Text(500), "Why it is shut out; empty lets it in again.")
@@ -200,6 +220,10 @@ _ACCOUNT = view(AccountView)
 _MADE = view(TokenView, "NewToken", token=TEXT)
 
 ROUTES: Table = {
+    ("POST", "/api/login"): endpoint(
+        sign_in, Permission.PUBLIC, body=(_WHO, _PASSWORD), gives=_NONE, problems=(404, 503), tag=_TAG
+    ),
+    ("POST", "/api/logout"): endpoint(sign_out, Permission.PUBLIC, body=(), gives=_NONE, problems=(404, 503), tag=_TAG),
     ("GET", "/api/me"): endpoint(me, Permission.PUBLIC, gives=Gives(view(MeView)), problems=(401,), tag=_TAG),
     ("POST", "/api/me/password"): endpoint(
         change_password, Permission.READ, body=(_OLD, _NEW), gives=_NONE, problems=(404, 422, 503), tag=_TAG
