@@ -57,7 +57,7 @@ from .experiment import Report, Tell, quiet
 TITLE = "Requests made up from the OpenAPI document, to a real service"
 #: How many are planned for each of the two, and how many there must be at least: nothing wrong can be made up for
 #: some endpoints.
-CASES, LEAST = 11_500, 10_000
+CASES, LEAST = 15_000, 10_000
 #: Checks of an answer. That wrong requests are refused is looked at where a schema can say what is wrong.
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 #: They end the service, or the session of whoever asks.
