@@ -84,7 +84,7 @@ class Keeping:
         self.request_log = RequestLog(store.requests, clock, rng, instance)
         self._kept = Kept(fallback.roster, store.state, clock, fallback.events)
         self.directions = KeptDirections(fallback, store.state, clock, fallback.events, shared=options.shared)
-        self.roles = Roles(store.leases, instance, (UPKEEP, ALERTS), clock, rng)
+        self.roles = Roles(store.leases, instance, (UPKEEP, ALERTS), clock, rng, alone=store.alone)
         keep = {10: float(options.keep_10s), 60: float(options.keep_1m), 3600: float(options.keep_1h), 86400: None}
         #: How long each tier of the history is kept.
         self.retention = Retention(keep)
@@ -179,6 +179,8 @@ class Keeping:
                 await asyncio.shield(self._enter_acts())
                 await self.store.upkeep(self.roles.held(UPKEEP))
             except (StoreUnavailable, LeaseLost) as problem:
+                if isinstance(problem, LeaseLost):
+                    self.roles.ask_again()
                 _log.info("upkeep of the store stopped half way and goes on later: %s", problem)
 
     # -- the audit log ------------------------------------------------------------------------------

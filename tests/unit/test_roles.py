@@ -153,3 +153,42 @@ async def test_never_two_at_a_time_whatever_happens(steps, seed):
         if holders:
             assert holders[0].token >= highest
             highest = holders[0].token
+
+
+class Counted(Unsteady):
+    """Counts how often it is asked."""
+
+    asked = 0
+
+    async def claim(self, role: str, holder: str, ttl: float) -> Lease | None:
+        self.asked += 1
+        return await super().claim(role, holder, ttl)
+
+
+async def test_where_nobody_else_can_open_the_store_roles_are_renewed_seldom_and_at_once_when_one_was_refused(clock):
+    leases = Counted(MemoryLeases(clock))
+    mine = Roles(leases, "a", ("upkeep", "alerts"), clock, random.Random(1), alone=True)
+    running = asyncio.ensure_future(mine.run())
+    try:
+        for _ in range(120):
+            await clock.advance(1)
+            assert mine.as_dict() == {"upkeep": 1, "alerts": 1}
+        assert leases.asked <= 2 * 9, "every twenty seconds or a little less"
+        # The file was exchanged for another: what was written under the role was refused, and nobody waits for that.
+        leases._leases = MemoryLeases(clock)
+        await leases._leases.claim("alerts", "before", 0.0)
+        mine.ask_again()
+        await clock.advance(0)
+        assert mine.as_dict() == {"upkeep": 1, "alerts": 2}
+        leases.away, before = True, leases.asked
+        await clock.advance(21)
+        assert mine.held("alerts") is not None, "nobody can take it"
+        before = leases.asked
+        await clock.advance(10)
+        assert leases.asked - before >= 2 * 5, "a store that is away is asked for often"
+        leases.away = False
+        await clock.advance(2)
+        assert not mine.adrift("alerts")
+    finally:
+        running.cancel()
+        await asyncio.wait([running])

@@ -33,8 +33,8 @@ COALESCED = 0.005
 FAILURES_AFTER, FAILURES_SHARE = 0.25, 0.05
 #: The loop gets its turn after this much of a round, s.
 _SLICE = 0.001
-#: Signals of other instances are read that often, as many at a time.
-_POSTED_EVERY, _MOST_POSTED = 1.0, 1000
+#: Signals of other instances are read as many at a time.
+_MOST_POSTED = 1000
 #: Without a round for so long, evaluation does not work, s.
 STALLED = 60.0
 #: Numbers of what is no more are forgotten that often, s.

@@ -129,6 +129,12 @@ class Alerting:
         self.drills = self._scheduled(another)
         self.notifications.made_by(self.pulse.stalled)
         self._gauge_ourselves()
+        self._alone(not keep)
+
+    def _alone(self, alone: bool) -> None:
+        """Whether no other instance can have a hand in what is stored."""
+        self.manager.alone = alone
+        self.notifications.alone(alone)
 
     def _gauge_ourselves(self) -> None:
         """What the rules that watch Understudy itself are about."""
@@ -265,6 +271,8 @@ class Alerting:
         self._documents.open(store.documents)
         self._state.open(store.state)
         self._roles = roles
+        self._alone(roles.alone)
+        self.manager.on_lease_lost = roles.ask_again
         self.elsewhere.use(store.rollups)
         slices = Slices(self._clock.monotonic)
         await take_up(self.tallies, store.rollups, self._clock, self.manager.longest_window, slices.breath)

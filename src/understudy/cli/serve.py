@@ -78,6 +78,9 @@ class Server(uvicorn.Server):
     """Uvicorn with our signals: the first asks it to stop, a second not to wait."""
 
     def __init__(self, config: uvicorn.Config, clock: Clock, ready: Callable[[], None]) -> None:
+        self._exits = False
+        self._woken = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         super().__init__(config)
         self._clock = clock
         self._ready = ready
@@ -88,6 +91,28 @@ class Server(uvicorn.Server):
         self.restart = False
         #: Set by the second signal.
         self.cut_short = asyncio.Event()
+
+    @property
+    def should_exit(self) -> bool:
+        """Whether it is to end; set from any thread."""
+        return self._exits
+
+    @should_exit.setter
+    def should_exit(self, exits: bool) -> None:
+        self._exits = exits
+        if exits and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._woken.set)
+
+    async def main_loop(self) -> None:
+        """Until it is to end; sets the date of answers anew each second, and is not woken ten times as often."""
+        self._loop = asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            timer = self._clock.call_later(1.0, self._woken.set)
+            try:
+                await self._woken.wait()
+            finally:
+                timer.cancel()
+            self._woken.clear()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""

@@ -12,7 +12,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable
 
-from understudy.core.clock import Clock, pause
+from understudy.core.clock import Clock
 from understudy.core.errors import StoreUnavailable
 from understudy.core.lease import Lease
 
@@ -24,17 +24,29 @@ _log = logging.getLogger("understudy.cluster")
 ALERTS = "alerts"
 #: Length of a lease, time between two renewals, and how long before its end the holder steps down, s.
 TTL, RENEW, MARGIN = 6.0, 2.0, 1.5
+#: The same where nobody else can open the store: no one waits for the end of such a lease, so renewing is seldom.
+TTL_ALONE, RENEW_ALONE = 60.0, 20.0
 
 
 class Roles:
-    """The roles that this instance would take, and those it has."""
+    """The roles that this instance would take, and those it has. `alone`: no other can open the store meanwhile."""
 
     def __init__(
-        self, leases: LeaseStore, holder: str, wanted: Iterable[str], clock: Clock, rng: random.Random
+        self,
+        leases: LeaseStore,
+        holder: str,
+        wanted: Iterable[str],
+        clock: Clock,
+        rng: random.Random,
+        *,
+        alone: bool = False,
     ) -> None:
         self._leases = leases
         self.holder = holder
         self.wanted = tuple(wanted)
+        self.alone = alone
+        self._ttl, self._renew_every = (TTL_ALONE, RENEW_ALONE) if alone else (TTL, RENEW)
+        self._soon = asyncio.Event()
         self._clock = clock
         self._rng = rng
         self._held: dict[str, Lease] = {}
@@ -58,9 +70,20 @@ class Roles:
 
     async def run(self) -> None:
         """Claim and renew until cancelled."""
+        self._soon = asyncio.Event()
         while True:
             await self.renew()
-            await pause(self._clock, RENEW * self._rng.uniform(0.8, 1.0))
+            every = self._renew_every if all(map(self.held, self.wanted)) and not self._adrift else RENEW
+            timer = self._clock.call_later(every * self._rng.uniform(0.8, 1.0), self._soon.set)
+            try:
+                await self._soon.wait()
+            finally:
+                timer.cancel()
+            self._soon.clear()
+
+    def ask_again(self) -> None:
+        """The store refused a lease of ours: it is asked at once who has the roles, on this loop."""
+        self._soon.set()
 
     async def renew(self) -> None:
         """One round: ask for every role, all together, which the store commits as one."""
@@ -68,7 +91,7 @@ class Roles:
 
     async def _renew(self, role: str) -> None:
         try:
-            lease = await self._leases.claim(role, self.holder, TTL)
+            lease = await self._leases.claim(role, self.holder, self._ttl)
             self._adrift.discard(role)
         except StoreUnavailable as problem:
             if role in self._held:

@@ -136,6 +136,7 @@ class Dispatcher:
             # Whoever held it has not said how it went: it may have been sent.
             row = replace(row, ambiguous=True)
         if not self.lanes.add(row, now, wall, kept=kept):
+            self._feed.left_one()
             return
         item, lane = self.lanes.get(row.id), self.lanes.lanes.get(row.channel)
         if item is None or lane is None:

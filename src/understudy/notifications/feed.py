@@ -12,6 +12,8 @@ from .ports import OutboxQuery, OutboxStore
 
 #: New rows are looked for that often, s, and as far back: clocks of instances differ, and commits take time.
 EVERY, BACK = 2.0, 30.0
+#: That often where no other process puts rows there, s: those whose commit was not heard of are still found.
+EVERY_ALONE = 10.0
 #: Everything is looked through that often, s; seldomer with a long queue.
 ALL_EVERY, ALL_EVERY_LONG, LONG = 60.0, 600.0, 2000
 #: Rows read at a time.
@@ -27,6 +29,10 @@ class Feed:
         self._store = store
         self._clock = clock
         self._active = active
+        #: No other process puts rows there, so those that are new are known already.
+        self.alone = False
+        #: Rows were left in the store for want of room, and are taken in as those of others are.
+        self._left = False
         self._was_active = False
         self._next = 0.0
         self._next_all = 0.0
@@ -59,19 +65,27 @@ class Feed:
         if active and now >= self._next_all and room > 0:
             found = await self._everything(room)
             self._next_all = now + (ALL_EVERY if len(found) < LONG else ALL_EVERY_LONG)
-            self._next = now + EVERY
+            self._next = now + self._every
             self.looked = self.ready = True
             return found
         if active and now >= self._next:
             after = written(max(0, round((self._clock.time() - BACK) * 1000)) << _RANDOM_BITS)
             found = await self._store.pending(PAGE, after)
-            self._next = now + EVERY
+            self._next = now + self._every
             return found
         return []
 
+    @property
+    def _every(self) -> float:
+        return EVERY_ALONE if self.alone and not self._left else EVERY
+
+    def left_one(self) -> None:
+        """A row was left in the store for want of room."""
+        self._left, self._next = True, min(self._next, self._clock.monotonic() + EVERY)
+
     async def _everything(self, room: int) -> list[OutboxRow]:
         found: list[OutboxRow] = []
-        self.complete = False
+        self.complete = self._left = False
         while len(found) < room + LONG:
             page = await self._store.pending(PAGE, found[-1].id if found else "")
             found += page

@@ -86,7 +86,7 @@ class NotificationManager:
         self._composer = Composer(store, clock)
         self._waiters = Waiters(store, clock)
         self.lanes = Lanes(rng)
-        feed = Feed(store, clock, active)
+        feed = self._feed = Feed(store, clock, active)
         self.dispatcher = Dispatcher(
             store, clock, self.lanes, self._composer, feed, owner=f"{instance}-{self.make_id()[-6:]}",
             make_id=self.make_id, recorder=recorder, told=self._told, changed=self._changed,
@@ -97,6 +97,10 @@ class NotificationManager:
         self._last_sent: dict[tuple[str, str], float] = {}
         #: Called before something is awaited here, so that the application runs on this loop.
         self.on_use: Callable[[], None] = lambda: None
+
+    def alone(self, alone: bool) -> None:
+        """Whether no other process has a hand in the outbox."""
+        self._feed.alone = alone
 
     # -- configuration ------------------------------------------------------------------------------
 

@@ -260,7 +260,9 @@ class MemoryLeases:
 
 
 class MemoryStore:
-    """A `Store` that forgets everything when the process ends."""
+    """A `Store` that forgets everything when the process ends. Several applications of it may use one."""
+
+    alone = False
 
     def __init__(self, clock: Clock, options: StorageOptions | None = None) -> None:
         self._clock = clock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from understudy.core.clock import Clock
@@ -15,11 +16,10 @@ if TYPE_CHECKING:
 
 def open_sql(options: StorageOptions, clock: Clock) -> Store:
     """As `open_store`, for SQLite and PostgreSQL."""
-    try:
-        import alembic  # noqa: F401 - asked for here, so that what is missing is told before anything is touched
-        import sqlalchemy  # noqa: F401 - likewise
-    except ImportError:
-        raise NotInstalled("keeping history", "service") from None
+    # Asked for here, so that what is missing is told before anything is touched. Most starts need no revision, so
+    # Alembic is not imported for that: it would stay in memory as long as the service runs.
+    if find_spec("sqlalchemy") is None or find_spec("alembic") is None:
+        raise NotInstalled("keeping history", "service")
     if options.kind == "sqlite":
         from .sqlite_store import SqliteStore
 

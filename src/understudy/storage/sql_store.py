@@ -40,6 +40,8 @@ _log = logging.getLogger("understudy.storage")
 class SqlStore:
     """One writer, a few readers, and the ports; subclasses open the database before `_begin`."""
 
+    alone = False
+
     def __init__(
         self,
         options: StorageOptions,

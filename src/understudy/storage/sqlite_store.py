@@ -32,6 +32,7 @@ class SqliteStore(SqlStore):
     """Opens the file when it is made; a `Store`."""
 
     rollups: HotRollups
+    alone = True  # by a lock that the process holds
 
     def __init__(
         self,

@@ -22,6 +22,10 @@ class Store(Protocol):
     """Everything that is kept. `open_store` makes one; `close` ends it."""
 
     @property
+    def alone(self) -> bool:
+        """Whether no other application can use it while this one does."""
+
+    @property
     def rollups(self) -> RollupStore:
         """History."""
 
