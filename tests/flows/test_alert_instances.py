@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from alerted import Alerted, memory_store
 
@@ -95,11 +97,14 @@ async def test_an_act_on_the_instance_that_does_not_evaluate_is_done_on_the_one_
             await second.app.alerts.acknowledge(alert.fingerprint, actor="ana", comment="on it")
             with pytest.raises(UnknownName):
                 await second.app.alerts.acknowledge("nothing of ours", actor="ana")
+            (seen,) = [each for each in second.app.alerts.active() if each.rule == "api_down"]
+            assert (seen.acknowledged_by, seen.comment) == ("ana", "on it"), "whoever did it sees it at once"
             await clock.advance(3)
             (seen,) = [each for each in first.app.alerts.active() if each.rule == "api_down"]
             assert (seen.acknowledged_by, seen.comment) == ("ana", "on it")
             assert ("acked", "critical") in first.of("api_down")
             await second.app.alerts.resolve(alert.episode, actor="ana", reason="planned")
+            assert "api_down" not in second.firing()
             await clock.advance(3)
             assert "api_down" not in first.firing()
             with pytest.raises((NotActive, UnknownName)):
@@ -125,6 +130,13 @@ async def test_a_silence_made_on_one_instance_holds_on_the_other(clock: FakeCloc
             await second.app.alerts.expire_silence(kept.id, actor="ana")
             await clock.advance(8)
             assert first.of("api_down") == [("fired", "critical")]
+            # The one that does not evaluate shows what was made elsewhere, too.
+            made = await first.app.alerts.silence(silence, actor="ana")
+            rule = first.app.alerts.rules.get("api_down")
+            await first.app.alerts.rules.put(replace(rule, description="ours"), actor="ana")
+            await clock.advance(8)
+            assert made.id in [each.id for each in second.app.alerts.silences()]
+            assert second.app.alerts.rules.get("api_down").description == "ours"
 
 
 @pytest.mark.parametrize("seconds", [0.0, 30.0], ids=["just gone", "longer than the role lasts"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
 from typing import Any, Final
 
 from understudy.core.audit import AuditEntry
@@ -15,13 +17,14 @@ from understudy.core.notices import Notice, NoticeKind, Severity
 from understudy.core.turn import LoopLock
 
 from .imagined import Imagined, imagine
+from .machine import resolve
 from .model import Phase
 from .ports import AlertStore, EpisodeQuery, EpisodeRow, EventRow, Outlet, Signal
 from .rounds import Rounds
 from .shelf import SilenceShelf
 from .shown import AlertView, EpisodeView, event_as_dict
 from .silences import Silence
-from .state import AlertState
+from .state import Ack, AlertState
 from .viewing import view
 
 _log = logging.getLogger("understudy.alerts")
@@ -33,6 +36,30 @@ _MOST_PAST: Final = 10_000
 _PAGE: Final = 500
 #: The event by which an instance that does not evaluate passes on what a person did there.
 ACT: Final = "act"
+#: For how long such an act is shown as done before it is, s: the instance that evaluates looks each second.
+PASSED_FOR: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What a person did on an instance that does not evaluate, `at` when; shown as done for as long as `ends` says."""
+
+    act: str
+    actor: str
+    comment: str
+    until: float | None
+    at: float
+    ends: float
+
+    def apply(self, state: AlertState) -> None:
+        """Show it in a copy of the alert that only people look at."""
+        if self.act == "resolve":
+            resolve(state, self.at)
+        elif self.act == "unacknowledge":
+            state.ack = None
+        else:
+            until = inf if self.until is None else self.until
+            state.ack = Ack(self.actor, self.at, until, self.comment, snooze=self.act == "snooze")
 
 
 class AlertDesk:
@@ -50,11 +77,15 @@ class AlertDesk:
         self._taken_up = False
         #: The alerts as the instance that evaluates has left them in the store, where this one does not.
         self._followed: dict[str, AlertState] = {}
+        #: What people did here and the instance that evaluates has not had the time to do, by fingerprint.
+        self._passed_on: dict[str, Passed] = {}
         self._lock = LoopLock()
         #: Enters what people did into the audit log.
         self.acted: Callable[[AuditEntry], Awaitable[None]] = _unaudited
         #: Called before something is awaited here, so that the application runs on this loop.
         self.on_use: Callable[[], None] = _nothing
+        #: Called when the store refused what this instance wrote, as another evaluates by now.
+        self.on_lease_lost: Callable[[], None] = _nothing
 
     async def ready(self) -> bool:
         """Whether this instance is the one that evaluates."""
@@ -65,6 +96,7 @@ class AlertDesk:
             await work
         except LeaseLost:
             self._taken_up = False
+            self.on_lease_lost()
             raise
 
     def _turn(self) -> asyncio.Lock:
@@ -250,9 +282,23 @@ class AlertDesk:
                 raise NotActive(f"the alert {state.rule!r} does not fire")
             detail = {"act": name, "alert": state.fingerprint, "actor": actor, "comment": comment, "until": until}
             await self._store.post([Signal(ACT, {}, True, self._clock.time(), detail)], self._instance)
+            ends = self._clock.monotonic() + PASSED_FOR
+            self._passed_on[state.fingerprint] = Passed(name, actor, comment, until, self._clock.time(), ends)
+            self._followed = self._with_passed(self._followed)
         after = {"comment": comment, **({} if until is None else {"until": until})}
         about = f"{state.rule} {' '.join(f'{key}={value}' for key, value in state.labels.items())}".strip()
         await self.acted(AuditEntry(self._clock.time(), actor, f"alert.{name}", about, None, after))
+
+    def _with_passed(self, followed: dict[str, AlertState]) -> dict[str, AlertState]:
+        """Alerts as they will be when what people did here is done: whoever did it sees it at once."""
+        now = self._clock.monotonic()
+        for fingerprint, passed in tuple(self._passed_on.items()):
+            state = followed.get(fingerprint)
+            if state is None or not state.firing or now >= passed.ends:
+                del self._passed_on[fingerprint]
+            else:
+                passed.apply(state)
+        return followed
 
     async def _act_for(self, signal: Signal) -> None:
         """Do what a person did on another instance, which has entered it into the audit log."""

@@ -70,6 +70,8 @@ class AlertManager(AlertDesk):
         self._edited_at = float("-inf")
         #: Brings what was recorded into the windows.
         self.drain: Callable[[], Awaitable[None]] = _at_once
+        #: No other instance has a hand in what is stored, so nothing is read again.
+        self.alone = False
         self.options = options
         self.configure(options, defaults)
         self.rules.on_change = self._rule_changed
@@ -199,7 +201,7 @@ class AlertManager(AlertDesk):
     async def _reread(self) -> None:
         """Take over what others have edited; what has just happened does not wait for that."""
         now = self._clock.monotonic()
-        if now - self._edited_at < _EDITED_EVERY:
+        if self.alone or now - self._edited_at < _EDITED_EVERY:
             return
         self._edited_at = now
         try:
@@ -270,15 +272,17 @@ class AlertManager(AlertDesk):
     # -- several instances ------------------------------------------------------------------------
 
     async def post(self, signals: Sequence[Signal], instance: str) -> None:
-        """Leave signals for the instance that evaluates, and look how it sees the alerts.
+        """Leave signals for the instance that evaluates, and look how it sees the alerts, and what others edited.
 
         Raises:
             StoreUnavailable: they could not be left there.
         """
         if signals:
             await self._store.post(signals, instance)
+        await self._reread()
         documents = await self._store.states()
-        self._followed = {name: AlertState.from_dict(document) for name, document in documents.items()}
+        followed = {name: AlertState.from_dict(document) for name, document in documents.items()}
+        self._followed = self._with_passed(followed)
 
     async def posted(self, limit: int) -> list[tuple[str, Signal]]:
         """The signals that other instances left: instance and signal. What people did there is done here.
