@@ -165,7 +165,8 @@ async def test_what_is_done_in_one_holds_in_the_other_and_survives_either(
 
         # -- each act was entered once, with who did it
         await sign_in(again, "admin")
-        acts = [(each["action"], each["actor"]) for each in (await said(again, "GET", "/api/audit?limit=100"))["entries"]]
+        entries = (await said(again, "GET", "/api/audit?limit=100"))["entries"]
+        acts = [(each["action"], each["actor"]) for each in entries]
         for action in ("route.pinned", "api.drained", "api.forced", "route.unpinned", "api.unforced", "logout"):
             assert acts.count((action, "ada")) == 1, action
         assert acts.count(("settings.api.put", "ada")) == 2
