@@ -100,3 +100,18 @@ async def test_a_database_is_upgraded_by_command_and_not_used_before(earlier, po
 def _db(command: str, config: Path) -> int:
     with ThreadPoolExecutor(1) as thread:  # a program of its own has no loop that runs
         return thread.submit(run, ["db", command, "--config", str(config)]).result()
+
+
+def test_a_new_file_is_made_without_alembic_and_is_what_the_revisions_make(tmp_path):
+    """When this fails, a revision was added: run tools/write_tables.py."""
+    assert REVISIONS.script("sqlite").read_text("utf-8") == REVISIONS.new_sql("sqlite")
+
+    def made(name: str, make) -> list[tuple[str, ...]]:
+        with engine(tmp_path / name, CONTROL).connect() as connection:
+            with connection.begin():
+                make(connection)
+            found = connection.exec_driver_sql("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY 1, 2")
+            version = connection.exec_driver_sql("SELECT version_num FROM alembic_version")
+            return [(*row[:3], "".join((row[3] or "").split())) for row in found] + [tuple(version.one())]
+
+    assert made("quick", REVISIONS.make) == made("slow", REVISIONS.upgrade)

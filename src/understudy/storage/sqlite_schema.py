@@ -40,7 +40,7 @@ def prepare(path: Path, revisions: Revisions = REVISIONS, open_it: sqlite.Open =
         with connection.begin():
             found = revision(connection)
             if found is None:
-                revisions.upgrade(connection)
+                revisions.make(connection)
                 return
         _refuse_foreign(path, found, revisions)
         if found == revisions.head:
