@@ -61,6 +61,9 @@ FOREIGN = [
     ("https://discord.com/api/webhooks/123/abcDEF", "abcDEF"),
     ("https://api.telegram.org/bot123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw/send", "AAHdqTcv"),
     ("no such key: 0123456789abcdef0123456789abcdef", "0123456789abcdef"),
+    (f"Invalid API key: {{'api_key': '{VALUE}', 'q': 1}}", VALUE),
+    (f'bad credentials: {{"x-api-key": "{VALUE}"}}', VALUE),
+    ("set-up token: setup-" + "aB3" * 14 + "x", "aB3aB3"),
     ("rejected 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b", "9f86d081"),
 ]
 
@@ -103,6 +106,15 @@ def test_a_known_secret_is_masked_in_any_surroundings_and_a_short_one_shreds_no_
     redactor = Redactor()
     redactor.add(Secret("plain-words-only"), Secret("plain-words-only-longer"), Secret("abc"))
     assert redactor.redact("xplain-words-only-longery abc") == f"x{MASK}y abc"
+
+
+def test_a_known_secret_is_masked_as_addresses_pages_and_documents_write_it_too() -> None:
+    redactor = Redactor()
+    redactor.add(Secret("a b+c/d<e>&'\"\\"), Secret("lone \udce4 surrogate"))
+    for said in ("x=a%20b%2Bc%2Fd%3Ce%3E%26%27%22%5C", "x=a+b%2Bc%2Fd%3Ce%3E%26%27%22%5C",
+                 "a b+c/d&lt;e&gt;&amp;&#x27;&quot;\\", 'a b+c/d<e>&\'\\"\\\\', "lone \udce4 surrogate"):  # fmt: skip
+        assert redactor.redact(said).endswith(MASK), said
+        assert len(redactor.redact(said)) <= len(MASK) + 2, said
 
 
 def test_what_stands_around_a_secret_can_still_be_read() -> None:

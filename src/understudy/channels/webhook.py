@@ -16,6 +16,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl, urlsplit
 
 import annotated_types as at
 
@@ -47,6 +48,8 @@ PAUSE = 5.0
 RATE = Rate(per_second=5.0, burst=10)
 #: What Alertmanager writes for an end that has not come.
 _NEVER = "0001-01-01T00:00:00Z"
+#: A shorter part of an address is taken for a word, characters.
+_KEY = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,13 @@ class WebhookOptions(ChannelOptions):
         return (*((self.secret,) if self.secret is not None else ()), *self.secrets)
 
 
+def _key_parts(url: str) -> list[Secret]:
+    """The parts of an address that may be the key to it: long ones that hold a digit, as no word does."""
+    found = urlsplit(url)
+    parts = [*found.path.split("/"), *(value for _, value in parse_qsl(found.query))]
+    return [Secret(part) for part in parts if len(part) >= _KEY and any(map(str.isdigit, part))]
+
+
 class WebhookChannel:
     """Posts each message once, signed by every secret; its id is the same for all attempts."""
 
@@ -94,7 +104,12 @@ class WebhookChannel:
         self._options = options
         self._url = options.url.reveal()
         self._keys = tuple(key_of(secret, "WebhookOptions") for secret in options.signing)
-        REDACTOR.add(options.url, *options.signing, *((options.authorization,) if options.authorization else ()))
+        REDACTOR.add(
+            options.url,
+            *_key_parts(self._url),
+            *options.signing,
+            *((options.authorization,) if options.authorization else ()),
+        )
         self._wire = Wire(deps.client(options), deps.clock, options.timeout)
         self.traits: Traits = options.traits(f"webhook:{options.url.fingerprint()}", RATE, digests=False)
 

@@ -59,7 +59,7 @@ def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
     elif isinstance(value, dict):
         for name, below in value.items():
             yield from _leaves(below, (*path, name))
-    elif isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
+    elif isinstance(value, tuple) and value and (isinstance(value[0], Secret) or dataclasses.is_dataclass(value[0])):
         for index, below in enumerate(value):
             yield from _leaves(below, (*path, index))
     else:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from understudy.core.redaction import REDACTOR
+
 #: A place in the tree of the configuration: `("apis", "fixtures", "outcomes", 0, "status")`.
 Path = tuple[str | int, ...]
 
@@ -121,7 +123,7 @@ def shown(path: Path, value: object) -> str:
         return str(value).lower()
     if isinstance(value, str) and "@" in value:
         return "a value that is not shown"  # it may hold a user's name and password
-    return printable(repr(value))
+    return printable(REDACTOR.redact(repr(value)))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

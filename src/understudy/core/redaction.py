@@ -6,9 +6,12 @@ texts hold no secret, so each pattern is tried only where one of its hints occur
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import threading
 from typing import NamedTuple
+from urllib.parse import quote, quote_plus
 
 from .secrets import MASK, Secret
 
@@ -27,10 +30,12 @@ class _Rule(NamedTuple):
 
 # Between a name and its value: in headers, JSON (escaped too), Python, queries, shell.
 _BETWEEN = r"(?:\\{0,3}[\"'])?\s{0,3}(?:=>|[:=]|%3d)\s{0,3}[\[({]?\s?|[\"']\s?,\s?(?=b?[\"'])"
-# A value: all that one kind of quote encloses, else up to a space or a sign that ends it.
+# A value: all that one kind of quote encloses, else up to a space or a sign that ends it. What stands before a colon
+# is a name: `API key: {"token": "abc"}`.
 _VALUE = (
-    rf"(?:(b?\")[^\"\n]{{1,{_MOST}}}|(b?')[^'\n]{{1,{_MOST}}}|(\\{{1,3}}[\"'])[^\"'\\\n]{{1,{_MOST}}}"
-    rf"|(?:(?:bearer|basic|token|negotiate|apikey)\s{{1,3}})?[^\s\"'&,;}}\])\\]{{1,{_MOST}}})"
+    rf"(?:(b?\")[^\"\n]{{1,{_MOST}}}+(?!\"\s?:)|(b?')[^'\n]{{1,{_MOST}}}+(?!'\s?:)"
+    rf"|(\\{{1,3}}[\"'])[^\"'\\\n]{{1,{_MOST}}}+(?!\\{{1,3}}[\"']\s?:)"
+    rf"|(?![\[({{][\"'\\])(?:(?:bearer|basic|token|negotiate|apikey)\s{{1,3}})?[^\s\"'&,;}}\])\\]{{1,{_MOST}}})"
 )
 
 
@@ -86,8 +91,8 @@ _RULES = (
         ),
     ),
     _Rule(
-        ("sk-", "sk_", "pk-", "pk_", "rk_", "us-", "us_"),
-        re.compile(r"()\b(?:sk|pk|rk|us)[-_][A-Za-z0-9_-]{16,256}"),
+        ("sk-", "sk_", "pk-", "pk_", "rk_", "us-", "us_", "setup-"),
+        re.compile(r"()\b(?:(?:sk|pk|rk|us)[-_][A-Za-z0-9_-]{16,256}|setup-[A-Za-z0-9_-]{43})"),
     ),
     # A bot's token at Telegram.
     _Rule((":",), re.compile(r"()(?<!\d)\d{6,12}:[A-Za-z0-9_-]{30,128}")),
@@ -108,6 +113,12 @@ _FOREIGN_RULES = (
 _LONG_RUN = re.compile(rf"[A-Za-z0-9_-]{{20,{_MOST}}}")
 
 
+def _forms(secret: str) -> set[str]:
+    """A secret as it is, and as it stands in addresses, in HTML and in JSON."""
+    quoted = (quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace"))
+    return {secret, *quoted, html.escape(secret), json.dumps(secret)[1:-1]}
+
+
 class Redactor:
     """Masks the secrets it was told, and whatever has the shape of one. Usable from any thread."""
 
@@ -118,7 +129,7 @@ class Redactor:
 
     def add(self, *secrets: Secret) -> None:
         """Mask these from now on."""
-        new = {secret.reveal() for secret in secrets if len(secret.reveal()) >= MIN_SECRET}
+        new = {form for each in secrets if len(each.reveal()) >= MIN_SECRET for form in _forms(each.reveal())}
         with self._lock:
             if new <= self._known:
                 return

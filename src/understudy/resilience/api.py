@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Final, Literal
 
 import annotated_types as at
@@ -54,7 +54,7 @@ class ApiOptions(Options):
     outcomes: Annotated[tuple[OutcomeRule, ...], Doc("own outcome rules, before those of the preset")] = ()
     max_body: Annotated[int, at.Ge(1), at.Le(1 << 34), Doc("largest body read", "bytes")] = 32 * 1024 * 1024
     not_found_next: Annotated[bool, Doc("a 404 goes on to the next API")] = False
-    headers: Annotated[dict[str, str] | None, Doc("headers sent with each request")] = None
+    headers: Annotated[dict[str, str] | None, Doc("headers sent with each request")] = field(default=None, repr=False)
     # What stands in the configuration is the operator's word; what is entered in the dashboard is made with False.
     allow_private: Annotated[
         bool, Doc("false: never to this machine or to private addresses, whatever its name resolves to")
@@ -63,7 +63,7 @@ class ApiOptions(Options):
     def __post_init__(self) -> None:
         Options.__post_init__(self)
         for tag in self.tags:
-            if not isinstance(tag, str) or not TAG.fullmatch(tag):
+            if type(tag) is not str or not TAG.fullmatch(tag):  # what lists hold is not looked at by `check`
                 raise OptionError("ApiOptions", "tags", tag, "words of at most 40 letters, digits or . : / @ + - _")
         object.__setattr__(self, "tags", tuple(dict.fromkeys(self.tags)))
 

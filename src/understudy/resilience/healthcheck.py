@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal
 import annotated_types as at
 
 from understudy.core.clock import Clock, pause
+from understudy.core.errors import OptionError
 from understudy.core.options import Doc, Options
+from understudy.core.redaction import REDACTOR
 from understudy.core.types import Mode
 
 
@@ -31,6 +33,12 @@ class HealthCheckOptions(Options):
     unhealthy_after: Annotated[int, at.Ge(1), at.Le(100), Doc("failed probes in a row", "probes")] = 3
     healthy_after: Annotated[int, at.Ge(1), at.Le(100), Doc("good probes in a row", "probes")] = 2
     max_per_day: Annotated[int, at.Ge(0), at.Le(100000), Doc("metered probes a day", "probes")] = 24
+
+    def __post_init__(self) -> None:
+        Options.__post_init__(self)
+        if "?" in self.path and REDACTOR.redact(self.path) != self.path:
+            expected = 'a path that holds no key: [auth] signs probes too, with kind = "query" in the query'
+            raise OptionError("HealthCheckOptions", "path", "a value that is not shown", expected)
 
 
 #: How often the schedule looks whether a breaker has opened meanwhile, s.

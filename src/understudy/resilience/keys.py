@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -63,9 +63,9 @@ class AuthOptions(Options):
     name: Annotated[str, Doc("header or query parameter that carries the key")] = ""
     prefix: Annotated[str, Doc("text before the key in the header")] = ""
     username: Annotated[str, Doc("user of kind basic, client id of oauth2")] = ""
-    token_url: Annotated[str, Doc("where a token is fetched")] = ""
+    token_url: Annotated[str, Doc("where a token is fetched")] = field(default="", repr=False)
     token_method: Annotated[Literal["GET", "POST"], Doc("method of token_request")] = "POST"  # no password
-    token_body: Annotated[str, Doc("body of token_request; {key} stands for the key")] = ""
+    token_body: Annotated[str, Doc("body of token_request; {key} stands for the key")] = field(default="", repr=False)
     token_path: Annotated[str, Doc("JMESPath of the token in the answer")] = "access_token"  # no password
     expires_path: Annotated[str, Doc("JMESPath of its lifetime in seconds")] = "expires_in"
     scope: Annotated[str, Doc("scope of oauth2_client_credentials")] = ""
