@@ -23,7 +23,19 @@ from understudy.testing import FakeClock
 from understudy.web.asgi import Service
 
 #: What a service that runs has no use for: migrations, the wizard, a terminal, hashing before anybody signs in.
-UNUSED = {"alembic", "questionary", "prompt_toolkit", "argon2", "tracemalloc", "psycopg", "redis", "jsonschema_rs"}
+UNUSED = {
+    "alembic",
+    "mako",
+    "pygments",
+    "markdown_it",
+    "questionary",
+    "prompt_toolkit",
+    "argon2",
+    "tracemalloc",
+    "psycopg",
+    "redis",
+    "jsonschema_rs",
+}
 
 
 class Asked:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from typer import core, rich_utils
+from typer import core
 from typer.core import TyperCommand, TyperGroup
 
 from understudy.core.text import Texts
@@ -40,16 +40,22 @@ class Spoken:
         usage: str = super().get_usage(ctx)  # type: ignore[misc]  # the class beside this one has it
         return usage.replace("Usage: ", self.text("Usage: "), 1)
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The help page, with its headings in the reader's language."""
+        from typer import rich_utils  # late: it is large, and a service that runs has no help page to show
+
+        for name, message in _CONSTANTS.items():
+            setattr(rich_utils, name, self.text(message))
+        super().format_help(ctx, formatter)  # type: ignore[misc]  # as above
+
 
 def spoken(text: Texts) -> tuple[type[TyperCommand], type[TyperGroup]]:
     """The classes of commands and groups that speak one language.
 
-    The library has no seam for its headings; they are constants of its module, and this is the one place that
-    sets them. A name that a later version lacks leaves that heading in English.
+    The library has no seam for its headings; they are constants of its module, and this file is the one place
+    that sets them. A name that a later version lacks leaves that heading in English.
     """
     setattr(core, "_", text)  # noqa: B010 - a function from text to text, as gettext is; not declared as theirs
-    for name, message in _CONSTANTS.items():
-        setattr(rich_utils, name, text(message))
 
     class Command(Spoken, TyperCommand):
         pass
