@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-history docs soak dev lock lint types layers wheel clean
+.PHONY: help run test check bench bench-history docs soak dev lock lint types scripts layers wheel clean
 
 help: ## Say what can be made.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ test: $(VENV)/.has-test ## Run all tests, with a seeded sample of the long exper
 	@tools/setup_test_system.sh
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-check: lint types layers docs wheel ## Lint, types, layers, documentation, and the wheel in an environment of its own.
+check: lint types scripts layers docs wheel ## Lint, types, layers, documentation, and the wheel in an environment of its own.
 
 lint: $(VENV)/.has-dev
 	$(BIN)/ruff check .
@@ -25,6 +25,10 @@ lint: $(VENV)/.has-dev
 
 types: $(VENV)/.has-dev
 	$(BIN)/mypy
+
+scripts: ## Check the types of the dashboard's scripts with TypeScript's compiler.
+	@tools/setup_test_system.sh tsc
+	tsc --project .
 
 layers: $(VENV)/.has-dev
 	$(BIN)/lint-imports --no-cache --no-logo

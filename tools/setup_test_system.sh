@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes sure that the programs which the tests start are there: as root from Debian's packages, otherwise what
-# PATH offers. Fails naming what is missing; a test is never skipped because something was not installed.
+# Makes sure that the programs which the tests start are there, or those that are named: as root from Debian's
+# packages, otherwise what PATH offers. Fails naming what is missing; a test is never skipped because something was
+# not installed.
 set -eu
 
 # One line for each program: its command, Debian's package, what the tests do with it.
@@ -17,6 +18,13 @@ pgbouncer pgbouncer tests/flows has it stand between a store and its server
 LIST
 }
 
+# What `make check` needs; only installed when it is named.
+also() {
+    cat <<'LIST'
+tsc node-typescript make scripts has it check the types of the dashboard's scripts
+LIST
+}
+
 # Debian keeps the programs of PostgreSQL's server off PATH, in a folder for each version.
 there() {
     command -v "$1" >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/"$1" >/dev/null 2>&1
@@ -25,12 +33,13 @@ there() {
 missing_commands=""
 missing_packages=""
 while read -r command package _; do
+    [ -n "$command" ] || continue
     if ! there "$command"; then
         missing_commands="$missing_commands $command"
         missing_packages="$missing_packages $package"
     fi
 done <<LIST
-$(needed)
+$(if [ $# = 0 ]; then needed; else for each in "$@"; do { needed; also; } | grep "^$each "; done; fi)
 LIST
 
 [ -n "$missing_commands" ] || exit 0
@@ -51,6 +60,6 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     esac
     exit 0
 fi
-echo "understudy: the tests need these programs, which PATH does not offer:$missing_commands" >&2
+echo "understudy: these programs are needed, and PATH does not offer them:$missing_commands" >&2
 echo "understudy: on Debian, as root: apt install$missing_packages" >&2
 exit 1

@@ -7,7 +7,10 @@ import { word } from "./words.js";
 const PATIENCE = 1500;
 let going = 0;
 
-/** What was typed while the palette was still on its way; null: it is not. @type {string | null} */
+/**
+ * What was typed while the palette was still on its way; null: it is not.
+ * @type {string | null}
+ */
 let typed = null;
 
 /** Load what few need when they need it. */
@@ -26,7 +29,10 @@ const tray = async () => import("./u-tray.js");
 /** @param {string} selector @returns {HTMLElement | null} */
 const one = (selector) => document.querySelector(selector);
 
-/** Whether somebody is typing. @param {Event} event */
+/**
+ * Whether somebody is typing.
+ * @param {Event} event
+ */
 function typing(event) {
   const target = event.target;
   return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)
@@ -37,7 +43,10 @@ function typing(event) {
 const rows = () => /** @type {HTMLElement[]} */ ([...document.querySelectorAll("main tbody tr, main .problems li, main .multiple")])
   .filter((row) => row.offsetParent && row.querySelector("a[href]"));
 
-/** Put the focus on the first link of the next row, or the one before. @param {number} step */
+/**
+ * Put the focus on the first link of the next row, or the one before.
+ * @param {number} step
+ */
 function walk(step) {
   const all = rows();
   const now = all.findIndex((row) => row.contains(document.activeElement));
@@ -108,7 +117,10 @@ for (const button of document.querySelectorAll("[data-command]")) {
   button.addEventListener("click", () => button.dataset.command === "pin" ? pin(button) : button.dataset.command === "keys" ? sheet() : palette());
 }
 
-/** Copy the address with its span made absolute, so that whoever opens it sees the same. @param {HTMLElement} button */
+/**
+ * Copy the address with its span made absolute, so that whoever opens it sees the same.
+ * @param {HTMLElement} button
+ */
 async function pin(button) {
   const menu = /** @type {HTMLElement | null} */ (button.closest("[data-from]"));
   const address = new URL(location.href);

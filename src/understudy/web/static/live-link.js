@@ -27,7 +27,10 @@ class Leader {
   constructor(say) {
     this.say = say;
     /** @type {Map<string, {topics: string[], at: number}>} */ this.wants = new Map();
-    /** What is known of each topic, for tabs that come later. @type {Map<string, Message>} */
+    /**
+     * What is known of each topic, for tabs that come later.
+     * @type {Map<string, Message>}
+     */
     this.known = new Map();
     /** @type {Status} */ this.status = { state: "connecting" };
     this.timer = 0;
@@ -50,7 +53,12 @@ class Leader {
     this.say({ k: "message", message });
   }
 
-  /** A tab says what it wants. @param {string} tab @param {string[]} topics @param {string[]} fresh */
+  /**
+   * A tab says what it wants.
+   * @param {string} tab
+   * @param {string[]} topics
+   * @param {string[]} fresh
+   */
   want(tab, topics, fresh) {
     this.wants.set(tab, { topics, at: Date.now() });
     this.say({ k: "status", to: tab, status: this.status });
@@ -105,7 +113,10 @@ export class Link {
     addEventListener("pageshow", (event) => { if (event.persisted) this.ask(this.topics); });
   }
 
-  /** Listen to these topics from now on. @param {string[]} topics */
+  /**
+   * Listen to these topics from now on.
+   * @param {string[]} topics
+   */
   want(topics) {
     const fresh = topics.filter((each) => !this.topics.includes(each));
     this.topics = topics;
@@ -146,7 +157,10 @@ export class Link {
     this.ask(this.topics);
   }
 
-  /** Another tab says that it leads. @param {string} tab */
+  /**
+   * Another tab says that it leads.
+   * @param {string} tab
+   */
   followed(tab) {
     this.heard = Date.now();
     if (this.leader && tab !== me) {
@@ -158,7 +172,10 @@ export class Link {
     this.ask(this.topics);
   }
 
-  /** Without locks: whoever hears of no leader asks for one, and leads when nobody answers. @param {boolean} [now] */
+  /**
+   * Without locks: whoever hears of no leader asks for one, and leads when nobody answers.
+   * @param {boolean} [now]
+   */
   elect(now = false) {
     if (this.leader || (!now && Date.now() - this.heard < QUIET)) return;
     const asked = Date.now();

@@ -24,7 +24,7 @@ export class Source {
     this.told = told;
     this.changed = changed;
     /** @type {string[]} */ this.topics = [];
-    /** What the open stream listens to. @type {string[]} */ this.listened = [];
+    /** @type {string[]} What the open stream listens to. */ this.listened = [];
     this.after = "";
     this.key = "";
     this.failures = 0;
@@ -38,7 +38,10 @@ export class Source {
     globalThis.addEventListener("online", this.again);
   }
 
-  /** Listen to these topics from now on. @param {string[]} topics */
+  /**
+   * Listen to these topics from now on.
+   * @param {string[]} topics
+   */
   want(topics) {
     this.topics = topics;
     if (this.ended) return;

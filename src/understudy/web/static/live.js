@@ -22,7 +22,7 @@ class Topic {
     this.name = name;
     /** @type {Set<Handler>} */ this.handlers = new Set();
     /** @type {Record<string, any>} */ this.values = {};
-    /** Keys that changed while nothing was shown. @type {Set<string>} */ this.changed = new Set();
+    /** @type {Set<string>} Keys that changed while nothing was shown. */ this.changed = new Set();
     /** @type {any[]} */ this.items = [];
     this.skipped = 0;
     this.at = 0;
@@ -31,7 +31,10 @@ class Topic {
     this.anew = false;
   }
 
-  /** Take a message in. @param {import("./live-source.js").Message} message */
+  /**
+   * Take a message in.
+   * @param {import("./live-source.js").Message} message
+   */
   take(message) {
     this.at = message.at;
     this.anew ||= message.i === 1;
@@ -79,7 +82,12 @@ class Topic {
   }
 }
 
-/** One handler's fault must not end the others. @param {Handler} handler @param {any} data @param {About} about */
+/**
+ * One handler's fault must not end the others.
+ * @param {Handler} handler
+ * @param {any} data
+ * @param {About} about
+ */
 function one(handler, data, about) {
   try {
     handler(data, about);
@@ -174,7 +182,10 @@ export const live = {
     };
   },
 
-  /** The topic of these APIs' rows. @param {string[]} names */
+  /**
+   * The topic of these APIs' rows.
+   * @param {string[]} names
+   */
   rows(names) {
     return `rows:${names.map(encodeURIComponent).join(",")}`;
   },
@@ -187,7 +198,10 @@ export const live = {
   /** In one word; `watch` tells more. */
   get state() { return state().state; },
 
-  /** Call `watcher` whenever the state changes, and each second while it counts. @param {(state: State) => void} watcher */
+  /**
+   * Call `watcher` whenever the state changes, and each second while it counts.
+   * @param {(state: State) => void} watcher
+   */
   watch(watcher) {
     watchers.add(watcher);
     watcher(state());

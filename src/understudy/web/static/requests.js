@@ -20,7 +20,7 @@ class Tail extends HTMLElement {
     /** @type {HTMLButtonElement|null} */ this.fresh = this.querySelector("[data-part='new']");
     this.rows = this.querySelector("tbody");
     this.template = this.querySelector("template");
-    /** Lines that wait, the oldest first. @type {(Entry | number)[]} */ this.waiting = [];
+    /** @type {(Entry | number)[]} Lines that wait, the oldest first. */ this.waiting = [];
     if (!this.button || this.hasAttribute("data-off")) return;
     this.button.hidden = false;
     this.button.addEventListener("click", () => this.turn(!this.end));
@@ -70,27 +70,32 @@ class Tail extends HTMLElement {
 
   /** @param {Entry[]} entries @param {number} skipped */
   take(entries, skipped) {
-    this.waiting.push(...entries);
-    if (skipped) this.waiting.push(skipped);
-    const over = this.waiting.length - WAITING;
+    const { waiting } = this;
+    if (!waiting) return;
+    waiting.push(...entries);
+    if (skipped) waiting.push(skipped);
+    const over = waiting.length - WAITING;
     if (over > 0) {
-      const lost = this.waiting.splice(0, over + 1).reduce((/** @type {number} */ sum, each) => sum + (typeof each === "number" ? each : 1), 0);
-      this.waiting.unshift(lost);
+      const lost = waiting.splice(0, over + 1).reduce((/** @type {number} */ sum, each) => sum + (typeof each === "number" ? each : 1), 0);
+      waiting.unshift(lost);
     }
     this.show(!this.held());
   }
 
-  /** Put what waits on the page, or say how much it is. @param {boolean} [now] */
+  /**
+   * Put what waits on the page, or say how much it is.
+   * @param {boolean} [now]
+   */
   show(now = !this.held()) {
-    const { rows, fresh } = this;
-    if (!rows || !fresh) return;
-    if (now && this.waiting.length) {
-      const made = this.waiting.splice(0).map((each) => typeof each === "number" ? this.gap(each) : this.line(each)).reverse();
+    const { rows, fresh, waiting } = this;
+    if (!rows || !fresh || !waiting) return;
+    if (now && waiting.length) {
+      const made = waiting.splice(0).map((each) => typeof each === "number" ? this.gap(each) : this.line(each)).reverse();
       rows.prepend(...made);
       while (rows.rows.length > SHOWN) rows.rows[rows.rows.length - 1].remove();
       this.querySelector("[data-part='none']")?.remove();
     }
-    const count = this.waiting.reduce((/** @type {number} */ sum, each) => sum + (typeof each === "number" ? each : 1), 0);
+    const count = waiting.reduce((/** @type {number} */ sum, each) => sum + (typeof each === "number" ? each : 1), 0);
     fresh.hidden = count === 0;
     fresh.textContent = (this.words.new ?? "").replace("{count}", String(count));
   }
@@ -117,14 +122,21 @@ class Tail extends HTMLElement {
     return row;
   }
 
-  /** An error; the code of a gate that it may begin with becomes words. @param {string} text */
+  /**
+   * An error; the code of a gate that it may begin with becomes words.
+   * @param {string} text
+   */
   error(text) {
     const code = text.split(" ", 1)[0], known = this.words.gates[code];
     if (!known) return text;
     return text.length > code.length ? `${known}:${text.slice(code.length)}` : known;
   }
 
-  /** A line that says how many were left out. @param {number} count @returns {Element} */
+  /**
+   * A line that says how many were left out.
+   * @param {number} count
+   * @returns {Element}
+   */
   gap(count) {
     const row = document.createElement("tr");
     row.className = "skipped";

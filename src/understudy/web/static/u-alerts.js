@@ -45,7 +45,7 @@ class Alerts extends HTMLElement {
 
   async refresh() {
     this.asked = performance.now();
-    const trouble = this.part(this, "trouble");
+    const trouble = this.piece(this, "trouble");
     try {
       const answer = await fetch(this.dataset.rows ?? "", { headers: { accept: "application/json" } });
       if (!answer.ok) throw new Error(String(answer.status));
@@ -77,10 +77,10 @@ class Alerts extends HTMLElement {
     for (const group of groups.values()) {
       const count = group.rows.length - 1;
       group.hidden = count === 0;
-      const told = this.part(group, "count");
+      const told = this.piece(group, "count");
       if (told) told.textContent = String(count);
     }
-    const none = this.part(this, "none"), list = this.part(this, "list");
+    const none = this.piece(this, "none"), list = this.piece(this, "list");
     if (none) none.hidden = rows.length > 0;
     if (list) list.hidden = rows.length === 0;
   }
@@ -97,11 +97,11 @@ class Alerts extends HTMLElement {
   fill(row, each) {
     row.dataset.alert = each.fingerprint;
     for (const name of ["about", "value", "compared", "touched", "age", "handled", "rule"]) {
-      const part = this.part(row, name);
+      const part = this.piece(row, name);
       const text = String(each[/** @type {keyof Row} */ (name)] ?? "");
       if (part && part.textContent !== text) part.textContent = text;
     }
-    const link = this.part(row, "rule");
+    const link = this.piece(row, "rule");
     if (each.href) link?.setAttribute("href", each.href);
     else link?.removeAttribute("href");
     const state = row.querySelector(".state");
@@ -110,14 +110,14 @@ class Alerts extends HTMLElement {
       const word = state.lastChild;
       if (word && word.textContent !== each.word) word.textContent = each.word;
     }
-    const pick = /** @type {HTMLInputElement | null} */ (this.part(row, "pick"));
+    const pick = /** @type {HTMLInputElement | null} */ (this.piece(row, "pick"));
     if (pick) {
       pick.name = `pick.${each.fingerprint}`;
       pick.setAttribute("aria-label", `${each.rule} ${each.about}`);
     }
     this.button(row, "acknowledge", each.fingerprint, each.firing && !each.acknowledged);
     this.button(row, "unacknowledge", each.fingerprint, each.acknowledged);
-    this.part(row, "silence")?.setAttribute("href", each.silence);
+    this.piece(row, "silence")?.setAttribute("href", each.silence);
   }
 
   /**
@@ -127,24 +127,27 @@ class Alerts extends HTMLElement {
    * @param {boolean} shown
    */
   button(row, name, value, shown) {
-    const button = /** @type {HTMLButtonElement | null} */ (this.part(row, name));
+    const button = /** @type {HTMLButtonElement | null} */ (this.piece(row, name));
     if (!button) return;
     button.value = value;
     button.hidden = !shown;
   }
 
-  /** What a key does to the picked alerts, or to the one whose row has the focus. @param {KeyboardEvent} event */
+  /**
+   * What a key does to the picked alerts, or to the one whose row has the focus.
+   * @param {KeyboardEvent} event
+   */
   pressed(event) {
     const where = /** @type {HTMLElement} */ (event.target);
     const typing = where.closest("input:not([type=checkbox]), textarea, select, dialog");
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing) return;
     const row = this.rows().find((each) => each.contains(document.activeElement));
-    const pick = row && /** @type {HTMLInputElement | null} */ (this.part(row, "pick"));
+    const pick = row && /** @type {HTMLInputElement | null} */ (this.piece(row, "pick"));
     if (event.key === "x" && pick) pick.checked = !pick.checked;
     else if (event.key === "e" && this.picked()) this.bulk("acknowledge");
     else if (event.key === "s" && this.picked()) this.bulk("silence");
-    else if (event.key === "e" && row) this.part(row, "acknowledge")?.click();
-    else if (event.key === "s" && row) this.part(row, "silence")?.click();
+    else if (event.key === "e" && row) this.piece(row, "acknowledge")?.click();
+    else if (event.key === "s" && row) this.piece(row, "silence")?.click();
     else return;
     event.preventDefault();
   }
@@ -178,7 +181,7 @@ class Alerts extends HTMLElement {
    * @param {Element} within
    * @param {string} name
    */
-  part(within, name) {
+  piece(within, name) {
     return /** @type {HTMLElement | null} */ (within.querySelector(`[data-part="${name}"]`));
   }
 }

@@ -55,7 +55,10 @@ class UApi extends HTMLElement {
     clearTimeout(this.soon);
   }
 
-  /** Read the span anew, as it has moved on. @param {Refresh} refresh */
+  /**
+   * Read the span anew, as it has moved on.
+   * @param {Refresh} refresh
+   */
   async again(refresh) {
     if (document.hidden || live.state === "paused") return;
     let found;

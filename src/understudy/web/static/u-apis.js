@@ -5,7 +5,10 @@ import { live } from "./live.js";
 import { latency, number, percent } from "./units.js";
 import { make, word } from "./words.js";
 
-/** How each live field is written. @type {Record<string, (value: any) => string>} */
+/**
+ * How each live field is written.
+ * @type {Record<string, (value: any) => string>}
+ */
 const WRITTEN = {
   success_rate: percent,
   p50: latency,
@@ -17,7 +20,10 @@ const WRITTEN = {
 
 class UApis extends HTMLElement {
   connectedCallback() {
-    /** Rows by API: with several tags it stands in several groups. @type {Map<string, HTMLElement[]>} */
+    /**
+     * Rows by API: with several tags it stands in several groups.
+     * @type {Map<string, HTMLElement[]>}
+     */
     this.rows = new Map();
     const names = new Set();
     for (const row of /** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll("tr[data-api]"))) {

@@ -24,7 +24,7 @@ class Channels extends HTMLElement {
       if (!channel) continue;
       const state = row.querySelector(".state"), waiting = row.querySelector("[data-part='waiting']");
       if (state && channel.state) {
-        state.setAttribute("data-state", SHAPES[/** @type {keyof SHAPES} */ (channel.state)] ?? "unknown");
+        state.setAttribute("data-state", SHAPES[/** @type {keyof typeof SHAPES} */ (channel.state)] ?? "unknown");
         if (state.lastChild) state.lastChild.textContent = this.words?.[channel.state] ?? channel.state;
       }
       if (waiting && channel.waiting !== undefined) waiting.textContent = numbers.format(channel.waiting);

@@ -9,7 +9,8 @@ import { icon, make, word } from "./words.js";
 
 /** @typedef {import("./chart-options.js").Chart} Chart */
 
-/** Charts by group: they share one zoom. @type {Map<string, Set<UChart>>} */
+// Charts by group: they share one zoom.
+/** @type {Map<string, Set<UChart>>} */
 const groups = new Map();
 const exports = () => import("./chart-export.js");
 const nearby = new IntersectionObserver((seen) => {
@@ -23,8 +24,9 @@ export class UChart extends HTMLElement {
   connectedCallback() {
     if (this.plot) return;
     const source = this.querySelector("script[type='application/json']");
-    /** What is drawn: as the server wrote it, or as a script set it before it put the element in. @type {Chart | undefined} */
-    this.chart ??= source ? JSON.parse(source.textContent ?? "{}") : undefined;
+    // What is drawn: as the server wrote it, or as a script set it before it put the element in.
+    /** @type {Chart | undefined} */
+    this.chart = this.chart ?? (source ? JSON.parse(source.textContent ?? "{}") : undefined);
     if (this.chart) nearby.observe(this);
   }
 
@@ -109,7 +111,8 @@ export class UChart extends HTMLElement {
     event.stopPropagation();
   }
 
-  /** Put the cursor on a point, and say what stands there. @param {number} place */
+  // Put the cursor on a point, and say what stands there.
+  /** @param {number} place */
   point(place) {
     const { u, chart } = this;
     if (!u || !chart) return;
@@ -139,7 +142,8 @@ export class UChart extends HTMLElement {
     if (u && chart?.at.length) u.setScale("x", { min: chart.at[0], max: chart.at[chart.at.length - 1] });
   }
 
-  /** The visible stretch has changed. @param {any} u */
+  // The visible stretch has changed.
+  /** @param {any} u */
   zoomed(u) {
     const { chart } = this;
     if (!chart || !this.u) return;
@@ -157,7 +161,8 @@ export class UChart extends HTMLElement {
     }
   }
 
-  /** Say what stands at a point; at the last one that has a value when nothing is pointed at. @param {number | null} place */
+  // Say what stands at a point; at the last one that has a value when nothing is pointed at.
+  /** @param {number | null} place */
   tell(place) {
     const { chart, read } = this;
     if (!chart || !read) return;
@@ -167,10 +172,8 @@ export class UChart extends HTMLElement {
     read.textContent = `${when(chart.at[at])} · ${values.join(" · ")}`;
   }
 
-  /**
-   * Take in the newest point, `{at, <field>: number}`: it replaces the last one of the same step, or follows it.
-   * @param {Record<string, any>} point
-   */
+  // Take in the newest point, `{at, <field>: number}`: it replaces the last one of the same step, or follows it.
+  /** @param {Record<string, any>} point */
   push(point) {
     const { chart } = this;
     if (!chart || typeof point?.at !== "number") return;
@@ -180,7 +183,8 @@ export class UChart extends HTMLElement {
     const fresh = at > last;
     const zoomed = this.isZoomed();
     if (fresh) {
-      this.most ??= Math.max(chart.at.length, 60);
+      /** @type {number | undefined} */
+      this.most = this.most ?? Math.max(chart.at.length, 60);
       chart.at.push(at);
       if (chart.at.length > this.most) chart.at.shift();
     }
@@ -262,7 +266,8 @@ export class UChart extends HTMLElement {
       button("chart.png", "save", async () => { const painted = this.querySelector("canvas"); if (painted && chart) (await exports()).picture(painted, chart); }));
   }
 
-  /** Mark other stretches and moments. @param {Pick<Chart, "bands" | "marks">} noted */
+  // Mark other stretches and moments.
+  /** @param {Pick<Chart, "bands" | "marks">} noted */
   note(noted) {
     const { chart } = this;
     if (!chart) return;

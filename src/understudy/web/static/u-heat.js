@@ -20,18 +20,19 @@ const MANY = 40;
 
 class UHeat extends HTMLElement {
   async connectedCallback() {
-    /** @type {{start: number, step: number, groups: {hub: string, rows: [string, string, string][]}[]}} */
-    this.picture = { start: 0, step: 60, groups: [] };
+    /** @type {{start: number, step: number, count: number, groups: {hub: string, rows: [string, string, string][]}[]}} */
+    this.picture = { start: 0, step: 60, count: 60, groups: [] };
     /** @type {Set<string>} */ this.open = new Set();
     /** @type {Row[]} */ this.rows = [];
-    this.row = 0;
-    this.column = 59;
+    /** @type {number} */ this.row = 0;
     await this.load();
+    if (this.dataset.every) this.timer = setInterval(() => document.hidden || live.state === "paused" || this.load(), Number(this.dataset.every) * 1000);
   }
 
   disconnectedCallback() {
     this.stop?.();
     this.endTheme?.();
+    clearInterval(this.timer);
   }
 
   async load() {
@@ -40,15 +41,17 @@ class UHeat extends HTMLElement {
       if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
       this.picture = await answer.json();
     } catch (error) {
+      if (this.view) return; // what was read before stays, and the badge says that nothing is heard
       const reason = error instanceof Error ? error.message : String(error);
       this.replaceChildren(make("p", { class: "notice", "data-state": "fault", role: "status" }, word("heat.failed", { reason, seconds: 5 })));
       setTimeout(() => this.isConnected && this.load(), 5000);
       return;
     }
-    this.build();
+    if (this.view) this.arrange(); else this.build();
   }
 
   build() {
+    /** @type {number} */ this.column = (this.picture?.count ?? 1) - 1;
     const count = this.picture?.groups.reduce((sum, group) => sum + group.rows.length, 0) ?? 0;
     for (const group of this.picture?.groups ?? []) {
       if (count <= MANY || !fine(group.rows)) this.open?.add(group.hub);
@@ -75,7 +78,7 @@ class UHeat extends HTMLElement {
     if (!picture || !open || !this.space) return;
     const alone = picture.groups.length === 1 && !picture.groups[0].hub;
     this.rows = picture.groups.flatMap((group) => {
-      const apis = group.rows.map(([name, state, signs]) => ({ name, state, signs: signs || ".".repeat(60), hub: group.hub }));
+      const apis = group.rows.map(([name, state, signs]) => ({ name, state, signs: signs || ".".repeat(picture.count), hub: group.hub }));
       if (alone) return apis;
       return [{ hub: group.hub, count: apis.length, fine: fine(group.rows) }, ...(open.has(group.hub) ? apis : [])];
     });
@@ -99,7 +102,7 @@ class UHeat extends HTMLElement {
     paint.setTransform(ratio, 0, 0, ratio, 0, 0);
     paint.clearRect(0, 0, width, height);
     const first = Math.floor(view.scrollTop / LINE), shift = first * LINE - view.scrollTop;
-    const slice = (width - LABEL) / 60, font = getComputedStyle(this).fontFamily;
+    const slice = (width - LABEL) / (this.picture?.count ?? 60), font = getComputedStyle(this).fontFamily;
     paint.textBaseline = "middle";
     for (let place = first; place < Math.min(rows.length, first + Math.ceil(height / LINE) + 1); place++) {
       this.line(paint, rows[place], (place - first) * LINE + shift, slice, font);
@@ -123,7 +126,7 @@ class UHeat extends HTMLElement {
     paint.font = `12px ${font}`;
     paint.fillStyle = colour("muted");
     paint.fillText(clipped(paint, row.name, LABEL - 12), 0, top + LINE / 2);
-    for (let place = 0; place < 60; place++) {
+    for (let place = 0; place < row.signs.length; place++) {
       const look = LOOKS[/** @type {0} */ (/** @type {unknown} */ (row.signs[place]))];
       if (!look) continue;
       const [token, share, part] = /** @type {[string, number, number]} */ (look);
@@ -133,20 +136,23 @@ class UHeat extends HTMLElement {
     }
   }
 
-  /** Take the two newest signs of every API in; `""` says when the newest slice began. @param {Record<string, any>} data */
+  /**
+   * Take the two newest signs of every API in; `""` says when the newest slice began.
+   * @param {Record<string, any>} data
+   */
   take(data) {
     const { picture } = this;
     if (!picture || !data[""]) return;
-    const begun = data[""] - 59 * picture.step;
-    const steps = Math.min(60, Math.max(0, Math.round((begun - picture.start) / picture.step)));
+    const begun = data[""] - (picture.count - 1) * picture.step;
+    const steps = Math.min(picture.count, Math.max(0, Math.round((begun - picture.start) / picture.step)));
     picture.start += steps * picture.step;
     for (const group of picture.groups) {
       for (const row of group.rows) {
         const [name, , signs] = row;
         const fresh = data[name];
         if (!signs && !fresh) continue;
-        const moved = (signs || ".".repeat(60)).slice(steps) + ".".repeat(steps);
-        row[2] = fresh ? moved.slice(0, 58) + fresh : moved;
+        const moved = (signs || ".".repeat(picture.count)).slice(steps) + ".".repeat(steps);
+        row[2] = fresh ? moved.slice(0, -2) + fresh : moved;
       }
     }
     this.arrange();
@@ -155,10 +161,10 @@ class UHeat extends HTMLElement {
   /** @param {PointerEvent | MouseEvent} event */
   point(event) {
     const { canvas, view, rows } = this;
-    if (!canvas || !view || !rows) return;
+    if (!canvas || !view || !rows || !this.picture) return;
     const box = canvas.getBoundingClientRect();
     this.row = Math.min(Math.max(Math.floor((event.clientY - box.top + view.scrollTop) / LINE), 0), rows.length - 1);
-    this.column = Math.min(Math.max(Math.floor((event.clientX - box.left - LABEL) / ((box.width - LABEL) / 60)), 0), 59);
+    this.column = Math.min(Math.max(Math.floor((event.clientX - box.left - LABEL) / ((box.width - LABEL) / this.picture.count)), 0), this.picture.count - 1);
     this.tell();
   }
 
@@ -166,11 +172,11 @@ class UHeat extends HTMLElement {
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const row = this.row ?? 0, column = this.column ?? 0;
-    const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-10, 0], PageDown: [10, 0], Home: [0, -60], End: [0, 60] };
+    const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-10, 0], PageDown: [10, 0], Home: [0, -999], End: [0, 999] };
     const move = moves[/** @type {keyof typeof moves} */ (event.key)];
     if (move) {
       this.row = Math.min(Math.max(row + move[0], 0), (this.rows?.length ?? 1) - 1);
-      this.column = Math.min(Math.max(column + move[1], 0), 59);
+      this.column = Math.min(Math.max(column + move[1], 0), (this.picture?.count ?? 60) - 1);
       const top = this.row * LINE;
       if (this.view && (top < this.view.scrollTop || top + LINE > this.view.scrollTop + this.view.clientHeight)) this.view.scrollTop = top - this.view.clientHeight / 2;
       this.tell();

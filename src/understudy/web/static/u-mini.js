@@ -15,14 +15,15 @@ const sizes = new ResizeObserver((changed) => {
 export class UMini extends HTMLElement {
   connectedCallback() {
     const source = this.querySelector("script[type='application/json']");
-    if (!source || this.chart) return;
+    if (!source || this.plot) return;
     /** @type {Chart} */
-    this.chart = JSON.parse(source.textContent ?? "{}");
+    const chart = JSON.parse(source.textContent ?? "{}");
+    this.chart = chart;
     /** @type {number | null} */
     this.place = null;
     this.read = make("p", { class: "chart-read" });
     this.canvas = /** @type {HTMLCanvasElement} */ (make("canvas", { "aria-hidden": "true" }));
-    this.plot = make("div", { class: "chart-plot", tabindex: "0", role: "group", "aria-label": this.chart.title }, this.canvas);
+    this.plot = make("div", { class: "chart-plot", tabindex: "0", role: "group", "aria-label": chart.title }, this.canvas);
     this.plot.style.blockSize = `${Number(this.dataset.height) || 96}px`;
     this.querySelector("svg")?.remove();
     this.append(this.read, this.plot);
@@ -41,7 +42,10 @@ export class UMini extends HTMLElement {
     this.endTheme?.();
   }
 
-  /** From a time to its place on the canvas, CSS pixels. @param {number} place */
+  /**
+   * From a time to its place on the canvas, CSS pixels.
+   * @param {number} place
+   */
   x(place) {
     const width = (this.plot?.clientWidth ?? 0) - LEFT - RIGHT;
     return LEFT + width * place / Math.max(1, (this.chart?.at.length ?? 1) - 1);
@@ -88,7 +92,7 @@ export class UMini extends HTMLElement {
       paint.fillText(tick(begin + span * share, span / 4), LEFT + (width - LEFT - RIGHT) * share, height);
     }
     chart.series.forEach((each, number) => this.line(paint, each.values, y, number));
-    if (this.place !== null) {
+    if (this.place != null) {
       paint.fillStyle = colour("field");
       paint.fillRect(Math.round(this.x(this.place)), 6, 1, floor - 6);
     }
@@ -135,7 +139,10 @@ export class UMini extends HTMLElement {
     event.preventDefault();
   }
 
-  /** Put the cursor somewhere, or nowhere. @param {number | null} place */
+  /**
+   * Put the cursor somewhere, or nowhere.
+   * @param {number | null} place
+   */
   move(place) {
     const next = place === null ? null : Math.min(Math.max(place, 0), (this.chart?.at.length ?? 1) - 1);
     if (next === this.place) return;
@@ -155,7 +162,20 @@ export class UMini extends HTMLElement {
     if (read.textContent !== told) read.textContent = told;
   }
 
-  /** Take in the running point: it replaces the last one of the same step, or follows it. @param {Record<string, any>} point */
+  /**
+   * Show another chart in its place.
+   * @param {Chart} chart
+   */
+  draw(chart) {
+    this.chart = chart;
+    if (this.place === null) this.tell();
+    this.paint();
+  }
+
+  /**
+   * Take in the running point: it replaces the last one of the same step, or follows it.
+   * @param {Record<string, any>} point
+   */
   push(point) {
     const { chart } = this;
     if (!chart) return;
@@ -173,7 +193,10 @@ export class UMini extends HTMLElement {
   }
 }
 
-/** The next higher number of 1, 1.5, 2, 3, 5 or 8 and zeros. @param {number} value */
+/**
+ * The next higher number of 1, 1.5, 2, 3, 5 or 8 and zeros.
+ * @param {number} value
+ */
 function round(value) {
   if (value <= 0) return 0.1;
   const unit = 10 ** Math.floor(Math.log10(value));

@@ -8,7 +8,10 @@ import { icon, make, word } from "./words.js";
 /** @type {HTMLDialogElement | null} */
 let dialog = null;
 
-/** Open it, made at first use. @param {string} typed what was typed meanwhile */
+/**
+ * Open it, made at first use.
+ * @param {string} typed what was typed meanwhile
+ */
 export function openPalette(typed) {
   dialog ??= built();
   if (!dialog.open) dialog.showModal();

@@ -12,7 +12,10 @@ class URoute extends HTMLElement {
     const found = this.querySelector("script.route-words");
     /** @type {Record<string, string>} */
     this.words = JSON.parse(found?.textContent ?? "{}");
-    /** When each countdown ends, ms. @type {Map<string, number>} */
+    /**
+     * When each countdown ends, ms.
+     * @type {Map<string, number>}
+     */
     this.ends = new Map();
     const name = this.dataset.route ?? "";
     this.end = live.on("routes", (data) => {
@@ -34,7 +37,7 @@ class URoute extends HTMLElement {
       if (card) this.fill(card, each);
     }
     const list = this.querySelector(".flow");
-    const order = route.candidates.map((each) => cards.get(each.api)).filter((each) => each !== undefined);
+    const order = route.candidates.flatMap((each) => cards.get(each.api) ?? []);
     // Whoever has a menu open, or stands on a card with the keyboard, keeps it where it is.
     const busy = list?.querySelector("details[open]") ?? (list?.contains(document.activeElement) ? list : null);
     if (list && !busy && order.some((each, place) => list.children[place] !== each)) list.append(...order);
@@ -43,6 +46,7 @@ class URoute extends HTMLElement {
     if (this.lead !== undefined && this.lead !== route.lead) {
       text(said, route.lead ? this.word("serves", { api: route.lead }) : this.word("nobody"));
     }
+    /** @type {string | undefined} */
     this.lead = route.lead;
   }
 

@@ -28,7 +28,10 @@ function keep(kept) {
   show(kept);
 }
 
-/** Add an API, or take it out again. @param {string} name */
+/**
+ * Add an API, or take it out again.
+ * @param {string} name
+ */
 export function compare(name) {
   const kept = names();
   keep(kept.includes(name) ? kept.filter((each) => each !== name) : [...kept, name].slice(-MOST));
