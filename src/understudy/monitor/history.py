@@ -276,6 +276,43 @@ class History:
                 sums[name] = mine if known is None else Total._make(map(add, known, mine))
         return {name: _summed(total, span.end - span.start) for name, total in sorted(sums.items())}
 
+    async def slices(
+        self, kind: str, start: float, end: float, points: int
+    ) -> tuple[Span, dict[str, dict[int, Total]]]:
+        """Every series of a kind in about `points` points, added up by the store, by name and begin of the point.
+
+        Raises as `overview`.
+        """
+        now = self._clock.time()
+        tier = plan(start, end, now, points, self._retention).tier
+        span = plan(int(start // tier) * tier, end, now, points, self._retention)
+        found: dict[str, dict[int, Total]] = {}
+        for each, first, last in span.stretches:
+            for begin in range(span.origin + (first - span.origin) // span.step * span.step, last, span.step):
+                ends = min(begin + span.step, last)
+                for name, mine in (await self._store.totals(each, kind, max(begin, first), ends)).items():
+                    there = found.setdefault(name, {})
+                    known = there.get(begin)
+                    there[begin] = mine if known is None else Total._make(map(add, known, mine))
+        return span, found
+
+    async def together(self, kind: str, start: float, end: float, points: int) -> tuple[Span, dict[int, Bucket]]:
+        """All series of a kind as one, in merged buckets by the begin of their point; raises as `series`.
+
+        Every row of the span is read: for few series, or few buckets of each.
+        """
+        span = plan(start, end, self._clock.time(), points, self._retention)
+        fold = _folder(span.origin, span.step, kind)
+        gathered: dict[int, Bucket] = {}
+        for tier, begin, until in span.stretches:
+            part = await self._store.read(tier, None, begin, until, fold)
+            for at, bucket in part.get(_ALL, {}).items():
+                if at in gathered:
+                    gathered[at].merge(bucket)
+                else:
+                    gathered[at] = bucket
+        return span, gathered
+
     async def _read(
         self, names: Sequence[SeriesName], start: float, end: float, points: int
     ) -> dict[SeriesName, SeriesHistory]:
@@ -327,13 +364,21 @@ def _summed(total: Total, seconds: int) -> dict[str, Any]:
     }
 
 
-def _folder(origin: int, step: int) -> Callable[[Iterable[Row]], dict[SeriesName, dict[int, Bucket]]]:
-    """Adds stored rows up to points; runs on the reader's thread."""
+#: Stands for all series of a kind together.
+_ALL = SeriesName("api", "")
+
+
+def _folder(
+    origin: int, step: int, together: str = ""
+) -> Callable[[Iterable[Row]], dict[SeriesName, dict[int, Bucket]]]:
+    """Adds stored rows up to points; with `together` all series of that kind as one. Runs on the reader's thread."""
 
     def fold(rows: Iterable[Row]) -> dict[SeriesName, dict[int, Bucket]]:
         found: dict[SeriesName, dict[int, Bucket]] = {}
         for row in rows:
-            points = found.setdefault(row.series, {})
+            if together and row.series.kind != together:
+                continue
+            points = found.setdefault(_ALL if together else row.series, {})
             at = origin + (row.ts - origin) // step * step
             bucket = points.get(at)
             if bucket is None:

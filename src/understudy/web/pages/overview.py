@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlencode
 
+from understudy.core.errors import StoreUnavailable
 from understudy.core.text import Texts
-from understudy.web.api.fields import answering, choice
+from understudy.monitor.window import WINDOWS
+from understudy.web.api.fields import answering
+from understudy.web.api.span import SPAN, span
 from understudy.web.auth.permissions import Permission
 from understudy.web.endpoint import Endpoint, Table
 from understudy.web.forms import back_to, form, path_of
 from understudy.web.http import Answer, Request, dumped
+from understudy.web.views.kept_watch import SPANS, Reach
 from understudy.web.views.now import NowView
 from understudy.web.views.overview import CHARTS, Figure, Multiple, OverviewView
 
 from . import api_words
 from .alert_words import Words
 from .alerts import row
-from .range import range_of
+from .range import PRESETS, range_of
 from .rendering import language_of, page
-from .shown import Shown
+from .shown import Shown, spark
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -30,27 +35,61 @@ PINS: Final = "us-pins"
 #: Most characters of that cookie: browsers keep four thousand.
 _MOST: Final = 3500
 _YEAR: Final = 365 * 86400
-#: Longer spans are what the pages of single APIs and the reports show.
-_WINDOWS: Final = ("5m", "1h")
 
 
 @answering
 async def overview(app: Understudy, request: Request) -> Answer:
     """Everything at one glance."""
-    query = request.query("last", "done")
-    window = choice(query, "last", _WINDOWS, "1h")
+    query = request.query(*SPAN, "done")
+    now = app.clock.time()
+    reach, trouble = _reach(query, now), ""
     _ = language_of(request)
     pins = _pins(request)
-    view = await OverviewView.of(app, window, pins)
+    try:
+        view = await OverviewView.of(app, reach, pins)
+    except StoreUnavailable as error:
+        reach, trouble = "1h", str(error)
+        view = await OverviewView.of(app, reach, pins)
     if not view.now.total:
         return page(app, request, "overview_empty.html", at="overview")
+    live = reach if reach in WINDOWS else ""
+    said = urlencode([pair for pair in request.pairs if pair[0] in SPAN])
     return page(
-        app, request, "overview.html", at="overview", window=window, now_texts=now_texts(app, _, view.now),
-        figures=[_figure(_, each) for each in view.figures], more=view.now.more,
+        app, request, "overview.html", at="overview", window=live, now_texts=now_texts(app, _, view.now),
+        figures=[_figure(_, each, live=bool(live)) for each in view.figures], more=view.now.more, trouble=trouble,
+        said=said if not trouble else "", moves=not isinstance(reach, tuple), step=view.step,
+        heat=urlencode(
+            {"window": reach} if isinstance(reach, str) else {"from": int(reach[0]), "to": int(reach[1])}
+        ),
         multiples=[_multiple(_, each, view.step) for each in view.multiples],
-        range=range_of(_, [("last", window)], app.clock.time(), offered=_WINDOWS),
+        range=range_of(
+            _, [pair for pair in request.pairs if pair[0] in SPAN] if not trouble else [], now,
+            offered=tuple(WINDOWS)[1:] if app.keeping is None else PRESETS,
+        ),
         topics=",".join(quote(each.api, safe="") for each in view.multiples),
     )  # fmt: skip  # one line of values
+
+
+def _reach(query: Mapping[str, str], now: float) -> Reach:
+    """The span of an address: a window or a span that is known by name, or any begin and end."""
+    said = {name: value for name, value in query.items() if name in SPAN} or {"last": "1h"}
+    if list(said) == ["last"] and said["last"] in (*tuple(WINDOWS)[1:], *SPANS):
+        return said["last"]
+    start, end = span(said, now)
+    return float(int(start)), float(int(end))
+
+
+@answering
+async def drawn(app: Understudy, request: Request) -> Answer:
+    """The numbers and charts of a longer span as they are now, in the reader's words; for the page's script."""
+    view = await OverviewView.of(app, _reach(request.query(*SPAN), app.clock.time()), _pins(request))
+    _ = language_of(request)
+    figures = [
+        {"key": each["key"], "value": each["value"], "change": each["change"], "path": spark(each["past"])}
+        for each in (_figure(_, each, live=False) for each in view.figures)
+    ]
+    charts = [{"api": each.api, "chart": _multiple(_, each, view.step)["chart"]} for each in view.multiples]
+    return Answer(dumped({"figures": figures, "charts": charts}))
 
 
 @answering
@@ -139,20 +178,26 @@ def _event(_: Texts, event: Event) -> dict[str, Any]:
     return {"at": event.at, "kind": event.kind, "name": name, "href": href, "text": text}
 
 
-def _figure(_: Texts, figure: Figure) -> dict[str, Any]:
+def _figure(_: Texts, figure: Figure, *, live: bool) -> dict[str, Any]:
     shown = Shown(_)
     label, unit, href, about = {
         "healthy": (_("Healthy"), "", "/apis?state=healthy", _("APIs without failures, by slice of the span")),
         "degraded": (_("Degraded"), "", "/apis?state=degraded", _("APIs with some failures, by slice of the span")),
         "down": (_("Down"), "", "/apis?state=down", _("APIs that failed mostly, by slice of the span")),
         "rate": (_("Calls per second"), "", "/requests", _("Calls per second over the span")),
-        "success": (_("Success, 1 min"), "%", "/apis?sort=success_rate", _("Success rate over the span")),
-        "p95": (_("p95, 1 min"), "s", "/apis?sort=-p95", _("p95 over the span")),
+        "success": (
+            _("Success, 1 min") if live else _("Success"),
+            "%",
+            "/apis?sort=success_rate",
+            _("Success rate over the span"),
+        ),
+        "p95": (_("p95, 1 min") if live else "p95", "s", "/apis?sort=-p95", _("p95 over the span")),
         "quota": (_("Quotas at risk"), "", "/apis?sort=quota_left", ""),
-        "cost": (_("Cost, 24 h"), "", "/reports?kind=cost", ""),
+        "cost": (_("Cost, 24 h") if live else _("Cost"), "", "/reports?kind=cost", ""),
     }[figure.key]
     money = figure.key == "cost" and figure.value is not None
-    value = _.number(figure.value or 0.0, 2) if money else shown.measure(figure.value, unit)
+    spent = figure.value or 0.0
+    value = _.number(spent, 2 if spent < 1000 else 0) if money else shown.measure(figure.value, unit)
     return {
         "key": figure.key, "label": label, "value": value, "href": href, "about": about, "past": figure.past,
         "change": _change(_, figure), "unit": unit,
@@ -200,5 +245,6 @@ def _multiple(_: Texts, each: Multiple, step: int) -> dict[str, Any]:
 ROUTES: Table = {
     ("GET", "/"): Endpoint(overview, Permission.READ),
     ("GET", "/overview/now"): Endpoint(now, Permission.READ),
+    ("GET", "/overview/charts"): Endpoint(drawn, Permission.READ),
     ("POST", "/overview/pin"): Endpoint(pin, Permission.READ),
 }

@@ -12,22 +12,32 @@ const page = /** @type {HTMLElement} */ (document.getElementById("overview"));
 /** @param {string} name @returns {HTMLElement | null} */
 const part = (name) => page.querySelector(`[data-part="${name}"]`);
 
-/** What stands in a figure, by its key. @type {Record<string, (data: any) => string>} */
+/**
+ * What stands in a figure, by its key.
+ * @type {Record<string, (data: any) => string>}
+ */
 const FIGURES = {
   healthy: (data) => number(data.counts?.healthy), degraded: (data) => number(data.counts?.degraded),
   down: (data) => number(data.counts?.down), rate: (data) => measure(data.per_second, ""),
   success: (data) => measure(data.success_rate, "%"), p95: (data) => measure(data.p95, "s"),
 };
 
+/** Of a longer span only the states are of now. */
+const shown = Object.entries(FIGURES).filter(([key]) => page.dataset.window || ["healthy", "degraded", "down"].includes(key));
+
 live.on("overview", (data) => {
-  for (const [key, told] of Object.entries(FIGURES)) {
+  for (const [key, told] of shown) {
     const value = page.querySelector(`[data-figure="${key}"] [data-part="value"]`);
     const text = told(data);
     if (value && value.textContent !== text) value.textContent = text;
   }
 });
 
-/** A state as the server writes it: shape and word. @param {string} name @param {string} word */
+/**
+ * A state as the server writes it: shape and word.
+ * @param {string} name
+ * @param {string} word
+ */
 function state(name, word) {
   return make("span", { class: "state", "data-state": name }, make("span", { class: "shape", "aria-hidden": "true" }), word);
 }
@@ -95,3 +105,25 @@ if (page.dataset.topics) {
     for (const name of changed) if (data[name]) charts.get(name)?.push(data[name]);
   });
 }
+
+/** A longer span moves on when a column of it is full: its numbers and charts are read anew. */
+async function renew() {
+  if (document.hidden || live.state === "paused") return;
+  try {
+    const answer = await fetch(page.dataset.src ?? "", { headers: { accept: "application/json" } });
+    if (!answer.ok) return;
+    const told = await answer.json();
+    for (const each of told.figures) {
+      const figure = page.querySelector(`[data-figure="${each.key}"]`);
+      for (const name of shown.some(([key]) => key === each.key) ? ["change"] : ["value", "change"]) {
+        const place = figure?.querySelector(`[data-part="${name}"]`);
+        if (place) place.textContent = each[name];
+      }
+      figure?.querySelector(".spark path")?.setAttribute("d", each.path);
+    }
+    for (const each of told.charts) charts.get(each.api)?.draw(each.chart);
+  } catch {
+    // The badge above says that nothing is heard; the next round asks again.
+  }
+}
+if (page.dataset.src) setInterval(renew, Number(page.dataset.every) * 1000);

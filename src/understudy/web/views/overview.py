@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from understudy.core.turn import Slices
 from understudy.monitor.history import WEEK
+from understudy.monitor.rollup import SeriesName
 from understudy.monitor.window import WINDOWS
 from understudy.resilience.describe import state_of
 
 from .kept_sums import Sums, sums_of
+from .kept_watch import KeptWatch, Reach, p95_a_week_ago, picture_of
 from .now import NowView
 from .pulse import Pulse
 from .quotas import limits_of
-from .watch import Moment, Score, Watch, watch_of
+from .watch import Moment, Score, Watch
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -72,60 +74,114 @@ class Multiple:
         return {**values, "score": self.score.value, "why": self.score.why, "faults": list(self.faults)}
 
 
+class _Point(NamedTuple):
+    """One slice of one API."""
+
+    at: float
+    length: float
+    ok: int
+    failed: int
+    p50: float | None
+    p95: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class OverviewView:
     """The first page; `GET /api/overview`. Rates are percentages, durations seconds, times epoch seconds."""
 
+    #: `5m`, `1h`, `6h`, `24h`, `7d` or `30d`; empty for a span between two times.
     window: str
+    start: float
+    end: float
     step: int
     now: NowView
     figures: tuple[Figure, ...]
     multiples: tuple[Multiple, ...]
 
     @classmethod
-    async def of(cls, app: Understudy, window: str = "1h", pins: Sequence[str] = ()) -> OverviewView:
-        """The service as it stands, over the last `5m` or `1h`; `pins` are APIs whose charts come first."""
-        watch = await watch_of(app, window).look()
+    async def of(cls, app: Understudy, reach: Reach = "1h", pins: Sequence[str] = ()) -> OverviewView:
+        """The service as it stands, over a span; `pins` are APIs whose charts come first.
+
+        Raises:
+            StoreUnavailable: a span of more than the last hour cannot be read now.
+            Problem: 404 for such a span where nothing is kept.
+        """
+        watch = await picture_of(app, reach).look()
+        pulse = await Pulse.of(app)
+        figures = _kept_figures(watch) if isinstance(watch, KeptWatch) else await _figures(app, pulse, watch)
         return cls(
-            window=window,
+            window=reach if isinstance(reach, str) else "",
+            start=watch.at(watch.numbers[0]),
+            end=watch.end if isinstance(watch, KeptWatch) else app.clock.time(),
             step=watch.width,
             now=await NowView.of(app),
-            figures=await _figures(app, await Pulse.of(app), watch),
-            multiples=await _multiples(app, watch, window, pins),
+            figures=(
+                *_states(pulse, watch),
+                *figures,
+                Figure("quota", float(await _scarce(app))),
+                await _money(app, watch),
+            ),
+            multiples=await _multiples(app, watch, reach, pins),
         )
 
     def as_dict(self) -> dict[str, Any]:
         """The view as JSON-ready values."""
         return {
-            "window": self.window, "step": self.step, "now": self.now.as_dict(),
+            **{name: getattr(self, name) for name in ("window", "start", "end", "step")}, "now": self.now.as_dict(),
             "figures": [each.as_dict() for each in self.figures],
             "multiples": [each.as_dict() for each in self.multiples],
         }  # fmt: skip
 
 
+def _past(watch: Watch, value: Callable[[Moment], float | None]) -> tuple[float | None, ...]:
+    moments = [watch.moments.get(number, Moment()) for number in watch.numbers]
+    return tuple(value(each) if each.total else None for each in moments)
+
+
+def _success(each: Moment) -> float | None:
+    return 100.0 * each.ok / (each.ok + each.failed) if each.ok + each.failed else None
+
+
+def _states(pulse: Pulse, watch: Watch) -> tuple[Figure, ...]:
+    """How many APIs are in each state now; over time, how many had failures."""
+    return (
+        Figure("healthy", pulse.counts["healthy"], _past(watch, lambda each: each.active - each.failing)),
+        Figure("degraded", pulse.counts["degraded"], _past(watch, lambda each: each.failing - each.broken)),
+        Figure("down", pulse.counts["down"], _past(watch, lambda each: each.broken)),
+    )
+
+
 async def _figures(app: Understudy, pulse: Pulse, watch: Watch) -> tuple[Figure, ...]:
+    """The last minute, over the slices of the last hour or less, and an hour a week ago."""
     length = float(WINDOWS["1h"][0])
     week = _totals(await sums_of(app, "api", length, WEEK), length)
-    day, before = await sums_of(app, "api", _DAY), await sums_of(app, "api", _DAY, WEEK)
-    moments = [watch.moments.get(number, Moment()) for number in watch.numbers]
-
-    def past(value: Any) -> tuple[float | None, ...]:
-        return tuple(value(each) if each.total else None for each in moments)
-
     return (
-        Figure("healthy", pulse.counts["healthy"], past(lambda each: each.active - each.failing)),
-        Figure("degraded", pulse.counts["degraded"], past(lambda each: each.failing - each.broken)),
-        Figure("down", pulse.counts["down"], past(lambda each: each.broken)),
         Figure("rate", pulse.per_second, _rates(app, watch), week.get("rate")),
-        Figure(
-            "success", pulse.success_rate,
-            past(lambda each: 100.0 * each.ok / (each.ok + each.failed) if each.ok + each.failed else None),
-            week.get("success"),
-        ),
-        Figure("p95", pulse.p95, past(lambda each: each.p95)),
-        Figure("quota", float(await _scarce(app))),
-        Figure("cost", _cost(day), (), _cost(before)),
-    )  # fmt: skip
+        Figure("success", pulse.success_rate, _past(watch, _success), week.get("success")),
+        Figure("p95", pulse.p95, _past(watch, lambda each: each.p95), await p95_a_week_ago(app)),
+    )
+
+
+def _kept_figures(watch: KeptWatch) -> tuple[Figure, ...]:
+    """A longer span as a whole, by its columns, and the same span a week before."""
+    rates = tuple(
+        watch.moments[number].total / watch.seconds(number) if number in watch.moments else None
+        for number in watch.numbers
+    )
+    now, week = watch.sums, watch.week
+    return (
+        Figure("rate", now.get("rate"), rates, week.get("rate")),
+        Figure("success", now.get("success"), _past(watch, _success), week.get("success")),
+        Figure("p95", now.get("p95"), _past(watch, lambda each: each.p95), week.get("p95")),
+    )
+
+
+async def _money(app: Understudy, watch: Watch) -> Figure:
+    """What the span cost; of the last hour or less nobody asks, so there it is the last day."""
+    if isinstance(watch, KeptWatch):
+        return Figure("cost", watch.sums.get("cost"), (), watch.week.get("cost"))
+    day, before = await sums_of(app, "api", _DAY), await sums_of(app, "api", _DAY, WEEK)
+    return Figure("cost", _cost(day), (), _cost(before))
 
 
 def _rates(app: Understudy, watch: Watch) -> tuple[float | None, ...]:
@@ -166,7 +222,7 @@ async def _scarce(app: Understudy) -> int:
     return count
 
 
-async def _multiples(app: Understudy, watch: Watch, window: str, pins: Sequence[str]) -> tuple[Multiple, ...]:
+async def _multiples(app: Understudy, watch: Watch, reach: Reach, pins: Sequence[str]) -> tuple[Multiple, ...]:
     apis, slices = app.fallback.roster.apis, Slices(app.clock.monotonic)
     scores: dict[str, Score] = {}
     for name in watch.cells:
@@ -179,19 +235,37 @@ async def _multiples(app: Understudy, watch: Watch, window: str, pins: Sequence[
     chosen = [*pinned, *(name for name in ranked if name not in pinned)][:CHARTS]
     made = []
     for name in chosen:
-        made.append(_multiple(app, watch, window, name, scores.get(name, Score()), name in pinned))
+        points = await _points(app, watch, reach, name)
+        made.append(_multiple(app, name, scores.get(name, Score()), name in pinned, points))
         await slices.breath()
     return tuple(made)
 
 
-def _multiple(app: Understudy, watch: Watch, window: str, name: str, score: Score, pinned: bool) -> Multiple:
-    points = app.monitor.history(name, window)
+async def _points(app: Understudy, watch: Watch, reach: Reach, name: str) -> list[_Point]:
+    """The slices of one API; those without calls have no durations."""
+    if isinstance(reach, str) and not isinstance(watch, KeptWatch):
+        return [
+            _Point(each.at, each.length, each.successes, each.failures, each.p50, each.p95)
+            for each in app.monitor.history(name, reach)
+        ]
+    if app.keeping is None or not isinstance(watch, KeptWatch) or watch.start >= watch.end:
+        return []
+    read = await app.keeping.history.series(SeriesName("api", name), watch.start, watch.end, watch.columns)
+    found = {each.at: each for each in read.points}
+    return [
+        _Point(at, read.step, each.ok, each.err, each.p50, each.p95) if (each := found.get(at)) is not None
+        else _Point(at, read.step, 0, 0, None, None)
+        for at in (int(watch.at(number)) for number in watch.numbers)
+    ]  # fmt: skip
+
+
+def _multiple(app: Understudy, name: str, score: Score, pinned: bool, points: Sequence[_Point]) -> Multiple:
     faults: list[tuple[float, float, str]] = []
     for point in points:
-        rated = point.successes + point.failures
-        if not rated or point.failures < 0.01 * rated:
+        rated = point.ok + point.failed
+        if not rated or point.failed < 0.01 * rated:
             continue
-        state, end = "down" if point.failures >= 0.5 * rated else "degraded", point.at + point.length
+        state, end = "down" if point.failed >= 0.5 * rated else "degraded", point.at + point.length
         if faults and faults[-1][1] >= point.at - 0.5 and faults[-1][2] == state:
             faults[-1] = (faults[-1][0], end, state)
         else:

@@ -69,11 +69,11 @@ class _Sum:
 
 
 class Watch:
-    """The slices of one window (`5m` or `1h`) of one application."""
+    """The slices of one window (`5m` or `1h`) of one application; `width` is the length of one, s."""
 
-    def __init__(self, app: Understudy, window: str) -> None:
+    def __init__(self, app: Understudy, width: int, count: int = SLICES) -> None:
         self._app = app
-        _, self.width = WINDOWS[window]
+        self.width, self.count = width, count
         #: Slices that hold anything, by API and number: a slice begins at number times width, monotonic seconds.
         self.cells: dict[str, dict[int, Cell]] = {}
         self.moments: dict[int, Moment] = {}
@@ -87,7 +87,7 @@ class Watch:
     @property
     def numbers(self) -> range:
         """The slices of the window, the oldest first."""
-        return range(self.last - SLICES + 1, self.last + 1)
+        return range(self.last - self.count + 1, self.last + 1)
 
     def at(self, number: int) -> float:
         """When a slice begins, epoch seconds."""
@@ -195,7 +195,7 @@ def watch_of(app: Understudy, window: str) -> Watch:
     """The watch of an application over a window, made at first use."""
     watches = _WATCHES.setdefault(app, {})
     if window not in watches:
-        watches[window] = Watch(app, window)
+        watches[window] = Watch(app, WINDOWS[window][1])
     return watches[window]
 
 
