@@ -21,6 +21,7 @@ from typing import Literal
 sys.path.insert(0, str(Path(__file__).parent))
 
 from common import QUICK, Table
+from understudy.alerts.ports import EpisodeQuery, EpisodeRow
 from understudy.core.clock import SYSTEM_CLOCK, SystemClock
 from understudy.monitor.history import History, Retention, SeriesHistory
 from understudy.monitor.requests import ErrorGroup, RequestEntry, RequestQuery
@@ -129,6 +130,9 @@ class World:
         found = await self._history.wholes([SeriesName(kind, name) for name in names], start, end)
         return {name.name: past for name, past in found.items()}
 
+    async def between(self, start: float, end: float, api: str, limit: int) -> Sequence[EpisodeRow]:
+        return await self._store.alerts.episodes(EpisodeQuery(start=start, end=end), limit)
+
     async def groups(self, start: float, end: float, api: str, limit: int) -> Sequence[ErrorGroup]:
         return await self._store.requests.groups(start, end, api, limit)
 
@@ -162,7 +166,7 @@ async def ask(path: Path, end: int) -> tuple[dict[str, tuple[float, float, float
         names = list(await history.overview("api", now - DAY, now))
         routes = list(await history.overview("route", now - DAY, now))
         world = World(store, history, names, routes)
-        reports = Reports(world, world, world, clock)
+        reports = Reports(world, world, world, world, clock)
 
         def one(seconds: float, points: int) -> Question:
             # Another API each time, so that the pages of each are touched for the first time.

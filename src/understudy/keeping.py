@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from .alerts.ports import AlertStore, EpisodeQuery, EpisodeRow
 from .cluster.roles import ALERTS, Roles
 from .core.accounts import AccountStore
 from .core.audit import AuditEntry, AuditLog
@@ -90,7 +91,9 @@ class Keeping:
         self.retention = Retention(keep)
         self.history = History(store.rollups, clock, self.retention)
         self.instances = Instances(clock)
-        self.reports = Reports(_Histories(self.history), _Failures(store.requests), _Registered(fallback), clock)
+        self.reports = Reports(
+            _Histories(self.history), _Failures(store.requests), _Episodes(store.alerts), _Registered(fallback), clock
+        )
         self.scheduler = Scheduler(
             schedules, self.reports, store.state, clock, FolderDeliverer(Path.cwd()), chosen=self._is_chosen
         )
@@ -308,6 +311,17 @@ class _Failures:
             if len(page) < _PAGE:
                 return slowest
             before = page[-1].cursor
+
+
+class _Episodes:
+    """What fired, as reports ask for it."""
+
+    def __init__(self, alerts: AlertStore) -> None:
+        self._alerts = alerts
+
+    async def between(self, start: float, end: float, api: str, limit: int) -> Sequence[EpisodeRow]:
+        labels = {"api": api} if api else {}
+        return await self._alerts.episodes(EpisodeQuery(labels=labels, start=start, end=end), limit)
 
 
 def _failed_on(entry: RequestEntry, api: str) -> bool:

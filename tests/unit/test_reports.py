@@ -80,10 +80,21 @@ class FakeEntry:
     record: dict = field(default_factory=dict)
 
 
+@dataclass
+class FakeEpisode:
+    episode: str
+    labels: dict
+    started_at: float
+    resolved_at: float | None = None
+    peak: str = "critical"
+    rule: str = "success_rate_low"
+
+
 class World:
     """Everything that reports ask for, as given by a test."""
 
-    def __init__(self, apis=(), routes=(), pasts=None, groups=(), entries=()):
+    def __init__(self, apis=(), routes=(), pasts=None, groups=(), entries=(), episodes=()):
+        self._episodes = episodes
         self._apis, self._routes, self._pasts = apis, routes, pasts or {}
         self._groups, self._entries = groups, entries
 
@@ -101,6 +112,9 @@ class World:
 
     async def wholes(self, kind, names, start, end):
         return {name: self._pasts[name] for name in names}
+
+    async def between(self, start, end, api, limit):
+        return [each for each in self._episodes if not api or each.labels.get("api") == api][:limit]
 
     async def groups(self, start, end, api, limit):
         return [group for group in self._groups if not api or group.api == api]
@@ -149,7 +163,7 @@ async def make(kind, of=None, **options):
     chosen = of or world()
     clock = FakeClock()
     now = clock.time()
-    return await Reports(chosen, chosen, chosen, clock).make(kind, now - 86400, now, **options)
+    return await Reports(chosen, chosen, chosen, chosen, clock).make(kind, now - 86400, now, **options)
 
 
 def table(report, title) -> list[dict]:
@@ -162,6 +176,43 @@ def table(report, title) -> list[dict]:
 async def test_every_kind_can_be_made_and_written(kind, write):
     report = await make(kind, api="odds" if kind == "incident" else "")
     assert write(report)
+
+
+async def test_the_scorecard_tells_who_is_clearly_better_in_what():
+    pasts = {
+        "odds": past(1000, 100, cost=1.0, p95=0.4), "backup": past(1000, 0, cost=6.0, p95=0.403), "new": past(5, 0),
+        "matches": past(),
+    }  # fmt: skip
+    apis = (ApiFacts("odds", "hub.example", 1.0), ApiFacts("backup", "other", 6.0), ApiFacts("new", "third", 0.0))
+    of = world(apis=apis, pasts=pasts, routes=(RouteFacts("matches", ("odds", "backup", "new")),))
+    rows = table(await make("comparison", of), "Side by side")
+    # Times within two percent win nothing, and neither does who was hardly asked.
+    assert [(row["api"], row["wins"]) for row in rows] == [("odds", "cost"), ("backup", "success"), ("new", "")]
+    assert (rows[0]["success_rate"], rows[1]["per_good"]) == (90.0, 6.0)
+    beside = table(await make("comparison", of, api="backup"), "Side by side")
+    assert [row["api"] for row in beside] == ["odds", "backup", "new"]
+
+
+async def test_the_incidents_with_most_failures_come_first_and_time_is_counted_once():
+    now = FakeClock().time()
+    episodes = (
+        FakeEpisode("e1", {"api": "odds"}, now - 3600, now - 1800),
+        FakeEpisode("e2", {"api": "backup"}, now - 2700, now - 900, peak="warning"),
+        FakeEpisode("e3", {"hub": HOSTILE}, now - 90_000),
+    )
+    report = await make("incidents", world(episodes=episodes))
+    top = table(report, "By weight")
+    assert [(row["incident"], row["failures"], row["ended"]) for row in top] == [
+        ("e1", 10, now - 1800), ("e3", 0, None), ("e2", 0, now - 900),
+    ]  # fmt: skip
+    facts = {fact.label: fact.value for fact in report.sections[0].facts}
+    assert (facts["Incidents"], facts["Still open"], facts["Time with one or more"]) == (3, 1, 86400.0)
+    by = {row["subject"]: row for row in table(report, "By what they are about")}
+    assert (by["odds"]["mean"], by[HOSTILE]["mean"]) == (1800.0, None)
+    assert [
+        each["incident"] for each in table(await make("incidents", world(episodes=episodes), api="odds"), "By weight")
+    ] == ["e1"]
+    assert "<script>" not in to_html(report)
 
 
 async def test_the_service_level_tells_rate_and_budget_of_each_api_and_hub():
@@ -205,7 +256,7 @@ async def test_an_incident_names_nobody_but_the_api_itself():
 
 async def test_unknown_kinds_names_and_spans_are_refused():
     of = world()
-    made = Reports(of, of, of, FakeClock())
+    made = Reports(of, of, of, of, FakeClock())
     now = FakeClock().time()
     with pytest.raises(ValueError, match="expected one of summary"):
         await made.make("everything", now - 1, now)

@@ -319,10 +319,15 @@ def _report(app: typer.Typer, _: Texts, cls: type[TyperCommand]) -> None:
     )
 
     @app.command(
-        "report", help=_("Write down what happened: service levels, savings, cost, failures."), epilog=shown, cls=cls
+        "report",
+        help=_("Write down what happened: service levels, comparison, savings, cost, incidents, failures."),
+        epilog=shown,
+        cls=cls,
     )
     def command(
-        kind: str = typer.Argument("summary", help="summary, service-level, savings, cost, failures, incident"),
+        kind: str = typer.Argument(
+            "summary", help="summary, service-level, comparison, savings, cost, incidents, failures, incident"
+        ),
         api: str | None = typer.Option(None, "--api", help=_("Only this API; an incident needs it.")),
         last: str | None = typer.Option(None, "--last", help=_("The span until now: 24h, 7d; 30 days by default.")),
         month: str | None = typer.Option(None, "--month", help=_("A calendar month: 2026-11.")),

@@ -175,6 +175,41 @@ class Failures(Protocol):
         """Kept calls that took longest."""
 
 
+class Episode(Protocol):
+    """One continuous firing of a rule; see `alerts.ports.EpisodeRow`."""
+
+    @property
+    def episode(self) -> str:
+        """Its name."""
+
+    @property
+    def rule(self) -> str:
+        """The rule that fired."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What it is about."""
+
+    @property
+    def peak(self) -> str:
+        """Its highest severity: critical, warning or info."""
+
+    @property
+    def started_at(self) -> float:
+        """Epoch seconds."""
+
+    @property
+    def resolved_at(self) -> float | None:
+        """Epoch seconds; None while it is open."""
+
+
+class Episodes(Protocol):
+    """Reads what fired."""
+
+    async def between(self, start: float, end: float, api: str, limit: int) -> Sequence[Episode]:
+        """What was firing at any time of the span, newest first; about everything when `api` is empty."""
+
+
 @dataclass(frozen=True, slots=True)
 class QuotaFacts:
     """One limit of one key: what is left of it, and when it starts anew (seconds from now)."""

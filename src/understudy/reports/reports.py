@@ -9,25 +9,30 @@ from understudy.core.clock import Clock
 from understudy.core.errors import UnknownName
 from understudy.core.text import Texts, texts
 
-from . import cost, savings, service_level
+from . import cost, savings, scorecard, service_level
 from .failures import failures
 from .incident import incident
+from .incidents import incidents, weightiest
 from .model import Report, Section
 from .months import months
-from .ports import ApiFacts, Failures, Histories, Past, Point, Registered, RouteFacts
+from .ports import ApiFacts, Episodes, Failures, Histories, Past, Point, Registered, RouteFacts
 
 #: What can be asked for, and what it is about.
 KINDS: Mapping[str, str] = {
     "summary": "everything below in one",
     "service-level": "success, latency and error budget of each API and hub, month by month",
+    "comparison": "the APIs of each route side by side: which is clearly better in what",
     "savings": "calls that a standby served after the lead could not",
     "cost": "what calls and good answers cost, and how long quotas last",
+    "incidents": "what fired, for how long, and how many requests failed meanwhile",
     "failures": "the most common failures and the slowest calls",
     "incident": "one API's failures, to be handed to its vendor",
 }
 #: The promise that is held against the numbers when nobody says another, percent.
 TARGET = 99.9
 _POINTS, _KEPT = 300, 50
+#: Incidents that are looked at, and those whose failed requests are counted.
+_EPISODES, _WEIGHED = 2000, 30
 #: Longest span of a report, s: five years.
 LONGEST = 5 * 366 * 86400
 
@@ -51,8 +56,11 @@ class _Asked:
 class Reports:
     """Makes reports from what is kept. Spans are epoch seconds."""
 
-    def __init__(self, histories: Histories, failures: Failures, registered: Registered, clock: Clock) -> None:
+    def __init__(
+        self, histories: Histories, failures: Failures, episodes: Episodes, registered: Registered, clock: Clock
+    ) -> None:
         self._histories = histories
+        self._episodes = episodes
         self._failures = failures
         self._registered = registered
         self._clock = clock
@@ -100,11 +108,16 @@ class Reports:
             monthly = await self._monthly(pasts, asked)
             lines = await self._lines(self._histories.api, service_level.drawn(pasts), asked)
             sections.append(service_level.service_level(_, monthly, lines, asked.target))
+        if asked.holds("summary", "comparison"):
+            lines = await self._lines(self._histories.api, scorecard.drawn(pasts), asked)
+            sections.append(await self._scorecard(_, pasts, lines, asked))
         if asked.holds("savings") or (asked.holds("summary") and not asked.only):
             sections.append(await self._savings(_, pasts, asked))
         if asked.holds("summary", "cost"):
             lines = await self._lines(self._histories.api, cost.drawn(pasts), asked)
             sections.append(cost.cost(_, asked.apis, pasts, lines, asked.end - asked.start))
+        if asked.holds("summary", "incidents"):
+            sections.append(await self._incidents(_, asked))
         if asked.holds("summary", "failures"):
             groups = await self._failures.groups(asked.start, asked.end, asked.only, _KEPT)
             slowest = await self._failures.slowest(asked.start, asked.end, _KEPT)
@@ -119,6 +132,30 @@ class Reports:
         calls = await self._histories.wholes("route", [route.name for route in routes], asked.start, asked.end)
         lines = await self._lines(self._histories.route, savings.drawn(calls), asked)
         return savings.savings(_, routes, calls, pasts, lines)
+
+    async def _scorecard(
+        self, _: Texts, pasts: Mapping[str, Past], lines: Mapping[str, Past], asked: _Asked
+    ) -> Section:
+        """With one API asked for, those of its routes stand beside it."""
+        routes, apis = self._registered.routes(), asked.apis
+        if asked.only:
+            routes = [route for route in routes if asked.only in route.apis]
+            beside = {name for route in routes for name in route.apis} | {asked.only}
+            apis = [each for each in self._registered.apis() if each.name in beside]
+            pasts = await self._histories.wholes("api", [each.name for each in apis], asked.start, asked.end)
+        return scorecard.scorecard(_, routes, apis, pasts, lines)
+
+    async def _incidents(self, _: Texts, asked: _Asked) -> Section:
+        found = await self._episodes.between(asked.start, asked.end, asked.only, _EPISODES + 1)
+        known = {each.name for each in self._registered.apis()}
+        failed: dict[str, int] = {}
+        for each in weightiest(found[:_EPISODES], asked.start, asked.end, _WEIGHED):
+            start, end = max(asked.start, each.started_at), min(asked.end, each.resolved_at or asked.end)
+            name = each.labels.get("api", "")
+            # A minute more: what made it fire is part of it.
+            past = await self._histories.wholes("api", [name], start - 60.0, end) if name in known else {}
+            failed[each.episode] = past[name].whole.err if name in past else 0
+        return incidents(_, found[:_EPISODES], failed, asked.start, asked.end, len(found) > _EPISODES)
 
     async def _incident(self, _: Texts, asked: _Asked) -> Section:
         past = await self._histories.api(asked.only, asked.start, asked.end, _POINTS)
@@ -149,8 +186,10 @@ def title_of(_: Texts, kind: str) -> str:
     return {
         "summary": _("Summary"),
         "service-level": _("Service level"),
+        "comparison": _("Comparison of APIs"),
         "savings": _("Saved by standbys"),
         "cost": _("Quota and cost"),
+        "incidents": _("Top incidents"),
         "failures": _("Failures and slow calls"),
         "incident": _("Incident report"),
     }[kind]

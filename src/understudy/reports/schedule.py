@@ -36,9 +36,10 @@ class ReportSchedule(Options):
     """A report that is made by itself each time a day, week or month is over, as in `[reports.NAME]`."""
 
     every: Annotated[Literal["day", "week", "month"], Doc("how long a stretch each report covers; UTC")] = "month"
-    kind: Annotated[Literal["summary", "service-level", "savings", "cost", "failures"], Doc("what it is about")] = (
-        "summary"
-    )
+    kind: Annotated[
+        Literal["summary", "service-level", "comparison", "savings", "cost", "incidents", "failures"],
+        Doc("what it is about"),
+    ] = "summary"
     api: Annotated[str, Doc("only this API; empty: all")] = ""
     target: Annotated[float, at.Gt(0), at.Le(100), Doc("the promise that is held against the numbers", "%")] = 99.9
     formats: Annotated[tuple[Literal["html", "json", "csv"], ...], at.MinLen(1), Doc("as what it is written")] = (

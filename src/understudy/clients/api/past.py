@@ -85,7 +85,7 @@ class Past(Asking):
     async def report(
         self, kind: str, style: str = "json", *, api: str | None = None, target: float | None = None, **span: Any
     ) -> bytes:
-        """A report as a document: summary, service-level, savings, cost, failures, incident; json, html or csv."""
+        """A report as a document: summary, service-level, comparison, savings, cost, incidents, failures, incident."""
         return await self.fetch("/api/reports", kind=kind, format=style, api=api, target=target, **span)
 
     async def audit(self, *, limit: int = 100, before: str | None = None) -> Page[AuditShown]:
