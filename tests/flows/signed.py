@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from collections.abc import AsyncIterator
@@ -75,6 +76,8 @@ class Asker:
         async def receive() -> Any:
             nonlocal given
             if given:
+                if path != "/live":
+                    await asyncio.Event().wait()  # whoever asked stays until it is answered; a stream never is
                 return {"type": "http.disconnect"}
             given = True
             return {"type": "http.request", "body": body, "more_body": False}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from itertools import product
@@ -31,7 +32,7 @@ async def app(tmp_path):
         yield app
 
 
-async def ask(app, path, method="GET", body=None, headers=(), **query):
+async def ask(app, path, method="GET", body=None, headers=(), left=None, **query):
     """The status, the headers, and the body: as JSON where it is that."""
     sent = []
     raw = path.encode("ascii")
@@ -42,7 +43,14 @@ async def ask(app, path, method="GET", body=None, headers=(), **query):
     }  # fmt: skip  # a scope reads as a table
     content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
 
+    given = False
+
     async def receive():
+        nonlocal given
+        if given:  # whoever asked stays until it is answered, unless the test lets them leave
+            await (left or asyncio.Event()).wait()
+            return {"type": "http.disconnect"}
+        given = True
         return {"type": "http.request", "body": content, "more_body": False}
 
     async def send(message):

@@ -109,10 +109,21 @@ async def test_a_question_that_makes_no_sense_is_refused_in_one_line(app, many):
         assert (status, "too much" in told["detail"]) == (422, True)
 
 
-async def test_backtests_run_one_after_another(app):
-    both = await asyncio.gather(*(ask(app, PATH, "POST", {"last": "9h"}) for _ in range(2)))
-    assert sorted(status for status, _, _ in both) == [200, 429]
-    assert (await ask(app, PATH, "POST", {"last": "1h", "rules": ["error_rate"]}))[0] == 200
+async def test_backtests_wait_for_their_turn_and_nobody_takes_more_than_three_places(app):
+    short = {"last": "1h", "rules": ["error_rate"]}
+    answers = await asyncio.gather(*(ask(app, PATH, "POST", short) for _ in range(5)))
+    assert sorted(status for status, _, _ in answers) == [200, 200, 200, 429, 429]
+    assert "wait already" in next(told["detail"] for status, _, told in answers if status == 429)
+    # Who has closed the page keeps nobody waiting, neither in the queue nor while it is their turn.
+    left = [asyncio.Event(), asyncio.Event()]
+    gone = [asyncio.ensure_future(ask(app, PATH, "POST", {"last": "9h"}, left=each)) for each in left]
+    other = asyncio.ensure_future(ask(app, PATH, "POST", short))
+    await asyncio.sleep(0)
+    for each in left:
+        each.set()
+    assert (await other)[0] == 200
+    assert [status for status, _, _ in await asyncio.gather(*gone)] == [400, 400]
+    assert (await ask(app, PATH, "POST", short))[0] == 200
 
 
 async def test_silences_that_hold_over_the_span_keep_a_backtest_quiet_too(app):

@@ -22,7 +22,8 @@ from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped
 from understudy.web.kinds import Document, Flag, Listed, Text
 from understudy.web.schemas import FLAG, NUMBER, TEXT, TIME, WHOLE, Lazy, array, mapping, maybe, obj
-from understudy.web.views.kept_past import BUSY, past_of
+from understudy.web.turns import in_turn
+from understudy.web.views.kept_past import past_of
 
 from .fields import answering
 from .incidents import MOST_INCIDENTS, incidents_of
@@ -60,18 +61,16 @@ async def backtest(app: Understudy, request: Request) -> Answer:
     changed = _changed(content)
     api = _API.of(content)
     _wanted(app, content, changed, frozenset())  # what is wrong with it is said before anything is read
-    if app in BUSY:
-        raise Problem(429, "another backtest is running here; ask again when it has ended", {"Retry-After": "5"})
-    BUSY.add(app)
-    try:
+    propose = _PROPOSALS.of(content)
+
+    async def tried() -> Answer:
         kept = await app.alerts.past(start - WARM, end)
         remembered = Remembered(app.alerts.rules.rules(), *kept)
         rules = _wanted(app, content, changed, remembered.events)
         past = await past_of(app, api, start, end, (*rules, *changed), remembered)
-        asked = _Asked(rules, changed, zone, incidents, propose=_PROPOSALS.of(content))
-        return await _judged(app, past, asked, kept)
-    finally:
-        BUSY.discard(app)
+        return await _judged(app, past, _Asked(rules, changed, zone, incidents, propose), kept)
+
+    return await in_turn(app, request, tried)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped
 from understudy.web.kinds import Text
 from understudy.web.schemas import FLAG, NUMBER, TEXT, TIME, WHOLE, array, mapping, maybe, obj, view
+from understudy.web.turns import in_turn
 from understudy.web.views.alerts import IncidentView, OpenAlertsView
 from understudy.web.views.breach import Breach, incident_line, preview
 
@@ -54,7 +55,8 @@ async def previewed(app: Understudy, request: Request) -> Answer:
     doc = RULE.of(content)
     said = {name: text(content, name, 100) for name in SPAN if content.get(name) is not None}
     start, end = span(said, app.clock.time(), WEEK)
-    return Answer(dumped((await preview(app, rule_from(doc, "api"), start, end)).as_dict()))
+    rule = rule_from(doc, "api")
+    return Answer(dumped((await in_turn(app, request, lambda: preview(app, rule, start, end))).as_dict()))
 
 
 @answering

@@ -18,6 +18,7 @@ from understudy.web.endpoint import Endpoint, Table
 from understudy.web.forms import form, path_of, see
 from understudy.web.http import Answer, Problem, Request, dumped
 from understudy.web.rule_acts import drop, keep, newest_of
+from understudy.web.turns import in_turn
 from understudy.web.views.breach import RulePreview, preview
 from understudy.web.views.rules import RulesView, compared
 
@@ -98,7 +99,7 @@ async def posted(app: Understudy, request: Request) -> Answer:
     tried: RulePreview | None = None
     untold = ""
     if read.rule is not None and action == "preview":
-        tried, untold = await _tried(app, w, read.rule, content.get("span", "7d"))
+        tried, untold = await _tried(app, request, w, read.rule, content.get("span", "7d"))
     elif read.rule is not None:
         try:
             await _keep(app, request, read.rule, content, expected)
@@ -126,18 +127,18 @@ async def _conflict(app: Understudy, request: Request, read: RuleForm, mine: Rul
     return await _editor(app, request, read, rule, version, conflict=newest, difference=lines, status=409)
 
 
-async def _tried(app: Understudy, w: Words, rule: Rule, span: str) -> tuple[RulePreview | None, str]:
+async def _tried(app: Understudy, request: Request, w: Words, rule: Rule, span: str) -> tuple[RulePreview | None, str]:
     """The preview, or why there is none."""
     if span not in SPANS:
         raise Problem(422, f"span is one of {', '.join(SPANS)}")
     now = app.clock.time()
     try:
-        return await preview(app, rule, now - SPANS[span], now), ""
+        return await in_turn(app, request, lambda: preview(app, rule, now - SPANS[span], now)), ""
     except Problem as problem:
         if problem.status == 404:
             return None, w._("Nothing is kept here, so there is no past to try the rule on.")
         if problem.status == 429:
-            return None, w._("Another preview is running. Ask again in a few seconds.")
+            return None, w._("Too many previews wait already. Ask again in a few seconds.")
         return None, problem.detail
     except StoreUnavailable as error:
         return None, str(error)
@@ -158,7 +159,7 @@ async def live_preview(app: Understudy, request: Request) -> Answer:
         read = rule_form.read({**content, "name": "preview"}, w, base)
     if read.rule is None:
         return Answer(dumped({"faults": read.faults}))
-    tried, untold = await _tried(app, w, read.rule, content.get("span", "7d"))
+    tried, untold = await _tried(app, request, w, read.rule, content.get("span", "7d"))
     shown = _shown(w, tried, untold)
     return Answer(dumped({"faults": {}, "sentence": shown["sentence"], "note": shown["note"], "chart": shown["chart"]}))
 

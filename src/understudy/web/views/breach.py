@@ -22,9 +22,8 @@ from understudy.alerts.slo import PAIRS, burn
 from understudy.backtesting import WARM, Past, judged, run_over
 from understudy.core.turn import Slices
 from understudy.monitor.summary import Point
-from understudy.web.http import Problem
 
-from .kept_past import BUSY, past_of
+from .kept_past import past_of
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -127,22 +126,16 @@ async def preview(app: Understudy, rule: Rule, start: float, end: float) -> Rule
     """A rule that need not be in force, tried on the past.
 
     Raises:
-        Problem: 404 where nothing is kept, 422 for a span that is too much, 429 while another one runs here.
+        Problem: 404 where nothing is kept, 422 for a span that is too much.
         StoreUnavailable: the past cannot be read now.
     """
-    if app in BUSY:
-        raise Problem(429, "another backtest is running here; ask again when it has ended", {"Retry-After": "5"})
-    BUSY.add(app)
-    try:
-        kept = await app.alerts.past(start - WARM, end)
-        remembered = Remembered(app.alerts.rules.rules(), *kept)
-        past = await past_of(app, "", start, end, [rule], remembered)
-        slices = Slices(app.clock.monotonic)
-        around = surrounded(app.alerts.options, app.alerts.silences())
-        found = await judged(run_over(past, [rule], around), slices)
-        line = await _line(past, rule, _longest(found.episodes, past, rule), found.episodes, slices)
-    finally:
-        BUSY.discard(app)
+    kept = await app.alerts.past(start - WARM, end)
+    remembered = Remembered(app.alerts.rules.rules(), *kept)
+    past = await past_of(app, "", start, end, [rule], remembered)
+    slices = Slices(app.clock.monotonic)
+    around = surrounded(app.alerts.options, app.alerts.silences())
+    found = await judged(run_over(past, [rule], around), slices)
+    line = await _line(past, rule, _longest(found.episodes, past, rule), found.episodes, slices)
     return RulePreview(past.start, past.end, past.resolution, found, bool(found.blind), line)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
 from understudy.alerts.model import Rule
 from understudy.alerts.remembered import Remembered
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 MOST_BUCKETS = 600_000
 #: Longest span, s.
 _LONGEST = 366 * 86400.0
-#: Applications that a backtest is running for: one takes seconds of the processor, so they run one after another.
-BUSY: WeakSet[Understudy] = WeakSet()
 
 
 async def past_of(
