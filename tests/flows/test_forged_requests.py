@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator, Iterator
+from urllib.parse import quote
 
 import pytest
 from signed import PASSWORD, Asker, Reply, Signed, signed
@@ -137,11 +139,21 @@ async def test_a_token_for_one_api_sees_nothing_of_the_others(it, admin):
     assert (await program.send("POST", "/api/apis/mine/reset", {})).status == 200
     for method, path in (
         ("GET", "/api/apis/theirs"), ("POST", "/api/apis/theirs/reset"), ("GET", "/api/apis"), ("GET", "/api/status"),
-        ("GET", "/api/routes/r"), ("POST", "/api/fallback/reset"), ("GET", "/live/snapshot"), ("GET", "/apis"),
+        ("GET", "/api/routes/r"), ("POST", "/api/fallback/reset"), ("GET", "/overview/now"), ("GET", "/apis"),
     ):  # fmt: skip
         reply = await program.ask(method, path)
         assert reply.status == 403, path
         assert "theirs" not in reply.text
+    theirs = [
+        "rows:mine,theirs", "newest:1h:theirs", "series:theirs", "heat:1h", "events", "overview", "routes",
+        "rows:a%2Cb",
+    ]  # fmt: skip
+    asked = json.dumps([*theirs, "rows:mine", "series:mine", "newest:1h:mine"])
+    heard = (await program.get(f"/live/snapshot?topics={quote(asked)}")).json
+    assert [each["topic"] for each in heard["refused"]] == theirs
+    assert {each["t"] for each in heard["messages"]} >= {"rows:mine", "newest:1h:mine"}
+    assert "theirs" not in json.dumps(heard["messages"])
+    assert (await program.get(f"/live?topics={quote(asked)}")).status == 200
     unknown = await admin.send("POST", "/api/me/tokens", {"name": "n", "scopes": ["read"], "apis": ["nothing"]})
     assert unknown.status == 422
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import logging
+import re
 from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -44,6 +45,8 @@ _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 _SIGN_IN: Final = {"WWW-Authenticate": 'Bearer realm="understudy"'}
 #: What a token that is restricted to some APIs may ask without naming one.
 _OF_NO_API: Final = ("/api/me",)
+#: The live stream looks at each topic by itself.
+_LIVE: Final = re.compile(r"/live(/snapshot|/[^/]+/topics)?")
 #: All that anybody may do in a service that only shows.
 _SHOWN: Final = frozenset({Permission.PUBLIC, Permission.READ})
 _ONLY_SHOWN: Final = "this service only shows, as it was started with --read-only; nothing can be changed here"
@@ -270,5 +273,6 @@ def _within(client: str, allowed: tuple[str, ...]) -> bool:
 
 def _check_apis(request: Request, who: Identity) -> None:
     """A token that is restricted to some APIs sees nothing of others: it may ask only where the path names one."""
-    if request.path not in _OF_NO_API and request.parts.get("api") not in who.apis:
+    free = request.path in _OF_NO_API or _LIVE.fullmatch(request.path)
+    if not free and request.parts.get("api") not in who.apis:
         raise Problem(403, f"this token is for the APIs {', '.join(who.apis)}; ask at a path that names one of them")

@@ -31,20 +31,30 @@ async def overview(app: Understudy, argument: str) -> Mapping[str, Any]:
     return (await Pulse.of(app)).as_dict()
 
 
+def names_of(argument: str) -> list[str]:
+    """The names of a list, as `rows` has it."""
+    return [unquote(name) for name in argument.split(",")]
+
+
+def newest_names(argument: str) -> list[str]:
+    """The names behind a window, as `newest` has them."""
+    return names_of(argument.partition(":")[2])
+
+
 async def rows(app: Understudy, argument: str) -> Mapping[str, Any]:
     """The APIs that are on somebody's screen, by name; unknown ones are left out."""
-    names = [unquote(name) for name in argument.split(",")][:MOST_ROWS]
+    names = names_of(argument)[:MOST_ROWS]
     apis = app.fallback.roster.apis
     return {name: LiveRow.of(app, apis[name]).as_dict() for name in names if name in apis}
 
 
 async def newest(app: Understudy, argument: str) -> Mapping[str, Any]:
     """The running slice of a window for some APIs, by name: `1h:fx,odds`. What has seen no call is null."""
-    window, _, names = argument.partition(":")
+    window, _, _ = argument.partition(":")
     apis = app.fallback.roster.apis
     if window not in WINDOWS:
         return {}
-    chosen = [name for name in map(unquote, names.split(",")) if name in apis][:MOST_NEWEST]
+    chosen = [name for name in newest_names(argument) if name in apis][:MOST_NEWEST]
     return {name: _newest(app, name, window) for name in chosen}
 
 

@@ -14,7 +14,7 @@ from understudy.web.http import Answer, Problem, Request, Send, dumped
 
 from .hub import MOST_TOPICS, Hub, TooMany, hub_of
 from .message import named
-from .topics import kind_of
+from .topics import refusal
 from .viewer import Viewer
 
 if TYPE_CHECKING:
@@ -91,17 +91,12 @@ class LiveAnswer(Answer):
             who = NOBODY
         if not who.may(Permission.READ) or (who.name, who.key) != (viewer.who.name, viewer.who.key):
             viewer.close("signed out")
-        elif not all(who.may(needed) for needed in map(_needs, viewer.topics)):
+        elif any(refusal(topic, who) for topic in viewer.topics):
             viewer.close("permissions changed")
 
 
 async def _piece(send: Send, content: bytes) -> None:
     await send({"type": "http.response.body", "body": content, "more_body": True})
-
-
-def _needs(topic: str) -> Permission:
-    found = kind_of(topic)
-    return Permission.ADMIN if isinstance(found, str) else found[0].needs
 
 
 def _sorted_out(wanted: object, who: Identity) -> tuple[list[str], list[dict[str, str]]]:
@@ -111,11 +106,8 @@ def _sorted_out(wanted: object, who: Identity) -> tuple[list[str], list[dict[str
     taken: list[str] = []
     refused: list[dict[str, str]] = []
     for topic in dict.fromkeys(wanted):
-        found = kind_of(topic)
-        if isinstance(found, str):
-            refused.append({"topic": topic[:200], "why": found})
-        elif not who.may(found[0].needs):
-            refused.append({"topic": topic[:200], "why": f"this needs the permission {found[0].needs}"})
+        if why := refusal(topic, who):
+            refused.append({"topic": topic[:200], "why": why})
         else:
             taken.append(topic)
     return taken, refused

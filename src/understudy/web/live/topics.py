@@ -6,7 +6,7 @@ in lists are percent-encoded where they hold a comma or a percent sign.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -16,6 +16,7 @@ from . import feeds, looks
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
+    from understudy.web.auth.permissions import Identity
 
 
 class Feed(Protocol):
@@ -47,6 +48,8 @@ class Kind:
     look: Look | None = None
     open: Open | None = None
     argument: bool = False
+    #: Which APIs an argument is about; None: about all that there are.
+    names: Callable[[str], Sequence[str]] | None = None
     on: tuple[str, ...] = ()
 
 
@@ -55,10 +58,10 @@ SWITCHES: Final = ("breaker.", "selection.", "hold.", "key.", "route.", "api.", 
 
 KINDS: Final[Mapping[str, Kind]] = {
     "overview": Kind(Permission.READ, 1.0, looks.overview, on=SWITCHES),
-    "rows": Kind(Permission.READ, 1.0, looks.rows, argument=True, on=SWITCHES),
-    "newest": Kind(Permission.READ, 1.0, looks.newest, argument=True),
+    "rows": Kind(Permission.READ, 1.0, looks.rows, argument=True, on=SWITCHES, names=looks.names_of),
+    "newest": Kind(Permission.READ, 1.0, looks.newest, argument=True, names=looks.newest_names),
     "heat": Kind(Permission.READ, 5.0, looks.heat, argument=True),
-    "series": Kind(Permission.READ, 1.0, open=feeds.Points, argument=True),
+    "series": Kind(Permission.READ, 1.0, open=feeds.Points, argument=True, names=lambda name: (name,)),
     "events": Kind(Permission.READ, 1.0, open=feeds.Events),
     "alerts": Kind(Permission.READ, 1.0, looks.alerts, on=("alerts.",)),
     "requests": Kind(Permission.READ, 1.0, open=feeds.Requests, argument=True),
@@ -69,6 +72,19 @@ KINDS: Final[Mapping[str, Kind]] = {
 
 #: Longest name of a topic, characters: sixty rows with long names fit into it.
 LONGEST: Final = 16_000
+
+
+def refusal(topic: str, who: Identity) -> str:
+    """Why somebody may not listen to a topic; empty where they may. A token for some APIs hears of those only."""
+    found = kind_of(topic)
+    if isinstance(found, str):
+        return found
+    kind, argument = found
+    if not who.may(kind.needs):
+        return f"this needs the permission {kind.needs}"
+    if who.apis and (kind.names is None or not set(kind.names(argument)) <= set(who.apis)):
+        return f"this token is for the APIs {', '.join(who.apis)}; ask for rows, newest or series of those"
+    return ""
 
 
 def kind_of(topic: str) -> tuple[Kind, str] | str:
