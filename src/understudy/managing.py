@@ -248,10 +248,18 @@ class Managing:
     async def check(self, kind: str, name: str, values: Mapping[str, Any]) -> list[dict[str, str]]:
         """Everything that is wrong with an entry, as it would be refused; empty when it could be stored."""
         try:
-            await self._loaded(self._written(kind, name, values))
+            await self.must_fit(kind, name, values)
         except Refused as refused:
             return refused.as_dicts()
         return []
+
+    async def must_fit(self, kind: str, name: str, values: Mapping[str, Any], *, secrets: bool = True) -> None:
+        """Refuse what `put` would refuse by itself; nothing is stored.
+
+        Raises:
+            Refused, SecretRefused: as `put`.
+        """
+        await self._loaded(self._written(kind, name, values, secrets=secrets))
 
     async def put(
         self, kind: str, name: str, values: Mapping[str, Any], *, actor: str, comment: str = "",

@@ -108,6 +108,19 @@ async def test_from_paste_to_route_and_no_page_ever_shows_the_key(tmp_path):
         assert KEY not in here.shown
 
 
+async def test_what_was_pasted_before_there_was_an_account_is_kept_by_the_administrator_who_is_then_made(tmp_path):
+    async with site(tmp_path) as here:
+        here.role, here.name = "operator", "http 127.0.0.1"
+        _, draft, _ = await here.post("/setup/start", pasted=CURL)
+        shown = (await here.ask(draft))[2]
+        assert urlencode({"next": draft}) in shown
+        status, _, refused = await here.post(draft, **FORM, do="keep")
+        assert (status, "Only an administrator may enter keys" in refused) == (422, True)
+        here.role, here.name = "admin", "ana"
+        assert (await here.post(draft, **FORM, do="keep"))[:2] == (303, "/setup/route?api=odds")
+        assert here.app.settings.apis["odds"].auth.keys[0].value.reveal() == KEY
+
+
 async def test_a_draft_belongs_to_who_began_it_and_ends_by_itself(tmp_path):
     async with site(tmp_path) as here:
         _, draft, _ = await here.post("/setup/start", pasted=CURL)

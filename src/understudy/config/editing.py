@@ -31,7 +31,9 @@ def toml_value(value: Any) -> str:
     """
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, str):
         # JSON's escapes are TOML's, but for this one control character that JSON leaves as it is.
@@ -129,6 +131,23 @@ def _block(path: Sequence[str], values: Mapping[str, Any]) -> list[str]:
         else:
             lines.append(f"{toml_key(name)} = {toml_value(value)}")
     return lines + below
+
+
+def toml_document(values: Mapping[str, Any]) -> str:
+    """A document of these values; TOML has no null, so that what is None is left out.
+
+    Raises:
+        TypeError: TOML has no such value.
+    """
+    return "\n".join(_block([], _without_none(values))[1:]).strip("\n") + "\n" if values else ""
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _without_none(each) for name, each in value.items() if each is not None}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_without_none(each) for each in value if each is not None]
+    return value
 
 
 def _headers(lines: Sequence[str]) -> list[tuple[int, tuple[str, ...]]]:

@@ -33,7 +33,9 @@ _PLAIN = frozenset({"alias", "quota_group"})
 #: What says where an entry leads; with another of these, no secret goes along.
 _WHERE: Final = ("kind", "base_url", "api_base", "url", "urls", "host", "port", "security", "token_url", "region")
 #: What only the files may say: it names files, or ways around the guard.
-_FILES_ONLY: Final = ("allow_private", "ca_file", "proxy")
+FILES_ONLY: Final = ("allow_private", "ca_file", "proxy")
+#: What is said of a mark that nobody knows.
+UNKNOWN_MARK: Final = "no secret of that mark is known here: enter the value itself"
 
 
 class Opened(str):
@@ -190,7 +192,7 @@ def _keep_inside(
     if entry.kind == "route" or entry.trusted:
         return
     section: Path = (SECTIONS[entry.kind], entry.name)
-    for key in _FILES_ONLY:
+    for key in FILES_ONLY:
         if key in values and values[key] != below.get(key):
             faults.append(Fault((*section, key), origin, "may be said in the configuration's files only"))
     same = bool(below) and all(_origin_of(values.get(key)) == _origin_of(below.get(key)) for key in _WHERE)
@@ -307,7 +309,7 @@ class Writing:
         fingerprint = text.removeprefix("set (sha256:").removesuffix("…)")
         if text == mark(fingerprint):
             if fingerprint not in self._stored and fingerprint not in self._known:
-                self._fault(at, "no secret of that mark is known here: enter the value itself")
+                self._fault(at, UNKNOWN_MARK)
                 return ""
             if self._moved:
                 self._fault(at, "leads elsewhere than before, where the secret may not go along: enter it again")
@@ -343,4 +345,15 @@ def _secrets_in(values: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from _secrets_in(below)
 
 
-__all__ = ["SECTIONS", "Edited", "ManagedTree", "Opened", "Unfit", "Writing", "mark", "masked"]
+__all__ = [
+    "FILES_ONLY",
+    "SECTIONS",
+    "UNKNOWN_MARK",
+    "Edited",
+    "ManagedTree",
+    "Opened",
+    "Unfit",
+    "Writing",
+    "mark",
+    "masked",
+]

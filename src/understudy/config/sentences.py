@@ -95,6 +95,15 @@ SENTENCES = (
     "a single {sign}, at character {place}; write it twice to mean it",
     "nothing is called {name}, at character {place}", "whsec_ and 24 to 64 random bytes in base64",
     "each `after` at least as long as the one before", "0, or at least 60",
+    # what people enter in the dashboard
+    "the configuration holds no such secret any more: enter it again",
+    "stored secrets cannot be opened here: there is no secret key",
+    "may be said in the configuration's files only",
+    "leads to this machine or into a private network; the files may allow it: service.allow_networks",
+    "expected the value itself: env: and file: may be said in the configuration's files only",
+    "no secret of that mark is known here: enter the value itself",
+    "leads elsewhere than before, where the secret may not go along: enter it again",
+    "is longer than {most} characters", "is no valid TOML: {what}",
     # what was found
     "a value that is not shown",
     # what to do

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from understudy.config.pasted import Proposal
 from understudy.core.secrets import Secret
+from understudy.web.auth.permissions import Permission
 from understudy.web.http import Problem, Request
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Draft:
     until: float
     #: Whether asking its path costs nothing.
     free: bool = False
+    #: Whether it was begun before there was any account: the administrator who is then made goes on with it.
+    unowned: bool = False
     tried: CheckResult | None = None
     #: What was wrong at the last try, in the reader's language.
     faults: list[str] = field(default_factory=list)
@@ -56,10 +59,11 @@ class Drafts:
         self._drafts: OrderedDict[str, Draft] = OrderedDict()
 
     def begin(self, app: Understudy, request: Request, proposal: Proposal) -> Draft:
-        """Keep a new draft; only whoever began it can go on with it."""
+        """Keep a new draft; only whoever began it can go on with it, or an administrator made meanwhile."""
+        unowned = request.who.via == "loopback" and not request.who.may(Permission.ADMIN)
         made = Draft(
             secrets.token_urlsafe(16), request.who.name, proposal, proposal.name, proposal.base_url,
-            proposal.health_path, proposal.key, app.clock.monotonic() + _VALID,
+            proposal.health_path, proposal.key, app.clock.monotonic() + _VALID, unowned=unowned,
         )  # fmt: skip
         self._drafts[made.id] = made
         while len(self._drafts) > _MOST:
@@ -73,6 +77,8 @@ class Drafts:
             Problem: 404 for one that is over, or another's.
         """
         found, now = self._drafts.get(name), app.clock.monotonic()
+        if found is not None and found.unowned and request.who.may(Permission.ADMIN):
+            found.owner, found.unowned = request.who.name, False
         if found is None or found.until < now or found.owner != request.who.name:
             self._drafts.pop(name, None) if found is not None and found.until < now else None
             raise Problem(404, "this draft is over; begin again at /setup/start")

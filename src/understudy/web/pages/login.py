@@ -71,16 +71,16 @@ def _login(
 
 async def ask_first(app: Understudy, request: Request) -> Answer:
     """The page on which the first administrator is made. It is gone as soon as there is an account."""
-    request.query()
+    wanted = request.query("next").get("next", "")
     await _check_first(request)
-    return _setup(app, request, {})
+    return _setup(app, request, {"next": wanted})
 
 
 async def make_first(app: Understudy, request: Request) -> Answer:
     """Make the first administrator, and sign in."""
     request.query()
     await _check_first(request)
-    content = await form(request, "token", "name", "password", "again")
+    content = await form(request, "token", "name", "password", "again", "next")
     _ = language_of(request)
     try:
         if content.get("password", "") != content.get("again", ""):
@@ -90,7 +90,7 @@ async def make_first(app: Understudy, request: Request) -> Answer:
         )
     except acts.Refused as error:
         return _setup(app, request, content, refusal(_, error), error.field, status=error.status)
-    return back_to("/?done=set-up", cookies=[acts.session_cookie(request, session)])
+    return back_to(safe_path(content.get("next") or "/?done=set-up"), cookies=[acts.session_cookie(request, session)])
 
 
 async def _check_first(request: Request) -> None:
@@ -104,6 +104,7 @@ def _setup(
     shown = {name: content.get(name, "")[:200] for name in ("token", "name")}
     return page(
         app, request, "setup.html", status=status, fault=fault, field=field, environment="",
+        wanted=safe_path(content.get("next", "")) if content.get("next") else "",
         **shown,
     )  # fmt: skip
 

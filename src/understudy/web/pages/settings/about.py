@@ -47,7 +47,7 @@ async def system(app: Understudy, request: Request) -> Answer:
     """The machine."""
     request.query()
     _ = language_of(request)
-    return settings_page(app, request, "system", _("System"), view=MachineView.of(app))
+    return settings_page(app, request, "system", _("System"), view=MachineView.of(app), logged=app.system.errors.total)
 
 
 ROUTES: Table = {
