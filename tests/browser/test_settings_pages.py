@@ -64,6 +64,11 @@ def test_a_token_is_made_shown_once_works_and_is_revoked(admin: Any) -> None:
     ask.close()
     page.goto(f"{page.base}/settings/audit")
     expect(page.locator("main")).to_contain_text("ana")
+    page.goto(f"{page.base}/settings/system")
+    uptime = page.locator("[data-live='uptime']")
+    expect(uptime).not_to_have_text(uptime.inner_text())  # the numbers go on by themselves
+    expect(page.locator("[data-live='memory_rss']")).to_contain_text("MiB")
+    expect(page.get_by_text("More were logged meanwhile.")).to_be_hidden()
 
 
 def test_everything_is_done_without_scripts(admin: Any) -> None:

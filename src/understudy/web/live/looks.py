@@ -105,5 +105,5 @@ async def channels(app: Understudy, argument: str) -> Mapping[str, Any]:
 
 
 async def system(app: Understudy, argument: str) -> Mapping[str, Any]:
-    """The process itself."""
-    return app.system.read().as_dict()
+    """The process itself; of what it logged only how much that is."""
+    return {**app.system.read().as_dict(), "errors": app.system.errors.total, "in_flight": app.in_flight}
