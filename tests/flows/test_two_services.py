@@ -159,8 +159,12 @@ async def test_what_is_done_in_one_holds_in_the_other_and_survives_either(
         assert (settings["version"], settings["values"]["timeout"]) == (2, 2)
 
         # -- the end of a session in one is its end in the other
+        stream = Stream(there)
+        await asyncio.wait_for(stream.told.wait(), FOLLOWS)
         form = {"content-type": "application/x-www-form-urlencoded"}
         assert (await there.post("/logout", content=b"", headers=form)).status_code == 303
+        await asyncio.wait_for(stream.over, 3.0)
+        assert (await there.get("/live")).status_code == 401, "and none is opened any more"
         await becomes(partial(status_of, again, "/api/me/sessions"), 401, ACCOUNTS)
 
         # -- each act was entered once, with who did it
@@ -170,6 +174,21 @@ async def test_what_is_done_in_one_holds_in_the_other_and_survives_either(
         for action in ("route.pinned", "api.drained", "api.forced", "route.unpinned", "api.unforced", "logout"):
             assert acts.count((action, "ada")) == 1, action
         assert acts.count(("settings.api.put", "ada")) == 2
+
+
+class Stream:
+    """A live stream that is read until the service closes it."""
+
+    def __init__(self, browser: httpx.AsyncClient) -> None:
+        self.told = asyncio.Event()
+        self.over = asyncio.ensure_future(self._read(browser))
+
+    async def _read(self, browser: httpx.AsyncClient) -> None:
+        async with browser.stream("GET", "/live", params={"topics": '["overview"]'}) as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            async for line in answer.aiter_lines():
+                if line.startswith("data:"):
+                    self.told.set()
 
 
 async def status_of(browser: httpx.AsyncClient, path: str) -> int:
