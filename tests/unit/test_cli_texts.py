@@ -17,14 +17,18 @@ import understudy.notifications
 import understudy.reports
 from understudy.alerts.defaults import default_rules
 from understudy.alerts.suppression import ACKNOWLEDGED, COOLDOWN, FLAPPING, SNOOZED, UNTOLD
+from understudy.channels import KINDS
 from understudy.cli.commands import build, language
 from understudy.cli.faults import SENTENCES
 from understudy.cli.usage import LIBRARY
 from understudy.cli.words import ending_word, event_word, fault_word, gate_word, suppressed_word, term_word
 from understudy.connectivity import _ADVICE
 from understudy.core.notices import NoticeKind
+from understudy.core.options import describe
 from understudy.core.text import known_language, parse, texts
 from understudy.core.types import Attribution, OutcomeClass
+from understudy.resilience.api import ApiOptions
+from understudy.web.pages.settings.edited_reference import known_keys
 
 CHANNELS = Path(understudy.channels.__file__).parent
 CLI = Path(understudy.cli.__file__).parent
@@ -36,10 +40,18 @@ RESILIENCE = CLI.parent / "resilience"
 WEB = CLI.parent / "web"
 
 
+def explained() -> set[str]:
+    """What pages say of each key of an entry: the words that stand beside the option itself, and its unit."""
+    kinds = [("api", ""), ("route", ""), *(("channel", each) for each in KINDS)]
+    known = [each for kind, of in kinds for each in known_keys(kind, {"kind": of})]
+    groups = {each.doc.text for each in describe(ApiOptions) if each.doc is not None}
+    return {text for each in known for text in (each.about, each.unit)} - {""} | groups
+
+
 def messages() -> dict[str, str | None]:
     """Every message in the source, with its plural."""
     ours = (text for rule in default_rules() for text in (rule.description, rule.runbook) if text)
-    found: dict[str, str | None] = dict.fromkeys((*_ADVICE.values(), *LIBRARY, *SENTENCES, *ours))
+    found: dict[str, str | None] = dict.fromkeys((*_ADVICE.values(), *LIBRARY, *SENTENCES, *ours, *explained()))
     for path in (*(REPORTS / "templates").glob("*.html"), *(WEB / "templates").glob("*.html")):
         source = path.read_text("utf-8")
         found |= dict.fromkeys(re.findall(r'\b_\(\s*"([^"]+)"', source))

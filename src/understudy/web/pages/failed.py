@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from understudy.core.text import Texts
 from understudy.web.http import Answer, Problem, Request
@@ -14,12 +14,18 @@ if TYPE_CHECKING:
     from understudy.app import Understudy
 
 
+#: How a problem begins that tells of a path at which nothing is served.
+NOWHERE: Final = "there is nothing at this path"
+
+
 def failed(app: Understudy, request: Request, problem: Problem) -> Answer:
     """The problem as a page, in the reader's language but for the detail, which is in the words of the API."""
     _ = language_of(request)
     title, advice = _words(_, problem.status)
+    # Of an address at which there is nothing the title says all; what else programs are told is not for people.
+    detail = "" if problem.detail.startswith(NOWHERE) else problem.detail
     made = page(
-        app, request, "error.html", status=problem.status, title=title, advice=advice, detail=problem.detail,
+        app, request, "error.html", status=problem.status, title=title, advice=advice, detail=detail,
         code=problem.status, request_id=request.id,
     )  # fmt: skip
     made.headers.update(problem.headers)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from understudy.config.editing import toml_value
 from understudy.core.text import Texts
 
 #: Stands where nothing was measured.
@@ -34,6 +35,10 @@ class Shown:
         if value < 100 and round(value, digits) == 100:
             value = 100 - 10**-digits
         return self._texts.number(value, digits) + " %"
+
+    def setting(self, value: Any) -> str:
+        """A value of the configuration as a file writes it, but texts without their quotes."""
+        return NOTHING if value is None else value if isinstance(value, str) else toml_value(value)
 
     def latency(self, value: float | None) -> str:
         """0.0123 (seconds) -> 12 ms"""
