@@ -97,7 +97,7 @@ def test_one_mistake_is_one_line(tmp_path, text, expected):
 @pytest.mark.parametrize("name", ["", " ", "a\\nb", "\\u001b[31mred", "\\u202eevil", "\\u0000", "n" * 201])
 def test_a_name_that_would_move_a_cursor_or_fill_a_page_is_refused(tmp_path, name):
     (said,) = faults(tmp_path, f'[apis."{name}"]')
-    assert "a name is printable, not empty, and at most 200 characters long" in said
+    assert "a name is printable, not empty, without space around, and at most 200 characters long" in said
     assert said.isprintable()
 
 

@@ -193,8 +193,9 @@ class CrossCheck:
         first: dict[str, str] = {}
         for name in names:
             other = first.setdefault(normalised(name), name)
-            if not name.strip() or not name.isprintable() or len(name) > MAX_NAME:
-                self._add((kind, name), f"a name is printable, not empty, and at most {MAX_NAME} characters long")
+            if not name or name != name.strip() or not name.isprintable() or len(name) > MAX_NAME:
+                said = f"a name is printable, not empty, without space around, and at most {MAX_NAME} characters long"
+                self._add((kind, name), said)
             if other != name:
                 self._add((kind, name), f"is the same name as {other!r} in environment variables", hint="rename one")
 

@@ -24,6 +24,8 @@ from .retry import RetryOptions
 
 #: A tag: a word without spaces or commas, so that a list of them and `tag:word` can be read.
 TAG: Final = re.compile(r"[\w.:/@+-]{1,40}")
+#: Longest name of a hub, characters; a host's is no longer.
+MAX_HUB: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,9 @@ class ApiOptions(Options):
 
     def __post_init__(self) -> None:
         Options.__post_init__(self)
+        if not self.hub.isprintable() or self.hub != self.hub.strip() or len(self.hub) > MAX_HUB:
+            expected = f"at most {MAX_HUB} printable characters, no space around"
+            raise OptionError("ApiOptions", "hub", self.hub[:MAX_HUB], expected)
         for tag in self.tags:
             if type(tag) is not str or not TAG.fullmatch(tag):  # what lists hold is not looked at by `check`
                 raise OptionError("ApiOptions", "tags", tag, "words of at most 40 letters, digits or . : / @ + - _")

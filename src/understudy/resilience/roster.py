@@ -332,6 +332,6 @@ def preset_name(options: ApiOptions) -> str:
 
 
 def check_name(name: str) -> None:
-    """Refuse names that cannot be shown on one line."""
-    if not name or len(name) > MAX_NAME or not name.isprintable():
-        raise ValueError(f"a name must be 1 to {MAX_NAME} printable characters, found {name!r:.60}")
+    """Refuse names that cannot be shown on one line, or would be kept as other ones."""
+    if not name or len(name) > MAX_NAME or not name.isprintable() or name != name.strip():
+        raise ValueError(f"a name must be 1 to {MAX_NAME} printable characters, no space around, found {name!r:.60}")
