@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import re
 from contextlib import asynccontextmanager
@@ -57,6 +58,8 @@ async def site(tmp_path, **more):
         documents = MemoryStore(here.clock).documents
         app.managing = Managing(app, documents, lambda: reloader.current, read, reloader.change, another)
         here.http = http
+        gate = here.service.gate
+        gate.process = dataclasses.replace(gate.process, loaded=lambda: reloader.current)
         yield here
 
 
@@ -272,6 +275,34 @@ async def test_who_may_do_what(tmp_path):
         page = await oto.page("/settings/apis")
         assert "/settings/apis/new" in page.text
         assert "/settings/apis/new" not in (await vera.page("/settings/apis")).text
+
+
+async def test_every_value_says_where_it_comes_from(tmp_path):
+    def rows(reply):
+        cells = re.findall(r'<th scope="row"><code>(.*?)</code></th>(.*?)</tr>', reply.text, re.DOTALL)
+        return {name: re.sub(r"<.*?>", " ", row) for name, row in cells}
+
+    async with site(tmp_path) as here:
+        ada = await here.signed_in("admin")
+        shown = rows(await ada.page("/apis/prime?tab=config"))
+        assert "understudy.toml:9" in shown["timeout.attempt"]
+        assert "usual" in shown["priority"]
+        assert "the environment: PRIME_KEY" in shown["auth.keys[0].value"]
+        assert KEY not in str(shown)
+        text = document(await ada.page(entry("apis", "prime"))).replace("attempt = 3", "attempt = 4")
+        assert (await send(ada, entry("apis", "prime"), text=text, expected="0")).status == 303
+        assert "edited here, version 1" in rows(await ada.page("/apis/prime?tab=config"))["timeout.attempt"]
+        found = rows(await ada.page("/settings/configuration?q=prime"))
+        assert "edited here, version 1" in found["apis.prime.timeout.attempt"]
+        assert "understudy.toml:3" in rows(await ada.page("/settings/configuration"))["service.secret_key"]
+        here.app.fallback.register_api("mine", base_url="https://mine.example.com")
+        shown = rows(await ada.page("/apis/mine?tab=config"))
+        assert "the program" in shown["base_url"]
+        edit, new = "/settings/apis/entry?name=", "/settings/routes/new"
+        assert [edit in (await ada.page(f"/apis/{each}")).text for each in ("prime", "mine")] == [True, False]
+        vera = await here.signed_in("viewer")
+        assert edit not in (await vera.page("/apis/prime")).text
+        assert [new in (await each.page("/routes")).text for each in (ada, vera)] == [True, False]
 
 
 async def test_without_accounts_the_way_to_the_first_administrator_is_shown(tmp_path):

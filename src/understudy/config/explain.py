@@ -33,6 +33,11 @@ def rows(loaded: Loaded, under: str = "") -> list[dict[str, Any]]:
     return found
 
 
+def origins(loaded: Loaded, at: Path) -> list[dict[str, Any]]:
+    """As `rows`, of what stands below a path, with `key`: the path below it."""
+    return [{**row, "key": row["path"].removeprefix(dotted(at)).removeprefix(".")} for row in rows(loaded, dotted(at))]
+
+
 def values(options: Any, at: Path) -> list[dict[str, Any]]:
     """`{path, key, value}` of every value of the options that stand at a path, secrets masked; `key` is below it."""
     found = []
@@ -73,4 +78,4 @@ def _shown(path: Path, value: Any) -> Any:
         return value.value
     if isinstance(value, str) and value and is_secret(path):
         return "set"
-    return list(value) if isinstance(value, tuple) else value
+    return [_shown(path, each) for each in value] if isinstance(value, tuple) else value

@@ -25,6 +25,8 @@ from . import api_words as words
 from .alert_words import Words
 from .api_acts import acts_for, notice
 from .api_charts import cells, charts, quota, requests_of
+from .edit_links import edit_href
+from .origins import origin_words
 from .rendering import language_of, page
 
 if TYPE_CHECKING:
@@ -52,18 +54,18 @@ async def detail_of(app: Understudy, request: Request, name: str) -> Answer:
     start, end = span(query, app.clock.time())
     _ = language_of(request)
     view = await ApiDetail.of(app, name)
-    values: dict[str, Any] = {
+    more: dict[str, Any] = {
         "tab": tab,
         "view": view,
         "line": view.line,
         "acts": acts_for(request, view),
     }
     if tab == "overview":
-        values |= await _overview(app, request, view, start, end)
+        more |= await _overview(app, request, view, start, end)
     elif tab == "config":
-        values["rows"] = configured(app, name)
+        more["rows"] = configured(app, request, name)
     elif tab == "alerts":
-        values["episodes"] = await _episodes(app, name, end)
+        more["episodes"] = await _episodes(app, name, end)
     return page(
         app, request, "api.html", at="apis", w=Words(_), why=words.why(_, view), verdict=words.verdict(_, view.verdict),
         roles=[(words.role(_, each), path_of("routes", each.route)) for each in view.roles],
@@ -73,7 +75,8 @@ async def detail_of(app: Understudy, request: Request, name: str) -> Answer:
         href=path_of("apis", name), topic=quote(name, safe=""), hub_href=path_of("apis", hub=view.line.hub),
         act_href=path_of("apis", name, "act"), report=path_of("apis", name, "report"),
         notice=notice(_, query.get("done", "")), failed=requests_of(name, "outcome:error"),
-        compare=path_of("apis", "compare", api=name), **values,
+        compare=path_of("apis", "compare", api=name),
+        edit=edit_href(app, request, "api", name), **more,
     )  # fmt: skip
 
 
@@ -133,18 +136,21 @@ async def _episodes(app: Understudy, name: str, end: float) -> Any:
         return None
 
 
-def configured(app: Understudy, name: str) -> list[dict[str, Any]]:
-    """Every value of the API's configuration, secrets masked; `usual`: nobody said it."""
-    from understudy.config.explain import values
+def configured(app: Understudy, request: Request, name: str) -> list[dict[str, Any]]:
+    """Every value of the API's configuration, secrets masked, and where each came from."""
+    from understudy.config.explain import origins, values
 
-    options = registered(app, name).options
-    usual = {row["path"]: row["value"] for row in values(ApiOptions(), ("apis", name))}
+    at = ("apis", name)
+    usual = {row["path"]: row["value"] for row in values(ApiOptions(), at)}
     about = {spec.name: spec.doc.text for spec in describe(ApiOptions) if spec.doc is not None}
+    loaded = request.gate.process.loaded()
+    known = loaded is not None and name in loaded.settings.apis
     found = []
-    for row in values(options, ("apis", name)):
-        key = row["key"]
-        found.append({"key": key, "value": row["value"], "usual": usual.get(row["path"]) == row["value"],
-                      "about": about.get(key.partition(".")[0], "")})  # fmt: skip
+    for row in origins(loaded, at) if loaded is not None and known else values(registered(app, name).options, at):
+        # What a program registers has no file or variable: it said whatever is not as usual.
+        said = row["origin"] if known else "default" if usual.get(row["path"]) == row["value"] else "program"
+        found.append({"key": row["key"], "value": row["value"], "origin": origin_words(language_of(request), said),
+                      "usual": said == "default", "about": about.get(row["key"].partition(".")[0], "")})  # fmt: skip
     return found
 
 

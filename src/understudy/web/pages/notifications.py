@@ -22,6 +22,7 @@ from understudy.web.views.telling import ChannelPreview, TellingView, simulated
 from understudy.web.views.told import NotificationsView, outbox_row
 
 from .alert_words import Words
+from .edit_links import edit_href, new_href
 from .rendering import language_of, page
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ async def channels(app: Understudy, request: Request) -> Answer:
     last = choice(query, "last", ("", *_SPANS), "") or "24h"
     start, end = span({"last": last}, app.clock.time(), _DAY)
     view = await NotificationsView.of(app, start, end)
-    return _page(app, request, "notifications.html", tab="channels", view=view, last=last, spans=_SPANS)
+    new = new_href(app, request, "channel")
+    return _page(app, request, "notifications.html", tab="channels", view=view, last=last, spans=_SPANS, new=new)
 
 
 @answering
@@ -75,7 +77,7 @@ async def channel(app: Understudy, request: Request) -> Answer:
     return _page(
         app, request, "notifications_channel.html", tab="channels", name=name, channel=view.channels[name],
         preview=shown, problem=problem, message=message, cases=cases, case=case, plain=plain, tested=tested,
-        attempts=attempts, language_asked=language,
+        attempts=attempts, language_asked=language, edit=edit_href(app, request, "channel", name),
     )  # fmt: skip  # one line of values
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from math import isfinite
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from markupsafe import Markup
 
 from understudy.config.editing import toml_value
 from understudy.core.text import Texts
+from understudy.reports.cost import limit_word
 
 #: Stands where nothing was measured.
 NOTHING: Final = "–"
@@ -85,8 +87,9 @@ class Shown:
 def filters(_: Texts) -> dict[str, Callable[..., Any]]:
     """The filters of templates by name."""
     shown = Shown(_)
-    ours = ("number", "percent", "latency", "lasting", "when", "measure")
-    return {**{name: getattr(shown, name) for name in ours}, "data": data, "spark": spark}
+    ours = ("number", "percent", "latency", "lasting", "when", "measure", "setting")
+    return {**{name: getattr(shown, name) for name in ours}, "data": data, "spark": spark,
+            "limit": partial(limit_word, _)}  # fmt: skip
 
 
 def spark(values: Sequence[float | None], height: float = 24.0) -> str:

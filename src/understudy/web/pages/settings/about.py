@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from understudy.web.auth.permissions import Permission
 from understudy.web.endpoint import Endpoint, Table
 from understudy.web.http import Answer, Request
+from understudy.web.pages.origins import origin_words
 from understudy.web.pages.rendering import language_of
 from understudy.web.views.administration import ConfigView, MachineView
 from understudy.web.views.safety import SafetyView
@@ -31,7 +32,7 @@ async def configuration(app: Understudy, request: Request) -> Answer:
     ]  # fmt: skip
     return settings_page(
         app, request, "configuration", _("Configuration"), view=view, values=found[:_MOST], total=len(found),
-        everything=wanted.get("all") == "yes", q=wanted.get("q", "")[:200],
+        everything=wanted.get("all") == "yes", q=wanted.get("q", "")[:200], origin_words=origin_words,
     )  # fmt: skip
 
 
