@@ -1,6 +1,6 @@
 """A service with thousands of APIs of which a hundred are called, in a process of its own, with an hour behind it.
 
-    with fleet(1000) as url: ...
+    with fleet(1000) as service: ...  # service.url, service.pid
 
 The hour is told to the monitor in a moment, by a clock that runs ahead: as the windows hold it, nothing is stored.
 """
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from understudy.app import Understudy
 from understudy.cli.serve import Server, configured, open_socket
@@ -39,16 +40,23 @@ class Ahead(SystemClock):
         self.time = lambda: SystemClock.time() - self.behind
 
 
+class Running(NamedTuple):
+    """Where it answers, and its process."""
+
+    url: str
+    pid: int
+
+
 @contextmanager
-def fleet(apis: int) -> Iterator[str]:
-    """The address of the service, while it runs."""
+def fleet(apis: int) -> Iterator[Running]:
+    """The service, while it runs."""
     with (
         tempfile.TemporaryDirectory() as folder,
         subprocess.Popen([sys.executable, __file__, str(apis), folder], stdout=subprocess.PIPE, text=True) as process,
     ):
         try:
             assert process.stdout is not None
-            yield process.stdout.readline().strip()
+            yield Running(process.stdout.readline().strip(), process.pid)
         finally:
             process.terminate()
 

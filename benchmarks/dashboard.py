@@ -105,9 +105,9 @@ def main() -> bool:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=OPTIONS)
         for apis in (1000, 5000):
-            with fleet(apis) as url:
-                Visit(browser, url)  # the service has read its files and templates
-                visits = [Visit(browser, url) for _ in range(ROUNDS)]
+            with fleet(apis) as service:
+                Visit(browser, service.url)  # the service has read its files and templates
+                visits = [Visit(browser, service.url) for _ in range(ROUNDS)]
             middle = {
                 name: median(each.seen[name] for each in visits) / 1000 for name in ("paint", "charts", "heat", "live")
             }

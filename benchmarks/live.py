@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import sys
 import time
@@ -21,6 +20,7 @@ from urllib.parse import quote
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from _process import descriptors, resident, used
 from common import QUICK, Table
 from understudy.app import Understudy
 from understudy.cli.serve import Server, configured, open_socket
@@ -37,7 +37,6 @@ VIEWERS = (1, 5, 10) if QUICK else (1, 200, 500)
 SECONDS = 2.0 if QUICK else 20.0
 CHURN = 100 if QUICK else 10_000
 KIND = "breaker.opened"
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 # -- the service ----------------------------------------------------------------------------------
@@ -154,22 +153,6 @@ async def load(pid: int, seconds: float) -> float:
     before, began = used(pid), time.perf_counter()
     await asyncio.sleep(seconds)
     return 100.0 * (used(pid) - before) / (time.perf_counter() - began)
-
-
-def used(pid: int) -> float:
-    """Processor seconds of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(") ")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def resident(pid: int) -> int:
-    """Memory of a process, bytes."""
-    return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def descriptors(pid: int) -> int:
-    """Descriptors that a process holds."""
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 async def come_and_go(port: int, count: int) -> None:

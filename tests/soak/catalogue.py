@@ -12,6 +12,8 @@ from . import (
     cancellations,
     clock_jumps,
     delivery_kill,
+    flat_page,
+    flat_service,
     half_open,
     hostile,
     outage,
@@ -53,4 +55,6 @@ EXPERIMENTS = (
     Experiment("alert_takeover", alert_takeover.TITLE, alert_takeover.full, alert_takeover.sample),
     Experiment("rest_api", rest_api.TITLE, rest_api.full, rest_api.sample),
     Experiment("store_away", store_away.TITLE, store_away.full, store_away.sample),
+    Experiment("flat_service", flat_service.TITLE, flat_service.full, flat_service.sample),
+    Experiment("flat_page", flat_page.TITLE, flat_page.full, flat_page.sample),
 )

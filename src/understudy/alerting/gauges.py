@@ -38,6 +38,8 @@ class Gauges:
         self._now = now
         self._wall = wall
         self._serving: dict[str, set[str]] = {}
+        #: The routes of each API; None until somebody asks.
+        self._routes: dict[str, list[Route]] | None = None
         #: Whether another instance says that an event lasts for these labels.
         self.lasts: Callable[[str, Labels], bool] = _never
         #: Gauges of the whole that other rooms answer, by name.
@@ -48,6 +50,7 @@ class Gauges:
     def forget(self) -> None:
         """A round of evaluation begins, or something has happened: look again at who could serve."""
         self._serving.clear()
+        self._routes = None
 
     def elsewhere(self, metric: str, labels: Labels) -> bool:
         """Whether another instance finds that the gauge of an event is 1 there."""
@@ -91,7 +94,14 @@ class Gauges:
 
     def routes_of(self, api: Api) -> list[Route]:
         """The routes that an API is registered for."""
-        return [route for route in self._fallback.roster.routes.values() if api in route.apis]
+        if (
+            self._routes is None
+        ):  # not looked for by each API: a thousand of them would go through all routes each second
+            self._routes = {}
+            for route in self._fallback.roster.routes.values():
+                for each in route.apis:
+                    self._routes.setdefault(each.name, []).append(route)
+        return self._routes.get(api.name, [])
 
     def eligible(self, route: Route) -> set[str]:
         """The APIs that could serve a route now."""
