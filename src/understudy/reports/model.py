@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 #: How a column's values are shown: as they are, counted, in percent, in seconds, in money, as a time.
-Kind = Literal["text", "count", "percent", "seconds", "money", "time"]
+Kind = Literal["text", "count", "percent", "seconds", "money", "time", "limit"]
 Value = str | int | float | None
 
 

@@ -19,7 +19,7 @@ _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u20
 def shown(value: Value, kind: Kind, text: Texts = ENGLISH) -> str:
     """A value of a column or fact; a dash for what is not known."""
     if isinstance(value, str):
-        return plain(value)
+        return plain(limit_word(text, value) if kind == "limit" else value)
     if value is None or not isfinite(value):
         return "–"
     match kind:
@@ -34,6 +34,15 @@ def shown(value: Value, kind: Kind, text: Texts = ENGLISH) -> str:
         case "time":
             return moment(value, text)
     return str(value)
+
+
+def limit_word(_: Texts, name: str) -> str:
+    """What a limit counts, as people say it; a name that an API made up stays as it is."""
+    known = {
+        "configured": _("as configured"), "requests": _("requests"), "tokens": _("tokens"), "day": _("day"),
+        "month": _("month"),
+    }  # fmt: skip
+    return known.get(name, name)
 
 
 def plain(value: str, longest: int = LONGEST) -> str:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from understudy.config.editing import toml_value
 from understudy.core.text import Texts
-from understudy.reports.cost import limit_word
+from understudy.reports.shown import limit_word
 
 #: Stands where nothing was measured.
 NOTHING: Final = "–"
