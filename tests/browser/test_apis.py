@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -121,3 +123,18 @@ def test_everything_is_read_and_done_without_scripts(known, open_page):
     page.get_by_role("button", name="Compare").click()
     # Whether that is enough to compare depends on how many calls there were by now; both stand in the table.
     expect(page.locator("main table").first).to_contain_text("odds_open")
+
+
+def test_a_page_that_is_open_tells_of_an_outage_in_words_and_marks_without_a_reload(service, simulator, open_page):
+    page = open_page(f"{service.url}/apis/predictions_ai")
+    expect(page.locator("[data-fresh='verdict']")).to_contain_text("Nothing is wrong with it")
+    simulator.inject("predictions_ai", Fault("status", status=503))
+    try:
+        expect(page.locator("[data-fresh='why']")).to_contain_text("Its breaker is open", timeout=15_000)
+        expect(page.locator("[data-fresh='facts']")).to_contain_text("breaker open since")
+        expect(page.locator("[data-fresh='verdict']")).not_to_contain_text("Nothing is wrong", timeout=15_000)
+        notes = page.locator("u-chart .chart-notes").first
+        expect(notes).to_have_text(re.compile("Breaker opened"), timeout=15_000)
+        expect(notes).to_have_text(re.compile("Lead changed to predictions_stats"))
+    finally:
+        simulator.clear("predictions_ai")

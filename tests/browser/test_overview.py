@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from browser.chromium import axe, evaluate
 from understudy.core.errors import UnderstudyError
 from understudy.core.types import Attribution, OutcomeClass
+from understudy.simulator.faults import Fault
 
 HOSTILE = [
     "<script>document.title='owned'</script>", "\"><img src=x onerror=document.title='owned'>", "a/b c?d#e%f",
@@ -127,3 +128,17 @@ def test_an_empty_service_invites_to_the_first_api(serve, open_page):
     page = open_page(serve().url)
     expect(page.locator(".empty a")).to_have_attribute("href", "/setup/start")
     assert axe(page) == []
+
+
+def test_a_small_chart_says_how_its_api_is_and_shades_what_fails_without_a_reload(service, simulator, open_page):
+    page = open_page(service.url + "/")
+    chart = page.locator('[data-api="odds_prime"]')
+    expect(chart.locator("[data-part='state']")).to_contain_text("Healthy")
+    simulator.inject("odds_prime", Fault("status", status=503))
+    try:
+        expect(chart.locator("[data-part='state']")).to_contain_text("Down", timeout=15_000)
+        chart.locator(".chart-plot").focus()
+        page.keyboard.press("End")
+        expect(chart.locator(".chart-read")).to_contain_text("calls failed")
+    finally:
+        simulator.clear("odds_prime")

@@ -10,9 +10,12 @@ from understudy.core.turn import Slices
 from understudy.monitor.histogram import quantiles
 from understudy.monitor.window import WINDOWS
 from understudy.notifications.shown import masked
+from understudy.resilience.describe import state_of
+from understudy.web.views.overview import fault_of
 from understudy.web.views.pulse import LiveRow, Pulse
 from understudy.web.views.routes import RouteView
 from understudy.web.views.told import AlertsView
+from understudy.web.views.trouble import trouble_of
 from understudy.web.views.watch import watch_of
 
 if TYPE_CHECKING:
@@ -49,7 +52,7 @@ async def rows(app: Understudy, argument: str) -> Mapping[str, Any]:
 
 
 async def newest(app: Understudy, argument: str) -> Mapping[str, Any]:
-    """The running slice of a window for some APIs, by name: `1h:fx,odds`. What has seen no call is null."""
+    """The running slice of a window for some APIs, by name (`1h:fx,odds`), and their state; without calls null."""
     window, _, _ = argument.partition(":")
     apis = app.fallback.roster.apis
     if window not in WINDOWS:
@@ -64,7 +67,11 @@ def _newest(app: Understudy, name: str, window: str) -> Mapping[str, Any]:
     number = int(clock.monotonic()) // width
     tally = app.monitor.slices(name, width, 1).get(number)
     p50, p95 = quantiles(tally.counts(), (0.5, 0.95)) if tally is not None else (None, None)
-    return {"at": round(number * width + clock.time() - clock.monotonic()), "p50": p50, "p95": p95}
+    return {
+        "at": round(number * width + clock.time() - clock.monotonic()), "p50": p50, "p95": p95,
+        "fault": fault_of(tally.ok, tally.failed) if tally is not None else "",
+        "state": state_of(app.fallback.roster.apis[name], clock.monotonic()),
+    }  # fmt: skip
 
 
 async def heat(app: Understudy, argument: str) -> Mapping[str, Any]:
@@ -102,6 +109,11 @@ async def channels(app: Understudy, argument: str) -> Mapping[str, Any]:
         name: {key: masked(value) if isinstance(value, str) else value for key, value in each.as_dict().items()}
         for name, each in found.items()
     }
+
+
+async def troubles(app: Understudy, argument: str) -> Mapping[str, Any]:
+    """What is wrong with the service itself: a kind, which the page has a sentence for."""
+    return {"kind": trouble_of(app)}
 
 
 async def system(app: Understudy, argument: str) -> Mapping[str, Any]:

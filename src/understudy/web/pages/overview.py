@@ -232,8 +232,8 @@ def _multiple(_: Texts, each: Multiple, step: int) -> dict[str, Any]:
             {"label": "p50", "field": "p50", "values": each.p50, "kind": "line", "dash": True},
         ],
         "bands": [{"from": a, "to": b, "label": failed[state], "state": state} for a, b, state in each.faults],
-        "step": step,
-    }
+        "step": step, "faults": failed,
+    }  # fmt: skip
     last = next((value for value in reversed(each.p95) if value is not None), None)
     summary = _("Latency of {api}, latest p95 {p95}", api=each.api, p95=Shown(_).latency(last))
     return {

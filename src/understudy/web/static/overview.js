@@ -6,7 +6,7 @@ import "./u-mini.js";
 import { live } from "./live.js";
 import { localTimes } from "./times.js";
 import { measure, number } from "./units.js";
-import { make } from "./words.js";
+import { make, word } from "./words.js";
 
 const page = /** @type {HTMLElement} */ (document.getElementById("overview"));
 /** @param {string} name @returns {HTMLElement | null} */
@@ -102,7 +102,13 @@ const charts = new Map([...page.querySelectorAll("[data-api] u-mini")].map((each
   [/** @type {HTMLElement} */ (each.closest("[data-api]")).dataset.api, /** @type {import("./u-mini.js").UMini} */ (each)]));
 if (page.dataset.topics) {
   live.on(`newest:${page.dataset.window}:${page.dataset.topics}`, (data, { changed }) => {
-    for (const name of changed) if (data[name]) charts.get(name)?.push(data[name]);
+    for (const name of changed) {
+      const told = data[name], chart = charts.get(name);
+      if (!told || !chart) continue;
+      chart.push(told);
+      const shape = chart.closest("[data-api]")?.querySelector("[data-part='state'] .state");
+      if (shape instanceof HTMLElement && shape.dataset.state !== told.state) shape.replaceWith(state(told.state, word(`state.${told.state}`)));
+    }
   });
 }
 

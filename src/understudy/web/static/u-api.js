@@ -1,6 +1,7 @@
 // One API, kept live: its state and numbers change in place each second, its charts whenever a point is complete.
 // @ts-check
 
+import { renew } from "./fresh.js";
 import { live } from "./live.js";
 import { fill } from "./u-apis.js";
 
@@ -12,27 +13,54 @@ import { fill } from "./u-apis.js";
 
 /** After something happened it is looked at once more, so late that whatever belongs to it is there, ms. */
 const SETTLED = 400;
+/** In a storm not more often than this, ms. */
+const APART = 5000;
+/** What is written in words is read anew this often without anything having happened, ms. */
+const WORDS = 30_000;
 
 class UApi extends HTMLElement {
   connectedCallback() {
     const name = this.dataset.api ?? "";
-    this.end = live.on(`rows:${this.dataset.topic}`, (data) => {
-      if (data[name]) fill(this, data[name]);
-    });
     const source = this.querySelector("[data-part='refresh']");
-    if (!source) return;
-    /** @type {Refresh} */
-    const refresh = JSON.parse(source.textContent ?? "{}");
-    this.timer = setInterval(() => this.again(refresh), refresh.every * 1000);
-    // What is marked on the charts is seen at once: alerts of this API, and whatever else changes.
-    const happened = (/** @type {unknown} */ _, /** @type {{initial: boolean}} */ { initial }) => {
-      if (initial) return;
-      clearTimeout(this.soon);
-      this.soon = setTimeout(() => this.again(refresh), SETTLED);
-    };
-    this.endMarks = [live.on("events", happened), live.on("alerts", happened)];
+    /** @type {Refresh | null} */
+    const refresh = source ? JSON.parse(source.textContent ?? "{}") : null;
+    const state = () => /** @type {HTMLElement | null} */ (this.querySelector("[data-field='state'] .state"))?.dataset.state;
+    const changed = () => this.happened(refresh);
+    const happened = (/** @type {unknown} */ _, /** @type {{initial: boolean}} */ { initial }) => initial || changed();
+    this.ends = [
+      live.on(`rows:${this.dataset.topic}`, (data) => {
+        if (!data[name]) return;
+        const before = state();
+        fill(this, data[name]);
+        if (before !== data[name].state) changed();
+      }),
+      // What is marked on the charts is seen at once: alerts of this API, and whatever else changes.
+      live.on("events", happened), live.on("alerts", happened),
+    ];
+    this.timers = [setInterval(() => this.words(), WORDS)];
+    if (!refresh) return;
+    this.timers.push(setInterval(() => this.again(refresh), refresh.every * 1000));
     // Where a point is ten seconds, the newest second stands for the one that is not complete yet.
-    if (refresh.every <= 10) this.endSeconds = live.on(`series:${name}`, (second) => this.second(second));
+    if (refresh.every <= 10) this.ends.push(live.on(`series:${name}`, (second) => this.second(second)));
+  }
+
+  /**
+   * Look once more, soon.
+   * @param {Refresh | null} refresh
+   */
+  happened(refresh) {
+    if (this.soon) return;
+    this.soon = setTimeout(() => {
+      this.soon = 0;
+      this.looked = Date.now();
+      this.words();
+      if (refresh) this.again(refresh);
+    }, Math.max(SETTLED, (this.looked ?? 0) + APART - Date.now()));
+  }
+
+  /** Read what the page says in words anew. */
+  words() {
+    if (!document.hidden && live.state !== "paused") renew(this);
   }
 
   /** @param {Record<string, any>} second */
@@ -48,10 +76,8 @@ class UApi extends HTMLElement {
   }
 
   disconnectedCallback() {
-    this.end?.();
-    this.endSeconds?.();
-    for (const end of this.endMarks ?? []) end();
-    clearInterval(this.timer);
+    for (const end of this.ends ?? []) end();
+    for (const timer of this.timers ?? []) clearInterval(timer);
     clearTimeout(this.soon);
   }
 

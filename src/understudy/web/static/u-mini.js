@@ -5,7 +5,7 @@ import { colour, onTheme, thinned } from "./palette.js";
 import { measure, tick, when } from "./units.js";
 import { make, word } from "./words.js";
 
-/** @typedef {import("./chart-options.js").Chart} Chart */
+/** @typedef {import("./chart-options.js").Chart & {faults?: Record<string, string>}} Chart `faults`: what shades say */
 
 const RIGHT = 6, BOTTOM = 16, LEFT = 44;
 const sizes = new ResizeObserver((changed) => {
@@ -163,6 +163,22 @@ export class UMini extends HTMLElement {
   }
 
   /**
+   * Shade the newest slice where its calls failed, and no more than that.
+   * @param {Record<string, any>} point
+   */
+  shade(point) {
+    const { chart } = this;
+    if (!chart) return;
+    const bands = (chart.bands ?? []).filter((each) => each.from < point.at);
+    const label = chart.faults?.[point.fault];
+    const before = bands[bands.length - 1];
+    if (before?.to != null && before.to > point.at) before.to = point.at; // what a slice was may change while it runs
+    if (label && before?.state === point.fault && before.to === point.at) before.to = point.at + (chart.step ?? 60);
+    else if (label) bands.push({ from: point.at, to: point.at + (chart.step ?? 60), label, state: point.fault });
+    chart.bands = bands;
+  }
+
+  /**
    * Show another chart in its place.
    * @param {Chart} chart
    */
@@ -188,6 +204,7 @@ export class UMini extends HTMLElement {
       for (const each of chart.series) { each.values.push(null); each.values.shift(); }
     }
     for (const each of chart.series) each.values[last] = point[each.field ?? ""] ?? null;
+    this.shade(point);
     if (this.place === null) this.tell();
     this.paint();
   }

@@ -259,13 +259,20 @@ async def _points(app: Understudy, watch: Watch, reach: Reach, name: str) -> lis
     ]  # fmt: skip
 
 
+def fault_of(ok: int, failed: int) -> str:
+    """How a slice is shaded: `down` where half of its calls failed, `degraded` from 1 % on, else not."""
+    rated = ok + failed
+    if not rated or failed < 0.01 * rated:
+        return ""
+    return "down" if failed >= 0.5 * rated else "degraded"
+
+
 def _multiple(app: Understudy, name: str, score: Score, pinned: bool, points: Sequence[_Point]) -> Multiple:
     faults: list[tuple[float, float, str]] = []
     for point in points:
-        rated = point.ok + point.failed
-        if not rated or point.failed < 0.01 * rated:
+        state, end = fault_of(point.ok, point.failed), point.at + point.length
+        if not state:
             continue
-        state, end = "down" if point.failed >= 0.5 * rated else "degraded", point.at + point.length
         if faults and faults[-1][1] >= point.at - 0.5 and faults[-1][2] == state:
             faults[-1] = (faults[-1][0], end, state)
         else:
