@@ -156,6 +156,26 @@ def test_a_key_that_is_kept_in_a_variable_stays_there(text, variable):
     assert (found.key, found.variable) == (None, variable)
 
 
+@pytest.mark.parametrize(
+    ("text", "keyless"),
+    [
+        ("curl 'https://api.github.com/rate_limit' -H 'Accept: application/vnd.github+json'", True),
+        ("curl 'https://api.github.com/rate_limit' -H 'Authorization: Bearer YOUR_TOKEN'", False),
+        ("curl 'https://x.p.rapidapi.com/v1/a'", False),
+        ("curl 'https://x.example.com/v1/a'", False),
+    ],
+)
+def test_what_a_known_api_is_asked_without_a_key_may_be_kept_without_one(text, keyless):
+    found = propose(text)
+    assert found.keyless is keyless
+    if keyless:
+        assert (found.auth, found.preset, found.key) == ("bearer", "github", None)
+        assert "auth" not in found.table()
+        assert [str(each) for each in found.notes] == [
+            "the text asks without a key; this API takes one, and may want it"
+        ]
+
+
 def test_what_is_left_out_is_said_in_both_languages():
     found = propose(
         "curl 'https://x.example.com/v1/buy' -X POST -k -d a=1 -H 'Cookie: session=abc' "

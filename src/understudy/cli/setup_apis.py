@@ -62,7 +62,7 @@ def _path_check(session: Session) -> Callable[[str], str]:
 def _key(session: Session, found: Proposal) -> str:
     """Where the key will be: `env:NAME`; empty for an API without one."""
     _, ask = session.text, session.ask
-    if found.auth == "none":
+    if found.auth == "none" or (found.keyless and not ask.yes(_("Do you have a key for it?"), False)):
         return ""
     known = session.target.environment(session.draft)
     variable = found.variable

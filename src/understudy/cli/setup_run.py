@@ -127,7 +127,9 @@ def _paste(text: Texts, draft: Draft, pasted: str) -> None:
         complain(f"{name or found.name}: {note.shown(text)}")
     if found.key is not None:
         draft.variables.setdefault(found.variable, found.key.reveal())
-    draft.tables["apis", name or found.name] = found.table(f"env:{found.variable}" if found.variable else "")
+    draft.tables["apis", name or found.name] = found.table(
+        f"env:{found.variable}" if found.variable and not found.keyless else ""
+    )
 
 
 def _without_questions(screen: Screen, target: Target, draft: Draft, options: SetupOptions) -> int:

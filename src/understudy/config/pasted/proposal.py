@@ -59,6 +59,8 @@ class Proposal:
     auth_prefix: str = ""
     username: str = ""
     key: Secret | None = None
+    #: Whether the text asks without a key what is known to take one: it may work without.
+    keyless: bool = False
     #: The variable that the pasted text took the key from, or one to keep it in.
     variable: str = ""
     hub: str = ""
@@ -109,6 +111,7 @@ def proposed(request: Pasted) -> Proposal:
     auth = _auth(request, parts, query)
     query = [(name, value) for name, value in query if not (auth.kind == "query" and name == auth.name)]
     origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
+    signed = auth.kind != "none"
     preset = _preset(origin, parts.path, auth)
     prefix, path = _divided(parts.path, preset)
     if query:
@@ -117,6 +120,9 @@ def proposed(request: Pasted) -> Proposal:
         path = ""
         notes.append(_("a {method} may change something, so it is not repeated to check health", method=request.method))
     key, variable, said = _key(auth, _name(host, parts.port))
+    keyless = preset != "" and not (signed or auth.kind == "rapidapi")
+    if keyless and auth.kind != "none":
+        said = [_("the text asks without a key; this API takes one, and may want it")]
     kept, left = _headers(request.headers, auth)
     return Proposal(
         name=_name(host, parts.port),
@@ -127,6 +133,7 @@ def proposed(request: Pasted) -> Proposal:
         auth_prefix=auth.prefix,
         username=auth.username,
         key=key,
+        keyless=keyless,
         variable=variable,
         hub="rapidapi" if auth.kind == "rapidapi" else "",
         preset="" if auth.kind == "rapidapi" else preset,

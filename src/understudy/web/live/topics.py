@@ -67,6 +67,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "requests": Kind(Permission.READ, 1.0, open=feeds.Requests, argument=True),
     "routes": Kind(Permission.READ, 1.0, looks.routes, on=SWITCHES),
     "channels": Kind(Permission.CHANNELS, 2.0, looks.channels),
+    "troubles": Kind(Permission.READ, 2.0, looks.troubles),
     "system": Kind(Permission.READ, 2.0, looks.system),
 }
 

@@ -123,7 +123,8 @@ async def done(app: Understudy, request: Request) -> Answer:
     address, path = _address(request), app.fallback.roster.api(api).options.health_check.path or "/"
     return page(
         app, request, "first_done.html", at="apis", api=api, route=toml_value(route), path=toml_value(path),
-        address=address, signed=request.who.via == "session", document=_document(app, address, route, _served(app, route) or [api]),
+        address=address, signed=request.who.via == "session",
+        document=_document(app, address, route, _served(app, route) or [api]),
     )  # fmt: skip
 
 
@@ -210,7 +211,7 @@ def _missing(draft: Draft, app: Understudy, _: Texts) -> list[str]:
         found.append(_("There is an API of that name already; choose another."))
     if draft.path and not draft.path.startswith("/"):
         found.append(_("The path begins with /."))
-    if draft.proposal.auth != "none" and draft.key is None:
+    if draft.proposal.auth != "none" and draft.key is None and not draft.proposal.keyless:
         found.append(_("The API wants a key; enter it."))
     return found
 

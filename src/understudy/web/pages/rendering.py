@@ -14,6 +14,7 @@ from understudy.core.text import Texts, known_language, texts
 from understudy.web.assets import assets
 from understudy.web.auth.permissions import Permission
 from understudy.web.http import Answer, Request
+from understudy.web.views.trouble import sentences, trouble_of
 
 from . import shown
 from .range import range_of
@@ -92,6 +93,8 @@ def page(
             "environment": getattr(app.settings, "environment", ""),
             "Permission": Permission,
             "readable": request.readable,
+            "troubles": sentences(_) if request.who.may(Permission.READ) else {},
+            "trouble": trouble_of(app) if request.who.may(Permission.READ) else "",
             **values,
         }
     )  # fmt: skip

@@ -9,6 +9,16 @@ import { number } from "./units.js";
 
 localTimes(document);
 
+// What is wrong with the service itself, above every page while it lasts.
+const trouble = document.getElementById("trouble");
+if (trouble) {
+  live.on("troubles", (/** @type {{kind: string}} */ { kind }) => {
+    const text = kind ? trouble.getAttribute(`data-${kind}`) ?? trouble.getAttribute("data-other") : "";
+    if (trouble.firstElementChild && text) trouble.firstElementChild.textContent = text;
+    trouble.hidden = !text;
+  });
+}
+
 // How many alerts fire, beside their place in the rail.
 live.on("alerts", (data) => {
   const firing = Object.values(data).filter((each) => each.phase !== "pending").length;
