@@ -16,7 +16,6 @@ from understudy.web.views.pulse import LiveRow, Pulse
 from understudy.web.views.routes import RouteView
 from understudy.web.views.told import AlertsView
 from understudy.web.views.trouble import trouble_of
-from understudy.web.views.trouble import trouble_of
 from understudy.web.views.watch import watch_of
 
 if TYPE_CHECKING:
@@ -110,11 +109,6 @@ async def channels(app: Understudy, argument: str) -> Mapping[str, Any]:
         name: {key: masked(value) if isinstance(value, str) else value for key, value in each.as_dict().items()}
         for name, each in found.items()
     }
-
-
-async def troubles(app: Understudy, argument: str) -> Mapping[str, Any]:
-    """What is wrong with the service itself: a kind, which the page has a sentence for."""
-    return {"kind": trouble_of(app)}
 
 
 async def troubles(app: Understudy, argument: str) -> Mapping[str, Any]:
