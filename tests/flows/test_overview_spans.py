@@ -108,3 +108,6 @@ async def test_without_a_store_only_the_last_hour_is_offered(app, monkeypatch):
     status, _, page = await ask(app, "/", last="7d")
     assert status == 200 and "cannot be read from the history now" in page and 'data-window="1h"' in page
     assert (await ask(app, "/api/overview", window="7d"))[0] == 503
+    monkeypatch.setattr(app.alerts, "history", away)
+    status, _, page = await ask(app, "/apis/fx")
+    assert status == 200 and "What is kept cannot be read now: the disk is full" in page

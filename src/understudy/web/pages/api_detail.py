@@ -95,7 +95,7 @@ async def _overview(app: Understudy, request: Request, view: ApiDetail, start: f
     heat = past.anatomy.heat if past.anatomy is not None else None
     said = {"from": str(int(start)), "to": str(int(end))}
     return {
-        "past": past, "trouble": trouble, "charts": charts(_, name, past), "heat": heat,
+        "past": past, "unread": trouble, "charts": charts(_, name, past), "heat": heat,
         "cells": cells(heat) if heat is not None else [], "quota": left,
         "burn_down": quota(_, left.burn_down) if left.burn_down is not None else None,
         "groups": [(each, requests_of(name, f"group:{each.fingerprint}", **said)) for each in past.groups],

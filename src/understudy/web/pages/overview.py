@@ -56,7 +56,7 @@ async def overview(app: Understudy, request: Request) -> Answer:
     said = urlencode([pair for pair in request.pairs if pair[0] in SPAN])
     return page(
         app, request, "overview.html", at="overview", window=live, now_texts=now_texts(app, _, view.now),
-        figures=[_figure(_, each, live=bool(live)) for each in view.figures], more=view.now.more, trouble=trouble,
+        figures=[_figure(_, each, live=bool(live)) for each in view.figures], more=view.now.more, unread=trouble,
         said=said if not trouble else "", moves=not isinstance(reach, tuple), step=view.step,
         heat=urlencode(
             {"window": reach} if isinstance(reach, str) else {"from": int(reach[0]), "to": int(reach[1])}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
+from understudy.core.errors import StoreUnavailable
 from understudy.monitor.history import WEEK, Span
 from understudy.monitor.rollup import Bucket, Total
 from understudy.monitor.window import WINDOWS
@@ -27,10 +29,10 @@ _COLUMNS: Final = 30
 #: How old a picture may be, as a share of its span, and within which bounds, s.
 _AGE, _LEAST_AGE, _MOST_AGE = 1 / 300, 10.0, 300.0
 #: Percentiles of everything together are read up to so many rows of the history: more take longer than anybody waits.
-_MOST_ROWS: Final = 40_000
+_MOST_ROWS: Final = 30_000
 #: The share of a span at its begin in which nothing need have been called.
 _QUIET: Final = 0.1
-#: Longest that a reader waits for a number of a week ago, s.
+#: Longest that a reader waits for numbers of a week ago and percentiles, s.
 _PATIENCE: Final = 0.4
 _HOUR: Final = 3600
 #: Spans between two times whose pictures are remembered.
@@ -54,6 +56,7 @@ class KeptWatch(Watch):
         self.columns = _COLUMNS
         self.sums: Mapping[str, float] = {}
         self.week: Mapping[str, float] = {}
+        self._more: asyncio.Task[None] | None = None
 
     def at(self, number: int) -> float:
         """As `Watch.at`: columns begin at multiples of their width."""
@@ -81,20 +84,34 @@ class KeptWatch(Watch):
         return start, min(end, now), _COLUMNS
 
     async def _take(self, start: float, end: float, columns: int) -> None:
-        history, self.columns = self._keeping.history, columns
-        span, found = await history.slices("api", start, end, columns)
-        few = sum(map(len, found.values())) * span.step // span.tier <= _MOST_ROWS
-        whole = (await history.together("api", span.start, end, columns))[1] if few else {}
-        ago, before = await history.slices("api", span.start - WEEK, span.end - WEEK, columns)
-        self.week = {}
-        # A span that began before anything was kept is no measure for this one; a quiet hour or two is not that.
-        if any(min(there) <= ago.start + (ago.end - ago.start) * _QUIET for there in before.values()):
-            self.week = _sums(before, ago.end - ago.start)
-            if few:
-                self.week |= _p95((await history.together("api", ago.start, ago.end, columns))[1])
-        self._set(span, found, whole)
+        span, found = await self._keeping.history.slices("api", start, end, columns)
+        self.columns = columns
+        self._set(span, found)
+        # What takes longer is there at a later look: nobody waits for the week before, or for percentiles.
+        if self._more is None or self._more.done():
+            self._more = asyncio.create_task(self._rest(span, found))
+        await asyncio.wait((self._more,), timeout=_PATIENCE)
 
-    def _set(self, span: Span, found: Mapping[str, Mapping[int, Total]], whole: Mapping[int, Bucket]) -> None:
+    async def _rest(self, span: Span, found: Mapping[str, Mapping[int, Total]]) -> None:
+        history, columns = self._keeping.history, self.columns
+        try:
+            ago, before = await history.slices("api", span.start - WEEK, span.end - WEEK, columns)
+            # A span that began before anything was kept is no measure for this one; a quiet hour or two is not that.
+            began = any(min(there) <= ago.start + (ago.end - ago.start) * _QUIET for there in before.values())
+            self.week = _sums(before, ago.end - ago.start) if began else {}
+            # Of whole buckets only: their edges would cost as much again.
+            end = span.end // span.tier * span.tier
+            if len(found) * (end - span.start) // span.tier > _MOST_ROWS or end <= span.start:
+                return
+            _, whole = await history.together("api", span.start, end, columns)
+            self._percentiles(span, whole)
+            if began:
+                _, then = await history.together("api", ago.start, end - WEEK, columns)
+                self.week = {**self.week, **_p95(then)}
+        except StoreUnavailable:
+            pass  # it stays unknown until the next look
+
+    def _set(self, span: Span, found: Mapping[str, Mapping[int, Total]]) -> None:
         self.width, self.start, self.end = span.step, span.start, span.end
         self.last = (span.end - 1) // span.step
         self.count = self.last - span.origin // span.step + 1
@@ -109,8 +126,16 @@ class KeptWatch(Watch):
         for there in found.values():
             for at, total in there.items():
                 by_column.setdefault(at, []).append(total)
-        self.moments = {at // span.step: _moment(totals, whole.get(at)) for at, totals in by_column.items()}
-        self.sums = {**_sums(found, span.end - span.start), **_p95(whole)}
+        self.moments = {at // span.step: _moment(totals) for at, totals in by_column.items()}
+        self.sums = _sums(found, span.end - span.start)
+
+    def _percentiles(self, span: Span, whole: Mapping[int, Bucket]) -> None:
+        """Put percentiles beside the sums."""
+        self.sums = {**self.sums, **_p95(whole)}
+        for at, bucket in whole.items():
+            number = at // span.step
+            if number in self.moments:
+                self.moments[number] = replace(self.moments[number], p95=bucket.quantiles((0.95,))[0])
 
     def seconds(self, number: int) -> float:
         """How much of a column lies within the span, s."""
@@ -139,12 +164,11 @@ def picture_of(app: Understudy, reach: Reach) -> Watch:
     return pictures[reach]
 
 
-def _moment(totals: list[Total], whole: Bucket | None) -> Moment:
+def _moment(totals: list[Total]) -> Moment:
     """As `watch` counts one: who had failures in 1 % of the calls or more, and who in half."""
     rated = [(total.err, total.ok + total.err) for total in totals if total.ok + total.err]
-    p95 = whole.quantiles((0.95,))[0] if whole is not None else None
     return Moment(
-        sum(total.n for total in totals), sum(total.ok for total in totals), sum(total.err for total in totals), p95,
+        sum(total.n for total in totals), sum(total.ok for total in totals), sum(total.err for total in totals), None,
         len(rated), sum(err >= 0.01 * calls for err, calls in rated), sum(err >= 0.5 * calls for err, calls in rated),
     )  # fmt: skip
 
