@@ -98,7 +98,7 @@ async def shown(app: Understudy, request: Request, /, *, kind: str) -> Answer:
     query = request.query("name", "done")
     entry = managing_of(app).entry(kind, query.get("name", ""))
     values = dict(entry.values)
-    draft = Draft(kind, entry.name, entry, text_of(values), values, entry.version)
+    draft = Draft(kind, entry.name, entry, text_of(kind, values), values, entry.version)
     draft.notice = {
         "saved": _("It is saved and in force."),
         "reverted": _("The earlier version is in force again."),
@@ -118,7 +118,7 @@ async def fresh(app: Understudy, request: Request, /, *, kind: str) -> Answer:
             each.path[0]: [] if each.kind == "lines" else ""
             for each in plain.fields(language_of(request), kind, values) if each.kind != "choice"
         }  # fmt: skip
-    return _editor(app, request, Draft(kind, "", None, text_of(values), values, 0))
+    return _editor(app, request, Draft(kind, "", None, text_of(kind, values), values, 0))
 
 
 def _editor(app: Understudy, request: Request, draft: Draft) -> Answer:
@@ -187,7 +187,7 @@ def _read(_: Texts, draft: Draft, content: dict[str, str], held: Held) -> dict[s
         base = dict(draft.entry.values) if draft.entry is not None else begun
         written = plain.changed(plain.fields(_, draft.kind, base), base, content)
         draft.values = hidden(draft.kind, draft.name, written, held)
-        draft.text = text_of(draft.values)
+        draft.text = text_of(draft.kind, draft.values)
         return draft.values
     text = content.get("text", "")
     try:
@@ -198,7 +198,7 @@ def _read(_: Texts, draft: Draft, content: dict[str, str], held: Held) -> dict[s
         raise
     draft.values = hidden(draft.kind, draft.name, written, held)
     # What holds no secret is shown as it was written, comments and all.
-    draft.text = text if draft.values == written else text_of(draft.values)
+    draft.text = text if draft.values == written else text_of(draft.kind, draft.values)
     return draft.values
 
 
@@ -243,7 +243,7 @@ async def _refused(_: Texts, managing: Managing, draft: Draft, error: Exception)
         gone = draft.theirs is None or draft.theirs.values is None
         draft.expected = 0 if draft.theirs is None or gone else draft.theirs.version
         theirs = draft.theirs.values if draft.theirs is not None else None
-        draft.difference = tuple(compared(lines_of(theirs), lines_of(draft.values)))
+        draft.difference = tuple(compared(lines_of(draft.kind, theirs), lines_of(draft.kind, draft.values)))
         draft.entry = _standing(managing, draft.kind, draft.name)
 
 

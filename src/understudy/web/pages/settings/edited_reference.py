@@ -1,4 +1,4 @@
-"""Everything that an entry may say: each key with what it is, its unit and its usual value."""
+"""Everything that an entry may say: each key with what it is, its unit, its usual value and its place."""
 
 from __future__ import annotations
 
@@ -27,9 +27,28 @@ class Known(NamedTuple):
 
 def known_keys(kind: str, values: Mapping[str, Any]) -> list[Known]:
     """The keys of an entry like this, of a channel those of its kind."""
-    of_channel = KINDS.get(str(values.get("kind", "")))
-    options = {"api": ApiOptions, "route": RouteOptions}.get(kind) or (of_channel.options if of_channel else None)
+    options = _options(kind, values)
     return list(_keys(options, "")) if options is not None else []
+
+
+def in_order(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values in the order of `known_keys`: a store may give them in any, and two versions are compared by lines."""
+    return _in_order(_options(kind, values), values)
+
+
+def _in_order(options: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    specs = {written(spec.name): alternatives(spec.type) for spec in describe(options)} if options is not None else {}
+    names = dict.fromkeys((*(name for name in specs if name in values), *values))
+    found = {}
+    for name in names:
+        inner, value = specs.get(name, []), values[name]
+        found[name] = _in_order(inner[0], value) if len(inner) == 1 and isinstance(value, Mapping) else value
+    return found
+
+
+def _options(kind: str, values: Mapping[str, Any]) -> Any:
+    of_channel = KINDS.get(str(values.get("kind", ""))) if kind == "channel" else None
+    return {"api": ApiOptions, "route": RouteOptions}.get(kind) or (of_channel.options if of_channel else None)
 
 
 def _keys(options: Any, under: str) -> Iterator[Known]:

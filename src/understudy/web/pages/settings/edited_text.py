@@ -14,6 +14,8 @@ from understudy.config.positions import positions
 from understudy.config.tree import too_deep
 from understudy.core.redaction import Redactor
 
+from .edited_reference import in_order
+
 #: Longest document, characters.
 LONGEST: Final = 100_000
 #: What a stored secret, or one that waits, is shown as: see `config.managed.mark`.
@@ -32,9 +34,9 @@ class Unreadable(ValueError):
     """The text is no TOML; says where."""
 
 
-def text_of(values: Mapping[str, Any]) -> str:
+def text_of(kind: str, values: Mapping[str, Any]) -> str:
     """The document of an entry's values."""
-    return toml_document(values)
+    return toml_document(in_order(kind, values))
 
 
 def values_of(text: str) -> dict[str, Any]:
@@ -56,9 +58,9 @@ def values_of(text: str) -> dict[str, Any]:
     return values
 
 
-def lines_of(values: Mapping[str, Any] | None) -> list[str]:
+def lines_of(kind: str, values: Mapping[str, Any] | None) -> list[str]:
     """The document in lines that can be compared; none where there is no entry."""
-    return text_of(values).splitlines() if values else []
+    return text_of(kind, values).splitlines() if values else []
 
 
 def line_of(text: str, path: Path) -> int:

@@ -36,7 +36,7 @@ async def _versions(
     after = numbered.get(until) or (found[0] if found else None)
     earlier = next((each for each in found if after is not None and each.version < after.version), None)
     before = numbered.get(wanted) or earlier
-    lines = compared(lines_of(before.values if before else None), lines_of(after.values if after else None))
+    lines = compared(lines_of(kind, before.values if before else None), lines_of(kind, after.values if after else None))
     return edited_page(
         app, request, kind, "settings_edited_versions.html", title=name, name=name, versions=found, before=before,
         after=after, lines=list(lines) if after else [], newest=found[0] if found else None, **{"faults": [], **told},
