@@ -76,7 +76,8 @@ def audit(page: Page, colours: bool = False) -> list[str]:
     rules = f"{{runOnly: {chosen}, resultTypes: ['violations'], preload: false}}"
     found = evaluate(
         page,
-        f"axe.run({{exclude: {_REPEATED}}}, {rules}).then(all => all.violations.map(each => `${{each.id}} (${{each.impact}}): ` + "
+        f"axe.run({{exclude: {_REPEATED}}}, {rules}).then(all => all.violations.map(each => "
+        "`${each.id} (${each.impact}): ` + "
         "each.nodes.map(node => `${node.target.join(' ')} — ${node.failureSummary}`).join('; ')))",
     )
     return list(found)

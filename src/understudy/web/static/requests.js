@@ -153,9 +153,10 @@ for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.quer
   if (!navigator.clipboard) break; // plain HTTP off this machine has none: the text can be selected
   button.hidden = false;
   const label = button.querySelector("span"), word = label?.textContent ?? "";
+  const heard = button.nextElementSibling;
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(button.parentElement?.querySelector("code")?.textContent ?? "");
-    if (label) label.textContent = button.dataset.copied ?? "";
-    setTimeout(() => { if (label) label.textContent = word; }, 2000);
+    for (const each of [label, heard]) if (each) each.textContent = button.dataset.copied ?? "";
+    setTimeout(() => { if (label) label.textContent = word; if (heard) heard.textContent = ""; }, 2000);
   });
 }
