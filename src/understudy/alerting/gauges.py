@@ -5,7 +5,7 @@ Each function answers None where nothing is known. Times are monotonic; what is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Final, NamedTuple
 
@@ -13,7 +13,7 @@ from understudy.alerts.metrics import EVENTS
 from understudy.alerts.model import Labels
 from understudy.resilience import FallbackManager
 from understudy.resilience.breaker_state import BreakerState
-from understudy.resilience.keys import Key
+from understudy.resilience.keys import Key, KeyPool
 from understudy.resilience.quota import Account
 from understudy.resilience.registry import Api, Route
 
@@ -107,12 +107,13 @@ class Gauges:
         """The APIs that could serve a route now."""
         known = self._serving.get(route.name)
         if known is None:
-            ranked = self._fallback.gates.standings(route, self._now())
-            known = self._serving[route.name] = {candidate.api for candidate in ranked if not candidate.gate}
+            known = self._serving[route.name] = self._fallback.gates.eligible(route, self._now())
         return known
 
-    def _exhausted(self, keys: Iterable[Key]) -> float | None:
+    def _exhausted(self, keys: KeyPool | Sequence[Key]) -> float | None:
         """Whether the plan of every key that is not refused is spent, but for what is kept for critical calls."""
+        if not any(key.account.buckets for key in keys):
+            return None  # as with most: nothing is known of any plan
         now = self._now()
         accounts = {id(key.account): key.account for key in keys if not self._is_refused(key)}.values()
         spent = [account.spent(now) for account in accounts]
@@ -139,8 +140,10 @@ class Gauges:
         held = self._is_refused(key) or key.hold_until > now
         return not held and not (key.account.buckets and key.account.refusal(now)[0])
 
-    def _quota(self, metric: str, keys: Iterable[Key]) -> float | None:
+    def _quota(self, metric: str, keys: KeyPool | Sequence[Key]) -> float | None:
         """What is left of the plans of all accounts whose keys are not refused; rates by the minute are no quota."""
+        if not any(key.account.buckets for key in keys):
+            return None  # likewise
         now = self._now()
         accounts = {id(key.account): key.account for key in keys if not self._is_refused(key)}.values()
         known = [(account, plan) for account in accounts if (plan := _plan(account, now)) is not None]

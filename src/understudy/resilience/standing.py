@@ -113,9 +113,18 @@ class Gatekeeper:
 
     def standings(self, route: Route, now: float) -> list[Candidate]:
         """How the APIs of a route stand for an ordinary call; changes nothing."""
-        call = Call(route, _AnyCall(), now, now + route.options.deadline, apis=list(route.apis))
+        call = self._ordinary(route, now)
         standings = [self._standing(call, api, now) for api in call.apis]
         return rank(standings, route.options.mode, route.incumbent, self._rng)
+
+    def eligible(self, route: Route, now: float) -> set[str]:
+        """The APIs of a route that could serve an ordinary call; as `standings` says it, without their order."""
+        call = self._ordinary(route, now)
+        return {api.name for api in call.apis if not self.gate(call, api, now)[0]}
+
+    @staticmethod
+    def _ordinary(route: Route, now: float) -> Call:
+        return Call(route, _AnyCall(), now, now + route.options.deadline, apis=list(route.apis))
 
     def _probe_first(self, call: Call, ranked: list[Candidate], eligible: int, now: float) -> list[Candidate]:
         """A free half-open permit goes to the next safe call, whatever the cost; nothing goes before a pinned lead."""
