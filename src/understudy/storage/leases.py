@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, extract, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, cast, extract, func, literal, select, update
 
 from understudy.core.clock import Clock
 from understudy.core.errors import LeaseLost
@@ -14,6 +14,8 @@ from .tables import leader
 
 #: A lease that ends later than this was written by a clock that was wrong: it counts as over, ms.
 _LONGEST_MS = 3_600_000
+#: The time of the server, ms.
+_NOW = cast(func.floor(extract("epoch", func.clock_timestamp()) * 1000), BigInteger)
 
 
 class SqlLeases:
@@ -28,6 +30,12 @@ class SqlLeases:
         asked = self._clock.monotonic()
 
         def work(connection: Connection) -> int | None:
+            # Who has the role already renews it, which is nearly every time: one statement.
+            mine = update(leader).where(leader.c.role == role, leader.c.holder == holder)
+            later = mine.values(until_ms=_now(connection, self._clock) + round(ttl * 1000)).returning(leader.c.token)
+            kept: int | None = connection.execute(later).scalar()
+            if kept is not None:
+                return kept
             now = now_ms(connection, self._clock)
             until = now + round(ttl * 1000)
             rows = select(leader.c.holder, leader.c.token, leader.c.until_ms).where(leader.c.role == role)
@@ -89,4 +97,9 @@ def now_ms(connection: Connection, clock: Clock) -> int:
     """The time that all who share this store agree on: the server's, or this machine's."""
     if is_sqlite(connection):
         return round(clock.time() * 1000)
-    return int(connection.execute(select(extract("epoch", func.clock_timestamp()) * 1000)).scalar_one())
+    return int(connection.execute(select(_NOW)).scalar_one())
+
+
+def _now(connection: Connection, clock: Clock) -> ColumnElement[int]:
+    """As `now_ms`, to stand in a statement."""
+    return literal(round(clock.time() * 1000)) if is_sqlite(connection) else _NOW
