@@ -37,6 +37,19 @@ def sentence(_: Texts, view: RouteView) -> str:
     return _("{api} serves now: the least expected cost.", api=lead.api)
 
 
+def pin_words(_: Texts, view: RouteView) -> str:
+    """Who pinned which API, why, and whether it ends by itself; empty where nothing is pinned."""
+    if view.pin is None:
+        return ""
+    pin = view.pin
+    said = [_("{api} is pinned by {actor}: {reason}", api=pin["api"], actor=pin["actor"], reason=pin["reason"])]
+    if pin["only"]:
+        said.append(_("Nobody stands in for it."))
+    if not pin["until"]:
+        said.append(_("It holds until somebody ends it."))
+    return " ".join(said)
+
+
 def _held(_: Texts, api: str, detail: Mapping[str, Any]) -> str:
     """In which state somebody holds the breakers of an API."""
     after = detail.get("after")

@@ -15,16 +15,17 @@ from understudy.web.api.span import SPAN
 from understudy.web.auth.permissions import Permission
 from understudy.web.endpoint import Endpoint, Table
 from understudy.web.forms import path_of
-from understudy.web.http import Answer, Request
+from understudy.web.http import Answer, Request, dumped
 from understudy.web.views.happened import marks_of
 from understudy.web.views.kept_sums import sums_of
 from understudy.web.views.routes import HOUR, RouteHour, RoutesView, RouteView, WhatIf, switches_of
 
 from .api_charts import marks
+from .edit_links import edit_href, new_href
 from .range import range_of
 from .rendering import language_of, page
 from .route_acts import LASTING, acts_for, notice
-from .route_words import modes, sentence, switch_words
+from .route_words import modes, pin_words, sentence, switch_words
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -41,7 +42,7 @@ async def routes(app: Understudy, request: Request) -> Answer:
     _ = language_of(request)
     return page(
         app, request, "routes.html", at="routes", view=view, modes=modes(_), sentence=lambda each: sentence(_, each),
-        path_of=path_of,
+        path_of=path_of, new=new_href(app, request, "route"),
     )  # fmt: skip
 
 
@@ -57,12 +58,24 @@ async def route(app: Understudy, request: Request) -> Answer:
     order, fault = _order(_, view, query.get("place", ()))
     return page(
         app, request, "route.html", at="routes", view=view, range=span, modes=modes(_), gates=gates(_), terms=terms(_),
-        sentence=sentence(_, view), notice=notice(_, (query.get("done") or [""])[0]), lasting=LASTING,
+        sentence=sentence(_, view), pinned=pin_words(_, view), lasting=LASTING,
+        notice=notice(_, (query.get("done") or [""])[0]),
         acts=acts_for(_, request), hour=await _hour(app, name), charts=await _charts(_, app, name, span),
         switches=[(each, switch_words(_, each)) for each in switches_of(app, name)],
         what_if=await WhatIf.of(app, name, order) if order else None, order=order, fault=fault,
         act=path_of("routes", name, "act"), path_of=path_of, words=_words(_),
+        edit=edit_href(app, request, "route", name),
     )  # fmt: skip
+
+
+@answering
+async def now(app: Understudy, request: Request) -> Answer:
+    """What has changed on the page of a route, in words: who serves now, the pin, the last switches."""
+    request.query()
+    view = RouteView.of(app, request.parts["route"])
+    _ = language_of(request)
+    said = [{"at": each.at, "text": switch_words(_, each)} for each in switches_of(app, view.name)]
+    return Answer(dumped({"sentence": sentence(_, view), "pin": pin_words(_, view), "switches": said}))
 
 
 def _order(_: Texts, view: RouteView, places: Sequence[str]) -> tuple[list[str], str]:
@@ -142,12 +155,13 @@ def _words(_: Texts) -> dict[str, str]:
         "breaker.observe": _("Only observed"),
         "state.healthy": _("Healthy"), "state.degraded": _("Degraded"), "state.down": _("Down"),
         "state.unknown": _("Unknown"), "state.paused": _("Paused"),
-        "left": _("{seconds} s left"), "nobody": _("Nobody can serve this route now."),
-        "serves": _("{api} serves now."),
+        "left": _("{seconds} s left"), "held": _("Held: {reason}"), "drained": _("Drained by {actor}: {reason}"),
+        "empty": _("It is empty."), "ends": _("It ends"),
     }  # fmt: skip
 
 
 ROUTES: Table = {
     ("GET", "/routes"): Endpoint(routes, Permission.READ),
     ("GET", "/routes/{route}"): Endpoint(route, Permission.READ),
+    ("GET", "/routes/{route}/now"): Endpoint(now, Permission.READ),
 }

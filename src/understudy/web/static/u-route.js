@@ -1,11 +1,13 @@
-// One route, kept live: who serves, each API's share, breaker and countdown. A change of order draws the page anew.
+// One route, kept live: who serves, each API's share, breaker and countdown, and what somebody said of it meanwhile.
 // @ts-check
 
 import { live } from "./live.js";
+import { localTimes } from "./times.js";
 import { latency, number, percent } from "./units.js";
 import { make } from "./words.js";
 
-/** @typedef {{api: string, role: string, gate: string, detail: string, state: string, breaker: string, left: number|null, share: number|null, reliability: number, latency: number, in_flight: number}} Candidate */
+/** @typedef {{api: string, role: string, gate: string, detail: string, state: string, breaker: string, left: number|null, share: number|null, reliability: number, latency: number, in_flight: number, cost: number|null, terms: Record<string, number>, held: string, pinned: boolean, drain: {actor: string, reason: string}|null, forced: object|null}} Candidate */
+/** @typedef {{lead: string, per_second: number, pin: {until: number|null}|null, candidates: Candidate[]}} Route */
 
 class URoute extends HTMLElement {
   connectedCallback() {
@@ -17,6 +19,8 @@ class URoute extends HTMLElement {
      * @type {Map<string, number>}
      */
     this.ends = new Map();
+    /** What people said and who serves, as the page shows it. */
+    this.shown = "";
     const name = this.dataset.route ?? "";
     this.end = live.on("routes", (data) => {
       if (data[name]) this.take(data[name]);
@@ -29,12 +33,13 @@ class URoute extends HTMLElement {
     clearInterval(this.timer);
   }
 
-  /** @param {{lead: string, per_second: number, pin: object|null, candidates: Candidate[]}} route */
+  /** @param {Route} route */
   take(route) {
     const cards = this.cards();
     for (const each of route.candidates) {
       const card = cards.get(each.api);
-      if (card) this.fill(card, each);
+      if (card) { this.fill(card, each); this.said(card, each); }
+      this.costs(each);
     }
     const list = this.querySelector(".flow");
     const order = route.candidates.flatMap((each) => cards.get(each.api) ?? []);
@@ -42,12 +47,79 @@ class URoute extends HTMLElement {
     const busy = list?.querySelector("details[open]") ?? (list?.contains(document.activeElement) ? list : null);
     if (list && !busy && order.some((each, place) => list.children[place] !== each)) list.append(...order);
     text(this.querySelector("[data-field='per_second']"), number(route.per_second, 2));
-    const said = this.querySelector("[data-field='sentence']");
-    if (this.lead !== undefined && this.lead !== route.lead) {
-      text(said, route.lead ? this.word("serves", { api: route.lead }) : this.word("nobody"));
+    this.pin(route.pin);
+    const now = JSON.stringify([route.lead, route.pin, route.candidates.map((each) => [each.api, each.role, each.gate, each.breaker, each.drain, each.forced])]);
+    if (this.shown && this.shown !== now) this.tell();
+    this.shown = now;
+  }
+
+  /**
+   * The pin, and when it ends; its words come from the service.
+   * @param {Route["pin"]} pin
+   */
+  pin(pin) {
+    const place = this.querySelector("[data-part='pin']");
+    if (!(place instanceof HTMLElement)) return;
+    place.hidden = !pin;
+    const until = place.querySelector("[data-field='pin-until']");
+    if (!until || until.getAttribute("data-until") === String(pin?.until ?? "")) return;
+    until.setAttribute("data-until", String(pin?.until ?? ""));
+    until.replaceChildren(...(pin?.until ? [` ${this.word("ends")} `, moment(pin.until), "."] : []));
+    localTimes(place);
+  }
+
+  /** Ask in words what has changed: who serves now and why, the pin, the switches. */
+  async tell() {
+    const answer = await fetch(`/routes/${encodeURIComponent(this.dataset.route ?? "")}/now`).catch(() => null);
+    if (!answer?.ok) return; // the badge above says that the connection is away; the next change asks again
+    /** @type {{sentence: string, pin: string, switches: {at: number, text: string}[]}} */
+    const now = await answer.json();
+    text(this.querySelector("[data-field='sentence']"), now.sentence);
+    text(this.querySelector("[data-field='pin']"), now.pin);
+    const list = document.querySelector(".switches");
+    if (!(list instanceof HTMLElement)) return;
+    list.replaceChildren(...now.switches.map((each) => make("li", {}, moment(each.at), " ", make("span", {}, each.text))));
+    list.hidden = now.switches.length === 0;
+    document.getElementById("no-switches")?.toggleAttribute("hidden", !list.hidden);
+    localTimes(list);
+  }
+
+  /**
+   * What somebody said of an API, and what can be said of it now.
+   * @param {HTMLElement} card
+   * @param {Candidate} each
+   */
+  said(card, each) {
+    const there = {
+      pinned: each.pinned, unpinned: !each.pinned, drain: !each.drain, undrain: !!each.drain, forced_open: !each.held,
+      unforce: !!each.held,
+    };
+    for (const [key, holds] of Object.entries(there)) {
+      card.querySelector(`[data-when='${key}']`)?.toggleAttribute("hidden", !holds);
     }
-    /** @type {string | undefined} */
-    this.lead = route.lead;
+    const empty = each.in_flight ? "" : ` ${this.word("empty")}`;
+    const notes = {
+      held: each.held && this.word("held", { reason: each.held }),
+      drain: each.drain ? this.word("drained", each.drain) + empty : "",
+    };
+    for (const [field, said] of Object.entries(notes)) {
+      const place = card.querySelector(`[data-field='${field}']`);
+      place?.toggleAttribute("hidden", !said);
+      text(place, said);
+    }
+  }
+
+  /**
+   * Why it is where it is: what a call is expected to cost on it.
+   * @param {Candidate} each
+   */
+  costs(each) {
+    const row = this.querySelector(`[data-cost-of="${CSS.escape(each.api)}"]`);
+    for (const cell of row?.querySelectorAll("[data-term]") ?? []) {
+      const key = cell.getAttribute("data-term") ?? "";
+      if (each.cost === null) text(cell, key ? number(null) : this.word(`gate.${each.gate}`));
+      else text(cell, number(key ? each.terms[key] ?? 0 : each.cost));
+    }
   }
 
   /** @returns {Map<string, HTMLElement>} */
@@ -106,7 +178,15 @@ class URoute extends HTMLElement {
 }
 
 /**
- * @param {Element | null} place
+ * A time, as the page writes it once `localTimes` has been there.
+ * @param {number} at epoch seconds
+ */
+function moment(at) {
+  return make("time", { datetime: new Date(at * 1000).toISOString(), "data-at": String(at) });
+}
+
+/**
+ * @param {Element | null | undefined} place
  * @param {string} said
  */
 function text(place, said) {

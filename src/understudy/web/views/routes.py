@@ -30,7 +30,8 @@ class Candidate:
     """An API that may serve a route, at its place. Durations are seconds, `share` percent of the route's attempts now.
 
     `role` is lead, standby or closed; `gate` says why it is closed, `detail` a word on it. `cost` is the expected cost
-    of a call in ms, by its `terms`. `left` is how long its breaker stays as it is, `held` who holds it and why.
+    of a call in ms, by its `terms`. `left` is how long its breaker stays as it is, `held` who holds it and why;
+    `forced` is that word of a person as it was given.
     """
 
     place: int
@@ -52,6 +53,7 @@ class Candidate:
     priority: int
     in_flight: int
     drain: Mapping[str, Any] | None
+    forced: Mapping[str, Any] | None
     pinned: bool
 
     def as_dict(self) -> dict[str, Any]:
@@ -129,6 +131,7 @@ def _candidate(
         reliability=api.score.reliability(now), latency=api.score.latency(now), price=api.price,
         priority=api.options.priority, in_flight=api.in_flight,
         drain=api.drain.as_dict() if api.drain is not None else None,
+        forced=api.forced.as_dict() if api.forced is not None else None,
         pinned=pin is not None and pin.api == api.name,
     )  # fmt: skip
 
