@@ -343,3 +343,68 @@ async def test_no_authorization_header_is_an_error_of_ours(app):
 
 async def test_every_permission_is_some_endpoints(app):
     assert {each.needs for each in ROUTES.values()} >= {Permission.PUBLIC, Permission.READ, Permission.INSPECT}
+
+
+#: What pages do, and the endpoints by which a program does the same; `…` stands for the kinds of acts and entries.
+DONE_BY_BOTH = {
+    "/act/{token}": ["POST /api/alerts/{alert}/acknowledge", "POST /api/alerts/silences"],
+    "/alerts/act": ["POST /api/alerts/{alert}/acknowledge", "POST /api/alerts/silences"],
+    "/alerts/{alert}": [
+        f"POST /api/alerts/{{alert}}/{act}" for act in ("acknowledge", "unacknowledge", "snooze", "resolve", "notes")
+    ],
+    "/alerts/new-rule": ["PUT /api/alerts/rules/{rule}"],
+    "/alerts/rule-preview": ["POST /api/alerts/rules/preview"],
+    "/alerts/rules/{rule}": ["PUT /api/alerts/rules/{rule}"],
+    "/alerts/rules/{rule}/delete": ["DELETE /api/alerts/rules/{rule}"],
+    "/alerts/rules/{rule}/switch": ["PUT /api/alerts/rules/{rule}"],
+    "/alerts/rules/{rule}/versions": ["PUT /api/alerts/rules/{rule}"],
+    "/alerts/silences": ["POST /api/alerts/silences"],
+    "/alerts/silences/{silence}/expire": ["DELETE /api/alerts/silences/{silence}"],
+    "/apis": ["POST /api/apis/{api}/pause-checks", "POST /api/apis/{api}/resume-checks", "POST /api/alerts/silences"],
+    "/apis/{api}/act/{act}": [
+        f"POST /api/apis/{{api}}/{act}"
+        for act in ("drain", "undrain", "force", "unforce", "reset", "pause-checks", "resume-checks", "check", "clear")
+    ],
+    "/routes/{route}/act/{act}": [f"POST /api/routes/{{route}}/{act}" for act in ("pin", "unpin", "reset")],
+    "/notifications/channels/{channel}/test": ["POST /api/notifications/test"],
+    "/notifications/dead": [f"POST /api/notifications/dead/{{row}}/{act}" for act in ("replay", "discard")],
+    "/login": ["POST /api/login"], "/logout": ["POST /api/logout"], "/settings/confirm": ["POST /api/me/confirm"],
+    "/settings/profile/password": ["POST /api/me/password"], "/settings/tokens": ["POST /api/me/tokens"],
+    "/settings/tokens/{token}/revoke": ["DELETE /api/me/tokens/{token}", "DELETE /api/admin/tokens/{token}"],
+    "/settings/sessions": ["DELETE /api/me/sessions/{session}"],
+    "/settings/sessions/{session}/end": ["DELETE /api/me/sessions/{session}", "DELETE /api/admin/sessions/{session}"],
+    "/settings/users": ["POST /api/admin/accounts"],
+    "/settings/users/{account}": ["PATCH /api/admin/accounts/{account}"],
+    "/settings/users/{account}/remove": ["DELETE /api/admin/accounts/{account}"],
+    "/settings/upkeep/backup": ["POST /api/admin/backup"], "/settings/upkeep/restart": ["POST /api/admin/restart"],
+    "/setup/start": ["POST /api/settings/check"],
+    "/setup/start/{draft}": ["PUT /api/settings/apis/{name}", "POST /api/settings/apis/{name}/test"],
+    "/setup/route": ["PUT /api/settings/routes/{name}"], "/setup/channel": ["PUT /api/settings/channels/{name}"],
+    **{
+        f"/settings/{kind}/{page}": [f"{verb} /api/settings/{kind}/{{name}}{rest}"]
+        for kind in ("apis", "routes", "channels")
+        for page, verb, rest in (
+            ("new", "PUT", ""), ("entry", "PUT", ""), ("delete", "DELETE", ""), ("versions", "POST", "/revert"),
+        )
+    },
+}  # fmt: skip
+#: What only a browser has: its cookies, its stream, the one-time page of a new service, made-up data to look at.
+OF_BROWSERS = {"/appearance", "/overview/pin", "/live/{stream}/topics", "/setup", "/setup/demo"}
+#: What programs do and no page does: many at once, a message of one's own, trying without doing, other processes.
+OF_PROGRAMS = {
+    "POST /api/performance/clear", "POST /api/fallback/reset", "POST /api/notifications/send", "POST /admin/restart",
+    "POST /api/instances/report",
+}  # fmt: skip
+
+
+def test_pages_and_programs_can_do_the_same():
+    acts = {path for (method, path), each in ROUTES.items() if method != "GET" and not each.declared.tag}
+    assert acts == DONE_BY_BOTH.keys() | OF_BROWSERS
+    named = {f"{method} {path}": each for (method, path), each in ROUTES.items()}
+    for page, endpoints in DONE_BY_BOTH.items():
+        for each in endpoints:
+            assert each in named, f"{page}: {each}"
+    # Of those that are left, each tries something, or reads what is too long for an address.
+    changing = {name for name, each in named.items() if name[:3] != "GET" and each.declared.tag}
+    left = changing - {each for several in DONE_BY_BOTH.values() for each in several} - OF_PROGRAMS
+    assert {named[each].needs for each in left} == {Permission.READ}, left
