@@ -10,8 +10,8 @@ import pytest
 
 from flows.test_api_pages import ask, served
 from understudy.app import Understudy
-from understudy.config.settings import Settings
-from understudy.core.errors import StoreUnavailable
+from understudy.config.settings import ServiceSettings, Settings
+from understudy.core.errors import OptionError, StoreUnavailable
 from understudy.monitor.rollup import Bucket, SeriesName
 from understudy.storage import StorageOptions
 
@@ -111,3 +111,16 @@ async def test_without_a_store_only_the_last_hour_is_offered(app, monkeypatch):
     monkeypatch.setattr(app.alerts, "history", away)
     status, _, page = await ask(app, "/apis/fx")
     assert status == 200 and "What is kept cannot be read now: the disk is full" in page
+
+
+async def test_other_environments_stand_one_click_away_and_lead_to_dashboards_only():
+    others = {"staging": "https://staging.example.com", "produção": "http://10.0.0.7:8080/u/"}
+    settings = dataclasses.replace(Settings(), service=ServiceSettings(dashboards=others))
+    async with Understudy.build(settings, seed=1) as app:
+        _, _, page = await ask(app, "/")
+        assert re.findall(r'<a href="([^"]+)" rel="noreferrer">([^<]+)</a>', page) == [
+            (b, a) for a, b in others.items()
+        ]
+    for address in ("javascript:alert(1)", "https://a:b@evil.example", "//evil.example", 'https://x.example/?q="', ""):
+        with pytest.raises(OptionError, match="dashboards"):
+            ServiceSettings(dashboards={"x": address})

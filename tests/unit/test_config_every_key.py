@@ -34,6 +34,7 @@ FORMED: dict[str, Any] = {
     "apis.fix.auth.expires_path": "access.expires",
     "apis.fix.outcomes": [{"class": "quota", "status": "429", "pattern": "monthly"}],
     "apis.fix.headers": {"Accept": "application/json"},
+    "service.dashboards": {"staging": "https://staging.example.com"},
     "service.public_names": ["understudy.example.com"],
     "service.trusted_proxies": ["10.0.0.0/24", "192.0.2.7"],
     "routes.fix.apis": ["fix"],

@@ -24,6 +24,7 @@ from understudy.storage.options import StorageOptions
 from .channels import ByKind
 from .status_page import StatusPageOptions
 
+_ADDRESS = re.compile(r"https?://[\w.\-\[\]:]{1,200}(/[\w.~/%\-]{0,200})?")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 
 
@@ -54,6 +55,9 @@ class ServiceSettings(Options):
         tuple[str, ...],
         Doc("networks, as 127.0.0.0/8, that addresses entered in the dashboard may lead to besides the internet"),
     ] = ()
+    dashboards: Annotated[
+        dict[str, str] | None, at.MaxLen(20), Doc("addresses of the dashboards of other environments, by their names")
+    ] = None
     shutdown_timeout: Annotated[float, at.Ge(0), at.Le(3600), Doc("longest wait for running calls at the end", "s")] = (
         30.0
     )
@@ -66,6 +70,10 @@ class ServiceSettings(Options):
             if not _NAME.fullmatch(each):
                 expected = "host names without scheme and port, as understudy.example.com"
                 raise OptionError("ServiceSettings", "public_names", each, expected)
+        for name, address in (self.dashboards or {}).items():
+            if not 1 <= len(name) <= 40 or not _ADDRESS.fullmatch(address):
+                expected = "names of at most 40 characters, each with an address such as https://understudy.example.com"
+                raise OptionError("ServiceSettings", "dashboards", address, expected)
 
 
 def _check_network(text: str) -> None:

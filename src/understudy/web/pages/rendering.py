@@ -71,7 +71,8 @@ def page(
 
     In every template: `_` (texts), `who` (identity), `places`, `rail_counts`, `at`, `path`, `language`, `theme`,
     `density`, `zone`, `words`, `now` (epoch seconds), `readable` (whether others on the way can read along),
-    `version`, `environment`, `range` (the span of the address), and `shown`'s filters.
+    `version`, `environment`,
+    `environments` (addresses of others), `range` (the span of the address), and `shown`'s filters.
     """
     _ = language_of(request)
     theme = request.cookies.get(THEME, "")
@@ -91,6 +92,7 @@ def page(
             "now": app.clock.time(),
             "version": app.version,
             "environment": getattr(app.settings, "environment", ""),
+            "environments": _others(app) if request.who.may(Permission.READ) else {},
             "Permission": Permission,
             "readable": request.readable,
             "troubles": sentences(_) if request.who.may(Permission.READ) else {},
@@ -108,6 +110,12 @@ def page(
         body = gzip.compress(body, _LEVEL, mtime=0)
         headers["Content-Encoding"] = "gzip"
     return Answer(body, status, "text/html; charset=utf-8", headers)
+
+
+def _others(app: Understudy) -> dict[str, str]:
+    """The dashboards of other environments, as far as the configuration names any."""
+    service = getattr(app.settings, "service", None)
+    return dict(service.dashboards or {}) if service is not None else {}
 
 
 def rendered(_: Texts, template: str, **values: Any) -> str:
