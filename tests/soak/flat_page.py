@@ -28,7 +28,7 @@ TITLE = "Eight hours of the open first page in fast motion"
 HOUR = 3600
 #: Seconds that are told, and how often memory is looked at; and the same for the sample.
 FULL, LOOKED = 8 * HOUR, HOUR // 4
-SAMPLE, SAMPLE_LOOKED = 180, 60
+SAMPLE, SAMPLE_LOOKED = 90, 30
 APIS = 24
 #: Stands before the page's own scripts: keeps the newest stream, and of each topic a message to make others from.
 _BEFORE = """(() => {
@@ -161,6 +161,6 @@ async def full(seed: int, tell: Tell = quiet) -> Report:
 
 
 async def sample(seed: int, tell: Tell = quiet) -> Report:
-    """Three minutes."""
+    """A minute and a half."""
     del seed
     return await asyncio.to_thread(experiment, SAMPLE, SAMPLE_LOOKED, tell)

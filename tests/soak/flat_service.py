@@ -30,7 +30,7 @@ TITLE = "Eight hours of a live service in fast motion"
 HOUR = 3600
 #: Seconds that are lived through; those after which everything is full; how often memory is looked at, s.
 FULL, FILLED, LOOKED = 8 * HOUR, 2 * HOUR, HOUR // 4
-SAMPLE, SAMPLE_FILLED, SAMPLE_LOOKED = 90, 45, 15
+SAMPLE, SAMPLE_FILLED, SAMPLE_LOOKED = 40, 20, 10
 APIS, CALLS, VIEWERS = 24, 20, 6
 #: One API is out of order for so long in each such span, s, so that alerts begin and end.
 OUTAGE, EVERY = 60, 900
@@ -155,5 +155,5 @@ async def full(seed: int, tell: Tell = quiet) -> Report:
 
 
 async def sample(seed: int, tell: Tell = quiet) -> Report:
-    """A minute and a half: it works, and what is looked at is there."""
+    """Less than a minute: it works, and what is looked at is there."""
     return await experiment(seed, SAMPLE, SAMPLE_FILLED, SAMPLE_LOOKED, tell)
