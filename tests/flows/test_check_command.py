@@ -111,6 +111,19 @@ async def test_the_table_fits_a_narrow_terminal_and_speaks_portuguese(tmp_path, 
     assert advice(screen, found) == "verifique a chave em [apis.it.auth] e se a conta dela assina esta API"
 
 
+async def test_what_was_found_is_said_in_portuguese_too(tmp_path, capsys):
+    refused = await asked(tmp_path, f"http://127.0.0.1:{free_port()}")
+    async with RawServer(answer(503)) as server:
+        failing = await asked(tmp_path, server.url, PROBE)
+    async with RawServer(STALL) as server:
+        silent = await asked(tmp_path, server.url, PROBE)
+    render(Screen(texts("pt_BR"), width=200), [refused, failing, silent])
+    shown = capsys.readouterr().out
+    assert "não foi possível conectar a 127.0.0.1: conexão recusada" in shown
+    assert "respondeu 503: " in shown
+    assert "nenhum cabeçalho de resposta em 0.3 s" in shown
+
+
 def test_the_sample_is_checked_with_its_own_simulated_apis(tmp_path, monkeypatch, capsys):
     from understudy.cli.commands import run
 

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from mounts import read_only, small_disk, writable
 
+from understudy.config.sentences import said
 from understudy.core.clock import SYSTEM_CLOCK
 from understudy.core.errors import OptionError, StoreUnavailable, StoreUnusable
 from understudy.core.secrets import Secret
+from understudy.core.text import texts
 from understudy.storage import StorageOptions, open_store
 from understudy.storage.filesystem import check_place, mounted_as
 from understudy.storage.schema import REVISIONS, drift
@@ -205,6 +207,7 @@ async def test_a_second_service_on_the_same_file_is_refused_and_the_first_named(
     try:
         message = refusal(made)
         assert "in use by another Understudy" in message
+        assert "em uso por outro Understudy (processo " in said(message, texts("pt-BR"))
         assert "(process" in message
         assert "PostgreSQL" in message
         await first.state.save({"a": 1})

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from understudy.app import Understudy
 from understudy.config import Settings
+from understudy.config.sentences import said
 from understudy.connectivity import CheckResult
 
 from .exits import FAILED, OK, USAGE, Stop
@@ -67,7 +68,10 @@ def render(screen: Screen, results: list[CheckResult]) -> None:
     }
     for each in results:
         table.add_row(
-            Text(safe(each.api), "name"), Text(*words[each.ok]), screen.seconds(each.seconds), Text(safe(each.message))
+            Text(safe(each.api), "name"),
+            Text(*words[each.ok]),
+            screen.seconds(each.seconds),
+            Text(safe(said(each.message, _))),
         )
     screen.console.print(table)
     for each in results:

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand
 
 from understudy import __version__
+from understudy.config.sentences import said
 from understudy.config.sources import real_environment
 from understudy.core.errors import ConfigError, NotInstalled, UnderstudyError
 from understudy.core.secrets import Secret
@@ -92,7 +93,7 @@ def _run(arguments: list[str], text: Texts) -> int:
         complain(str(error))
         return UNAVAILABLE
     except UnderstudyError as error:
-        complain(safe(error))
+        complain(safe(said(str(error), text)))
         return FAILED
     except typer.Exit as end:
         return int(end.exit_code)

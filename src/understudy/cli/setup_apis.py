@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from understudy.config.pasted import PasteError, Proposal, propose
+from understudy.config.sentences import said
 
 from .check import advice, asked
 from .screen import complain, safe
@@ -95,7 +96,7 @@ def _tried(session: Session, name: str) -> bool:
     [result] = asyncio.run(asked(screen, loaded.settings, [name], silent=True))
     word = {True: "● " + _("works"), False: "■ " + _("fails"), None: "○ " + _("says nothing")}[result.ok]
     style = {True: "good", False: "bad", None: "quiet"}[result.ok]
-    screen.line(f"{word}  {screen.seconds(result.seconds)}  {safe(result.message)}", style)
+    screen.line(f"{word}  {screen.seconds(result.seconds)}  {safe(said(result.message, session.text))}", style)
     if result.answer:
         screen.line(f"  {safe(result.answer, 300)}", "quiet")
     if result.advice:

@@ -20,6 +20,7 @@ from understudy.channels.options import ChannelOptions
 from understudy.channels.pagerduty import BASES as PAGERDUTY
 from understudy.channels.pagerduty import PagerDutyOptions
 from understudy.config import Settings
+from understudy.config.sentences import said
 from understudy.core.clock import SYSTEM_CLOCK
 from understudy.core.errors import NotInstalled, UnderstudyError
 
@@ -58,7 +59,14 @@ async def _apis(screen: Screen, settings: Settings) -> list[Finding]:
     names = [name for name, options in settings.apis.items() if options.base_url]
     results = await asked(screen, settings, names, silent=False)
     return [
-        Finding("API", each.api, each.ok, each.seconds, each.message, advice(screen, each) if each.advice else "")
+        Finding(
+            "API",
+            each.api,
+            each.ok,
+            each.seconds,
+            said(each.message, screen.text),
+            advice(screen, each) if each.advice else "",
+        )
         for each in results
     ]
 

@@ -123,6 +123,23 @@ SENTENCES = (
     "channel {channel} is not configured: {reasons}", "{variable} is a placeholder", "{variable} is no port number",
     "{variables} not used: the files configure another kind of channel as {channel}",
     "{variable} is not set",
+    # what came of asking an API
+    "cannot connect to {host}: {why}", "the name does not resolve", "connection refused", "no answer from the network",
+    "its certificate is not trusted or does not match", "the TLS handshake failed", "the TLS handshake did not end",
+    "the proxy answered {status}", "the proxy: {why}", "no connection to {host} within {seconds} s",
+    "no response headers within {seconds} s",
+    "no byte of the body within {seconds} s", "answered {status}", "answered {status}: {answer}",
+    # why a store cannot be opened
+    (
+        "{file} is in use by another Understudy: stop that one, or give this one another storage.url; several services "
+        "can share PostgreSQL"
+    ),
+    (
+        "{file} is in use by another Understudy (process {pid}): stop that one, or give this one another storage.url; "
+        "several services can share PostgreSQL"
+    ),
+    "{place} cannot be written ({reason}): give this user the right to, or set storage.url to another place",
+    "Read-only file system", "Permission denied", "No space left on device", "Not a directory",
 )  # fmt: skip  # a list of sentences
 _PLACE = re.compile(r"\{(\w+)\}")
 

@@ -169,7 +169,8 @@ def _draft(app: Understudy, request: Request, draft: Draft, *, status: int = 200
     _ = language_of(request)
     return page(
         app, request, "first_api.html", at="apis", status=status, draft=draft, proposal=draft.proposal,
-        notes=[each.shown(_) for each in draft.proposal.notes], advice=_advice(_, draft), has_key=draft.key is not None,
+        notes=[each.shown(_) for each in draft.proposal.notes], advice=_advice(_, draft),
+        outcome=said(draft.tried.message, _) if draft.tried is not None else "", has_key=draft.key is not None,
     )  # fmt: skip
 
 
