@@ -361,7 +361,8 @@ class Managing:
             was = masked(dict(before.values)) if before is not None else None
             now = masked(dict(entry.values)) if entry is not None else None
             action = f"settings.{kind}.{'put' if entry is not None else 'removed'}"
-            await self._app.keeping.acted(AuditEntry(self._clock.time(), actor, action, name, was, now))
+            after = {"comment": comment, "values": now}
+            await self._app.keeping.acted(AuditEntry(self._clock.time(), actor, action, name, was, after))
         return Entry(kind, name, {}, "") if entry is None else self._entry(kind, name)
 
     async def _loaded(self, entry: Edited) -> Loaded:

@@ -117,6 +117,9 @@ async def test_an_api_is_made_edited_compared_reverted_and_given_back(tmp_path):
         assert here.app.settings.apis["prime"].timeout.attempt == 3
         assert (await ada.page(entry("apis", "prime", "delete"))).status == 409
         acts = [each for each in await here.audit() if each[1].startswith("settings.")]
+        after = [each.entry.after for each in await here.app.keeping.audit.read(50) if each.entry.object == "prime"]
+        assert [each["comment"] for each in after] == ["enough", "version 1 again", "", "slow"]
+        assert KEY not in str(after)
         assert acts == [
             ("ada", "settings.api.removed", "prime"), *[("ada", "settings.api.put", "prime")] * 3,
         ]  # fmt: skip

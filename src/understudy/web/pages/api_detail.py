@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
 from understudy.core.errors import StoreUnavailable
-from understudy.core.options import describe
 from understudy.reports.render import to_html
 from understudy.resilience.api import ApiOptions
 from understudy.web.api.fields import answering, choice
@@ -28,6 +27,7 @@ from .api_charts import cells, charts, quota, requests_of
 from .edit_links import edit_href
 from .origins import origin_words
 from .rendering import language_of, page
+from .settings.edited_reference import known_keys
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -142,7 +142,7 @@ def configured(app: Understudy, request: Request, name: str) -> list[dict[str, A
 
     at = ("apis", name)
     usual = {row["path"]: row["value"] for row in values(ApiOptions(), at)}
-    about = {spec.name: spec.doc.text for spec in describe(ApiOptions) if spec.doc is not None}
+    about = {each.path: each.about for each in known_keys("api", {})}
     loaded = request.gate.process.loaded()
     known = loaded is not None and name in loaded.settings.apis
     found = []
@@ -150,7 +150,7 @@ def configured(app: Understudy, request: Request, name: str) -> list[dict[str, A
         # What a program registers has no file or variable: it said whatever is not as usual.
         said = row["origin"] if known else "default" if usual.get(row["path"]) == row["value"] else "program"
         found.append({"key": row["key"], "value": row["value"], "origin": origin_words(language_of(request), said),
-                      "usual": said == "default", "about": about.get(row["key"].partition(".")[0], "")})  # fmt: skip
+                      "usual": said == "default", "about": about.get(row["key"].partition("[")[0], "")})  # fmt: skip
     return found
 
 
