@@ -17,7 +17,7 @@ RECENT: Final = 30.0
 _BLAMED: Final = {
     OutcomeClass.HUB: Attribution.HUB, OutcomeClass.RATE: Attribution.KEY, OutcomeClass.QUOTA: Attribution.QUOTA,
     OutcomeClass.KEY: Attribution.KEY, OutcomeClass.BILLING: Attribution.KEY, OutcomeClass.CALLER: Attribution.CALLER,
-    OutcomeClass.LOCAL: Attribution.LOCAL, OutcomeClass.CANCELLED: Attribution.SELF,
+    OutcomeClass.LOCAL: Attribution.LOCAL, OutcomeClass.CANCELLED: Attribution.CALLER,
     OutcomeClass.REJECTED: Attribution.SELF,
 }  # fmt: skip
 
