@@ -345,15 +345,4 @@ def _secrets_in(values: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from _secrets_in(below)
 
 
-__all__ = [
-    "FILES_ONLY",
-    "SECTIONS",
-    "UNKNOWN_MARK",
-    "Edited",
-    "ManagedTree",
-    "Opened",
-    "Unfit",
-    "Writing",
-    "mark",
-    "masked",
-]
+__all__ = ["SECTIONS", "Edited", "ManagedTree", "Opened", "Unfit", "Writing", "mark", "masked"]
