@@ -6,7 +6,8 @@ import { make } from "./words.js";
 
 class Order extends HTMLElement {
   connectedCallback() {
-    /** Where the handle that is drawn came from; -1 while none is. */
+    // Where the handle that is drawn came from; -1 while none is.
+    /** @type {number} */
     this.from = -1;
     for (const [place, label] of this.places().entries()) {
       const grip = make("span", { class: "grip", draggable: "true", "aria-hidden": "true" }, "⠿");
@@ -18,16 +19,16 @@ class Order extends HTMLElement {
       });
       grip.addEventListener("dragend", () => { this.from = -1; this.mark(-1); });
       label.addEventListener("dragover", (event) => {
-        if (this.from < 0) return;
+        if ((this.from ?? -1) < 0) return;
         event.preventDefault();
         this.mark(place);
       });
       label.addEventListener("drop", (event) => {
         event.preventDefault();
-        if (this.from >= 0) this.move(this.from, place);
+        if (this.from !== undefined && this.from >= 0) this.move(this.from, place);
       });
     }
-    this.before = this.chosen();
+    this.kept = this.chosen();
     this.addEventListener("change", () => this.once());
     this.addEventListener("keydown", (event) => this.key(event));
   }
@@ -48,7 +49,7 @@ class Order extends HTMLElement {
   /** @param {string[]} names */
   write(names) {
     for (const [place, list] of this.lists().entries()) list.value = names[place] ?? "";
-    this.before = this.chosen();
+    this.kept = this.chosen();
   }
 
   /**
@@ -66,7 +67,7 @@ class Order extends HTMLElement {
 
   /** Whoever was chosen twice changes places. */
   once() {
-    const names = this.chosen(), before = this.before ?? [];
+    const names = this.chosen(), before = this.kept ?? [];
     const place = names.findIndex((each, at) => each !== before[at]);
     const other = names.findIndex((each, at) => each && at !== place && each === names[place]);
     if (place >= 0 && other >= 0) names[other] = before[place] ?? "";

@@ -19,7 +19,8 @@ class URoute extends HTMLElement {
      * @type {Map<string, number>}
      */
     this.ends = new Map();
-    /** What people said and who serves, as the page shows it. */
+    // What people said and who serves, as the page shows it.
+    /** @type {string} */
     this.shown = "";
     const name = this.dataset.route ?? "";
     this.end = live.on("routes", (data) => {

@@ -11,7 +11,10 @@ import { latency, NOTHING, number, percent } from "./units.js";
 
 const UNITS = /** @type {[number, string][]} */ ([[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]]);
 
-/** 3725 -> 1 h 2 min, as the server writes it. @param {number} value */
+/**
+ * 3725 -> 1 h 2 min, as the server writes it.
+ * @param {number} value
+ */
 function lasting(value) {
   let left = Math.max(0, Math.round(value));
   const parts = [];
