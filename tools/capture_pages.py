@@ -63,10 +63,10 @@ def pictures(url: str) -> list[Picture]:
     alerts = asked(url, f"/api/alerts?state=all&api={FAILING}")["episodes"]
     alert = min(alerts, key=lambda each: each["rule"] != "api_down")
     return [
-        Picture("overview", "/"),
-        Picture("overview-dark", "/", scheme="dark"),
-        Picture("phone", "/", width=390, height=844),
-        Picture("api", f"/apis/{FAILING}"),
+        Picture("overview", "/?last=5m"),
+        Picture("overview-dark", "/?last=5m", scheme="dark"),
+        Picture("phone", "/?last=5m", width=390, height=844),
+        Picture("api", f"/apis/{FAILING}?last=5m"),
         Picture("route", "/routes/odds"),
         Picture("incident", f"/alerts/{alert['episode']}"),
         Picture("call", f"/requests/{call}"),
