@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from html import unescape
 
 import pytest
 
@@ -13,6 +14,7 @@ from understudy.app import Understudy
 from understudy.config.settings import ServiceSettings, Settings
 from understudy.core.errors import OptionError, StoreUnavailable
 from understudy.monitor.rollup import Bucket, SeriesName
+from understudy.resilience.api import ApiOptions
 from understudy.storage import StorageOptions
 
 DAY = 86400
@@ -124,3 +126,13 @@ async def test_other_environments_stand_one_click_away_and_lead_to_dashboards_on
     for address in ("javascript:alert(1)", "https://a:b@evil.example", "//evil.example", 'https://x.example/?q="', ""):
         with pytest.raises(OptionError, match="dashboards"):
             ServiceSettings(dashboards={"x": address})
+
+
+async def test_where_there_is_no_api_yet_an_example_and_three_ways_in_stand():
+    async with Understudy.build(seed=1) as app:
+        for path in ("/", "/apis"):
+            _, _, page = await ask(app, path)
+            said = unescape(page)
+            assert "made-up numbers" in said and 'href="/setup/start"' in said
+            values = json.loads(re.search(r"-d '(.+)'</code>", said)[1])["values"]
+            assert ApiOptions(**values).base_url and f'register_api("odds", base_url="{values["base_url"]}")' in said
