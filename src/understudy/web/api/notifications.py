@@ -52,9 +52,15 @@ _DIGITS = 18
 
 @answering
 async def overview(app: Understudy, request: Request) -> Answer:
-    """Each channel with its numbers over a span, and where everything that was to be told has ended."""
+    """Each channel with its numbers over a span, and where everything that was to be told has ended.
+
+    Where a channel leads (`destination`) is told to those who may see channels.
+    """
     start, end = span(request.query(), app.clock.time(), _DAY)
-    return Answer(dumped((await NotificationsView.of(app, start, end)).as_dict()))
+    told = (await NotificationsView.of(app, start, end)).as_dict()
+    if not request.who.may(Permission.CHANNELS):
+        told["channels"] = {name: {**each, "destination": ""} for name, each in told["channels"].items()}
+    return Answer(dumped(told))
 
 
 @answering

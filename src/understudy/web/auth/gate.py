@@ -43,6 +43,8 @@ PROVED: Final = 600.0
 _MOST: Final = 10_000
 _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 _SIGN_IN: Final = {"WWW-Authenticate": 'Bearer realm="understudy"'}
+#: What an account may be; one that is something else, as a later version may keep it, may do nothing.
+_ROLES: Final = frozenset(Role)
 #: What a token that is restricted to some APIs may ask without naming one.
 _OF_NO_API: Final = ("/api/me",)
 #: The live stream looks at each topic by itself.
@@ -145,7 +147,7 @@ class Gate:
             if len(self._sessions) > _MOST:
                 self._sessions.popitem(last=False)
         _, session, account = known
-        if session.ended(now) or account.disabled:
+        if session.ended(now) or account.disabled or account.role not in _ROLES:
             return NOBODY
         if self._note(digest, now):
             keeping.accounts.seen(digest, now)
@@ -169,7 +171,7 @@ class Gate:
         digest = token_digest(await self.key(), ticket)
         good = hmac.compare_digest(digest, token.digest if token is not None else digest[::-1])
         owner = accounts.get(token.account) if token is not None else None
-        if token is None or owner is None or not good or token.ended(now) or owner.disabled:
+        if token is None or owner is None or not good or token.ended(now) or owner.disabled or owner.role not in _ROLES:
             raise Problem(401, "the token is not known, has expired or was revoked", _SIGN_IN)
         if token.ips and not _within(request.client, token.ips):
             raise Problem(401, "the token may not be used from this address", _SIGN_IN)
