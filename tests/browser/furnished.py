@@ -146,7 +146,6 @@ def places(page: Page, served: Served) -> dict[str, list[str]]:
         "/settings/upkeep": ["/settings/upkeep"],
         "/settings/users": ["/settings/users"],
         "/settings/users/{account}": ["/settings/users/id-viewer"],
-        "/setup": ["/setup"],
         "/setup/channel": ["/setup/channel", "/setup/channel?kind=email"],
         "/setup/done": [f"/setup/done?api={api}"],
         "/setup/route": [f"/setup/route?api={api}"],
