@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from understudy.core.text import Texts
 
 
@@ -31,6 +33,25 @@ def gates(_: Texts) -> dict[str, str]:
         "unsafe": _("the request may not be repeated elsewhere"),
         "rejected": _("refused"),
     }
+
+
+def moved(_: Texts, told: str) -> str:
+    """Why a breaker moved; what is not known here stays as it is told."""
+    plain = {
+        "trial failed": _("trial failed"), "trials succeeded": _("trials succeeded"),
+        "probe_lost": _("trial without answer"), "wait elapsed": _("its wait is over"),
+        "check succeeded": _("health check succeeded"), "reset": _("reset by hand"),
+        "force lifted": _("no longer held"), "force expired": _("the time of the hold is over"),
+    }  # fmt: skip
+    if told in plain:
+        return plain[told]
+    if found := re.fullmatch(r"(\d+) failures in a row", told):
+        return _("{count} failures in a row", count=found[1])
+    if found := re.fullmatch(r"(\d+) of (\d+) attempts failed", told):
+        return _("{failed} of {count} attempts failed", failed=found[1], count=found[2])
+    if found := re.fullmatch(r"(\d+) of (\d+) attempts took ([\d.e+-]+) s or more", told):
+        return _("{slow} of {count} attempts took {seconds} s or more", slow=found[1], count=found[2], seconds=found[3])
+    return told
 
 
 def terms(_: Texts) -> dict[str, str]:

@@ -110,12 +110,17 @@ class Words:
         }  # fmt: skip
         return known.get(origin, origin)
 
-    def handled(self, alert: Any) -> str:
-        """What people did about an alert, or what keeps it back; empty where nothing is to be said."""
+    def handled(self, alert: Any, sent: int | None = None) -> str:
+        """What people did about an alert, or what keeps it back; empty where nothing is to be said.
+
+        `sent` is how many messages there are of it, where that is known: without a channel nobody is told.
+        """
         if alert.acknowledged_by:
             return self._("{who} has it", who=alert.acknowledged_by)
         if alert.snoozed_until is not None:
             return self._("snoozed until {time}", time=wording.moment(alert.snoozed_until))
         if alert.suppressed_by:
             return self._("not told: {reason}", reason=self.suppressed(alert.suppressed_by))
+        if alert.told and sent == 0:
+            return self._("nobody told")
         return self._("told") if alert.told else ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from understudy.core.text import Texts
-from understudy.resilience.words import endings, gates, outcomes
+from understudy.resilience.words import endings, gates, moved, outcomes
 from understudy.web.views.api_detail import ApiDetail, Role
 from understudy.web.views.verdict import Side, Verdict
 
@@ -132,7 +132,8 @@ def mark(_: Texts, kind: str, route: str, detail: Mapping[str, Any]) -> str:
         "route.pinned": _("Pinned to {lead}", **about) if about["lead"] else _("Pinned"),
         "route.unpinned": _("Pin ended"), "alert.fired": _("Alert fired"), "alert.resolved": _("Alert resolved"),
     }.get(kind, kind)  # fmt: skip
-    more = ", ".join(str(each) for each in (route, detail.get("cause") or detail.get("reason") or "") if each)
+    why = moved(_, str(detail.get("cause") or "")) or str(detail.get("reason") or "")
+    more = ", ".join(each for each in (route, why) if each)
     return f"{said} ({more[:160]})" if more else said
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from understudy.core.events import Event
 from understudy.core.text import Texts
+from understudy.resilience.words import moved
 from understudy.web.views.routes import RouteView
 
 
@@ -66,6 +67,8 @@ def switch_words(_: Texts, event: Event) -> str:
     detail = event.detail
     api, actor, reason = event.api, str(detail.get("actor", "")), str(detail.get("reason", ""))
     why = f" {reason} ({actor})" if reason and actor else f" ({actor})" if actor else ""
+    if detail.get("expired"):
+        why = f" {_('Its time is over.')}"
     match event.kind:
         case "selection.changed":
             return _("{api} took over from {other}.", api=api, other=str(detail.get("previous", "")))
@@ -78,9 +81,9 @@ def switch_words(_: Texts, event: Event) -> str:
         case "api.undrained":
             return _("The drain of {api} ended.", api=api) + why
         case "breaker.opened":
-            return _("The breaker of {api} opened: {cause}", api=api, cause=str(detail.get("cause", "")))
+            return _("The breaker of {api} opened: {cause}", api=api, cause=moved(_, str(detail.get("cause", ""))))
         case "breaker.closed":
-            return _("The breaker of {api} closed: {cause}", api=api, cause=str(detail.get("cause", "")))
+            return _("The breaker of {api} closed: {cause}", api=api, cause=moved(_, str(detail.get("cause", ""))))
         case "breaker.half_opened":
             return _("The breaker of {api} lets trials through.", api=api)
         case "api.forced":

@@ -9,6 +9,9 @@ import { make } from "./words.js";
 /** @typedef {{api: string, role: string, gate: string, detail: string, state: string, breaker: string, left: number|null, share: number|null, reliability: number, latency: number, in_flight: number, cost: number|null, terms: Record<string, number>, held: string, pinned: boolean, drain: {actor: string, reason: string}|null, forced: object|null}} Candidate */
 /** @typedef {{lead: string, per_second: number, pin: {until: number|null}|null, candidates: Candidate[]}} Route */
 
+/** Gates of which the lines below say more: the countdown, who holds it, who drained it. */
+const SAID_BELOW = ["breaker_open", "forced_open", "drained"];
+
 class URoute extends HTMLElement {
   connectedCallback() {
     const found = this.querySelector("script.route-words");
@@ -138,7 +141,7 @@ class URoute extends HTMLElement {
    */
   fill(card, each) {
     card.dataset.role = each.role;
-    const gate = each.gate ? `: ${this.word(`gate.${each.gate}`)}${each.detail ? ` (${each.detail})` : ""}` : "";
+    const gate = each.gate ? `: ${this.word(`gate.${each.gate}`)}${each.detail && !SAID_BELOW.includes(each.gate) ? ` (${each.detail})` : ""}` : "";
     const written = {
       role: this.word(`role.${each.role}`),
       gate: gate || (each.detail ? `: ${each.detail}` : ""),
