@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from math import inf
 from typing import Final
 
 from understudy.core.errors import UnderstudyError
@@ -58,9 +59,18 @@ class Look:
             self._gauges[name] = self.source.gauge(name, self.subject, self.labels)
         return self._gauges[name]
 
-    def idle(self) -> bool:
-        """Whether none of the windows that were asked for holds a call, or may still grow."""
-        return all(s is None or (s.total == 0 and s.covered >= s.window) for s in self._samples.values())
+    def idle_until(self) -> float:
+        """Until when time alone changes nothing in the windows that were asked for, epoch s: no call is in them.
+
+        A window that was not seen as a whole yet will have been then. In the past where a window holds a call.
+        """
+        until = inf
+        for sample in self._samples.values():
+            if sample is not None and sample.total:
+                return -inf
+            if sample is not None and sample.covered < sample.window:
+                until = min(until, self.at + sample.window - sample.covered)
+        return until
 
 
 Judge = Callable[[Look, Signal | None], Verdict]

@@ -154,31 +154,31 @@ def _parts(each: Compiled) -> Iterator[tuple[Metric, float, tuple[float, ...]]]:
 class Memory:
     """What a subject was like when it was swept last. Starts empty: then everything is told."""
 
-    __slots__ = ("_idle", "_keys", "_moved", "_plan", "_told", "_wrong")
+    __slots__ = ("_idle_until", "_keys", "_moved", "_plan", "_told", "_wrong")
 
     def __init__(self) -> None:
         self._plan: Plan | None = None
         self._keys: dict[Group, Any] = {}
         self._told: dict[str, tuple[Finding, int, int]] = {}
         self._moved: int | None = None
-        self._idle = False
+        self._idle_until = -inf
         #: Rules whose last verdict was an error: it is told each time.
         self._wrong: dict[str, Compiled] = {}
 
     def sweep(self, plan: Plan, look: Look) -> list[tuple[Rule, Verdict]]:
         """Every rule whose finding or level differs from the last time, with its verdict."""
         if plan is not self._plan:
-            self._plan, self._idle = plan, False
+            self._plan, self._idle_until = plan, -inf
             self._keys.clear()
             self._told.clear()
             self._wrong.clear()
         changed: list[tuple[Rule, Verdict]] = []
         due, self._wrong = self._wrong, {}
         moved = self._movement(look)
-        if moved is None or not self._idle or moved != self._moved:
+        if moved is None or look.at >= self._idle_until or moved != self._moved:
             for window, groups in plan.windows.items():
                 self._due(groups, look, self._sample(look, window), due)
-            self._idle, self._moved = look.idle(), moved
+            self._idle_until, self._moved = look.idle_until(), moved
         self._due(plan.gauges, look, None, due)
         for each in {**due, **plan.others}.values():
             self._tell(each, look, changed)
