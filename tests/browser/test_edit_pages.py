@@ -153,3 +153,17 @@ def test_a_name_full_of_markup_is_made_routed_and_deleted_without_scripts(signed
     expected(page, "422")
     page.goto(f"{page.base}/settings/channels/new?kind=email")
     assert axe(page) == []
+    page.goto(f"{page.base}/settings/channels/new?kind=webhook")
+    fields = page.get_by_role("form", name="What is changed most")
+    fields.get_by_label("Name", exact=True).fill(HOSTILE)
+    fields.get_by_label("URL that receives the requests").fill("https://hooks.example.com/k3y-of-the-hook")
+    fields.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").filter(has_text="It is saved")).to_be_visible()
+    assert "k3y-of-the-hook" not in page.content()
+    assert axe(page) == []
+    page.get_by_role("link", name="1", exact=True).click()
+    expect(page.get_by_role("heading", name="Version 1")).to_be_visible()
+    assert axe(page) == []
+    page.go_back()
+    page.get_by_role("link", name="Delete…").click()
+    assert axe(page) == []
