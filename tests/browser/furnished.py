@@ -13,10 +13,15 @@ from playwright.sync_api import Browser, Page
 from browser.chromium import watched
 from browser.served import Served
 from flows.signed import PASSWORD, add_accounts
+from understudy.app import Understudy
 from understudy.cli.simulated import load_sample
+from understudy.config import Loaded
+from understudy.config.managed import ManagedTree
+from understudy.config.reload import Reloader
 from understudy.config.settings import Settings
 from understudy.config.status_page import ComponentOptions, NoticeOptions, StatusPageOptions
 from understudy.core.errors import UnderstudyError
+from understudy.managing import Managing
 from understudy.notifications.message import NotificationMessage, Rejected
 from understudy.notifications.policy import PolicyOptions
 from understudy.storage import StorageOptions
@@ -44,9 +49,25 @@ async def serving() -> str:
     return "served"
 
 
-async def furnish(app: Any) -> None:
-    """Accounts, channels, a route under names that bite, alerts, messages delivered and dead."""
+def manage(app: Any, simulator: Any) -> None:
+    """Let the settings be edited, as in the service that `understudy run` starts."""
+
+    def read(tree: ManagedTree) -> Loaded:
+        return load_sample(simulator, [], managed=tree)
+
+    reloader = Reloader(
+        read(ManagedTree()), lambda: read(app.managing.tree), lambda new: app.reload(new.settings), print
+    )
+    app.managing = Managing(
+        app, app.keeping.store.documents, lambda: reloader.current, read, reloader.change,
+        lambda settings, clock: Understudy.build(settings, clock=clock, seed=1),
+    )  # fmt: skip
+
+
+async def furnish(app: Any, simulator: Any) -> None:
+    """Accounts, channels, a route under names that bite, alerts, messages delivered and dead, settings to edit."""
     await add_accounts(app, app.clock.time())
+    manage(app, simulator)
     app.add_channel("people", MemoryChannel())
     refused = [Rejected("<script>alert(1)</script>", "message", 403, "<b>no</b>")] * 99
     app.add_channel(DEAF, MemoryChannel(script=refused))
@@ -135,6 +156,16 @@ def places(page: Page, served: Served) -> dict[str, list[str]]:
         "/routes": ["/routes"],
         "/routes/{route}": [f"/routes/{route}", "/routes/fixtures?place=fixtures_lite&place=fixtures_pro"],
         "/routes/{route}/act/{act}": [f"/routes/{route}/act/pin?api={quote(STANDBY)}"],
+        "/settings/apis": ["/settings/apis"],
+        "/settings/apis/new": ["/settings/apis/new"],
+        "/settings/apis/entry": ["/settings/apis/entry?name=odds_prime"],
+        "/settings/apis/versions": ["/settings/apis/versions?name=odds_prime"],
+        "/settings/routes": ["/settings/routes"],
+        "/settings/routes/new": ["/settings/routes/new"],
+        "/settings/routes/entry": ["/settings/routes/entry?name=odds"],
+        "/settings/routes/versions": ["/settings/routes/versions?name=odds"],
+        "/settings/channels": ["/settings/channels"],
+        "/settings/channels/new": ["/settings/channels/new"],
         "/settings/audit": ["/settings/audit"],
         "/settings/configuration": ["/settings/configuration"],
         "/settings/confirm": ["/settings/confirm"],
@@ -158,6 +189,9 @@ def places(page: Page, served: Served) -> dict[str, list[str]]:
 #: What answers a browser but is no page of its own: parts of pages, files, other formats, ways to somewhere else.
 NO_PAGES = {
     "/act/{token}", "/admin/config", "/alerts/rows", "/api", "/apis/{api}/charts", "/apis/{api}/report", "/health",
-    "/live", "/live/snapshot", "/overview/now", "/palette", "/settings", "/settings/audit/export", "/static/{file}",
-    "/status/badges/{badge}", "/status/{file}",
+    "/live", "/live/snapshot", "/overview/charts", "/overview/now", "/palette", "/routes/{route}/now", "/settings",
+    "/settings/audit/export", "/static/{file}", "/status/badges/{badge}", "/status/{file}",
+    # Of channels and of what was kept here nothing is in the sample: tests/browser/test_edit_pages.py reads these.
+    "/settings/apis/delete", "/settings/routes/delete", "/settings/channels/delete", "/settings/channels/entry",
+    "/settings/channels/versions",
 }  # fmt: skip

@@ -18,7 +18,7 @@ from understudy.web.table import ROUTES
 def full(simulator: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The service in which every page has something to show."""
     settings = furnished(simulator, tmp_path_factory.mktemp("full"))
-    with serving(settings, prepare=furnish, traffic=5.0) as served:
+    with serving(settings, prepare=lambda app: furnish(app, simulator), traffic=5.0) as served:
         yield served
 
 

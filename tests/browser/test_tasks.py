@@ -27,7 +27,9 @@ HANDS = [pytest.param(Mouse(), id="mouse"), pytest.param(Keys(), id="keys")]
 @pytest.fixture(scope="module")
 def full(simulator: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The service in which every page has something to show."""
-    with serving(furnished(simulator, tmp_path_factory.mktemp("full")), prepare=furnish, traffic=20.0) as served:
+    with serving(
+        furnished(simulator, tmp_path_factory.mktemp("full")), prepare=lambda app: furnish(app, simulator), traffic=20.0
+    ) as served:
         yield served
 
 

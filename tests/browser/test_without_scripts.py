@@ -31,7 +31,7 @@ def missing(page: Page) -> list[str]:
 
 @pytest.mark.timeout(300)
 def test_every_page_is_whole_without_scripts(browser: Any, simulator: Any, tmp_path: Any) -> None:
-    with serving(furnished(simulator, tmp_path), prepare=furnish, traffic=5.0) as full:
+    with serving(furnished(simulator, tmp_path), prepare=lambda app: furnish(app, simulator), traffic=5.0) as full:
         context = browser.new_context(storage_state=sign_in(browser, full.url), java_script_enabled=False)
         page = watched(context.new_page())
         wrong: list[str] = []
