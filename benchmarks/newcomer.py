@@ -169,7 +169,6 @@ def _in_the_browser(commands: Path, folder: Path, curl: str, laps: Laps) -> None
         person.type("Password again", PASSWORD)
         person.page.keyboard.press("Enter")
         laps.end("first administrator")
-        person.press("Add the first API", "link")
         person.paste("What do you have?", curl)
         person.press("Read it")
         person.press("Try it")
