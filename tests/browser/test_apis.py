@@ -7,7 +7,6 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from browser.chromium import axe
 from browser.served import Served
 from understudy.simulator.faults import Fault
 
@@ -68,23 +67,6 @@ def test_the_list_and_the_page_of_an_api_are_kept_live(known, open_page, simulat
         assert "/requests?q=" in other.url
     finally:
         simulator.clear("fixtures_pro")
-
-
-def test_an_api_is_drained_and_let_go_by_keyboard(known, open_page):
-    page = open_page(known.url + "/apis/odds_prime")
-    page.locator("summary", has_text="Act").focus()
-    page.keyboard.press("Enter")
-    page.get_by_role("link", name="Drain…").press("Enter")
-    expect(page.get_by_text("It leads odds at this moment.")).to_be_visible()
-    assert axe(page) == []
-    page.keyboard.type("its vendor asked for it")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("status").filter(has_text="Drained")).to_be_visible()
-    expect(page.locator(".api-head .state")).to_have_text("Paused")
-    page.locator("summary", has_text="Act").click()
-    page.get_by_role("link", name="End the drain").click()
-    page.get_by_role("button", name="End the drain").click()
-    expect(page.get_by_role("status").filter(has_text="Calls may go to it again.")).to_be_visible()
 
 
 def test_views_are_kept_under_a_name_in_this_browser(known, open_page):

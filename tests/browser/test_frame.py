@@ -46,17 +46,6 @@ def test_everything_is_reached_by_keys(service, open_page):
     assert page.locator("main a:focus").text_content() == first
 
 
-def test_the_palette_takes_what_is_typed_at_once_and_goes_to_an_api(service, open_page):
-    page = open_page(service.url)
-    page.keyboard.press("Control+k")
-    page.keyboard.type("odds_pr")
-    found = page.locator(".palette [role=option]")
-    expect(found.first).to_contain_text("odds_prime")
-    expect(page.locator(".palette input")).to_have_value("odds_pr")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/apis/odds_prime")
-
-
 def test_apis_are_kept_for_a_comparison_across_pages(service, open_page):
     page = open_page(service.url)
     for name in ("fixtures_pro", "odds_prime"):
@@ -66,20 +55,6 @@ def test_apis_are_kept_for_a_comparison_across_pages(service, open_page):
     page.goto(f"{service.url}/alerts")
     page.locator(".tray a").click()
     page.wait_for_url("**/apis/compare?api=fixtures_pro&api=odds_prime")
-
-
-def test_theme_density_zone_and_language_are_kept(service, open_page):
-    page = open_page(service.url)
-    page.get_by_label("Appearance and language").click()
-    page.get_by_label("Dark").check()
-    page.get_by_label("Dense").check()
-    page.get_by_label("UTC", exact=True).check()
-    page.get_by_label("Português (Brasil)").check()
-    page.get_by_role("button", name="Apply").click()
-    html = page.locator("html")
-    for name, value in (("data-theme", "dark"), ("data-density", "dense"), ("data-zone", "utc"), ("lang", "pt-BR")):
-        expect(html).to_have_attribute(name, value)
-    expect(page.get_by_role("heading", level=1)).to_have_text("Visão geral")
 
 
 def test_without_scripts_a_page_is_read_and_its_menus_work(service, open_page):
