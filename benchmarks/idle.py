@@ -27,7 +27,7 @@ from _fleet import fleet
 from _process import resident, used
 from common import QUICK, Table
 
-SETTLED, SECONDS = (3.0, 4.0) if QUICK else (25.0, 180.0)
+SETTLED, SECONDS = (3.0, 4.0) if QUICK else (25.0, 120.0)
 APIS, ACTIVE = 1000, 100
 SHARED = "PostgreSQL"
 #: What a service that runs has no use for: migrations, the wizard, help pages, hashing before anybody signs in.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import nan
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alert_numbers import Numbers
@@ -77,6 +77,7 @@ STEPS = st.lists(
 )  # fmt: skip
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(STEPS)
 def test_sweeping_tells_what_judging_one_by_one_finds(steps):
     numbers = Numbers(since=0.0)
