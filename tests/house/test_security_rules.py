@@ -32,12 +32,11 @@ _DOORS = ("web", "cli", "core", "notifications", "gateway", "channels")
 def _ours() -> tuple[tuple[Path, ast.AST], ...]:
     """What is looked at, with the module that it stands in."""
     kinds = (ast.JoinedStr, ast.Call, ast.Compare, ast.Import, ast.ImportFrom)
-    return tuple(
-        (path.relative_to(PACKAGE), node)
-        for path in python_files("src/understudy")
-        for node in ast.walk(tree(path))
-        if isinstance(node, kinds)
-    )
+    found: list[tuple[Path, ast.AST]] = []
+    for path in python_files("src/understudy"):
+        inside = path.relative_to(PACKAGE)
+        found += [(inside, node) for node in ast.walk(tree(path)) if isinstance(node, kinds)]
+    return tuple(found)
 
 
 def _name(node: ast.AST) -> str:
