@@ -32,7 +32,9 @@ def why(_: Texts, detail: ApiDetail) -> str:
         "failures": _("Too many of its latest calls failed."),
         "unused": _("Nothing has been sent to it since the service started, so nothing is known."),
     }.get(detail.why, "")
-    return f"{said} ({detail.because})" if said and detail.because else said
+    # A breaker tells its cause in words of the program; what people wrote stays as they wrote it.
+    because = moved(_, detail.because) if detail.why in ("hub", "open", "half_open") else detail.because
+    return f"{said} ({because})" if said and because else said
 
 
 def verdict(_: Texts, found: Verdict) -> str:

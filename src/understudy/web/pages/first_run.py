@@ -122,7 +122,7 @@ async def done(app: Understudy, request: Request) -> Answer:
     route = wanted if wanted in app.fallback.roster.routes else api
     address, path = _address(request), app.fallback.roster.api(api).options.health_check.path or "/"
     return page(
-        app, request, "first_done.html", at="apis", api=api, route=toml_value(route), path=toml_value(path),
+        app, request, "first_done.html", at="apis", api=api, route=toml_value(route), asked=toml_value(path),
         address=address, signed=request.who.via == "session",
         document=_document(app, address, route, _served(app, route) or [api]),
     )  # fmt: skip

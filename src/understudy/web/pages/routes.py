@@ -63,7 +63,7 @@ async def route(app: Understudy, request: Request) -> Answer:
         acts=acts_for(_, request), hour=await _hour(app, name), charts=await _charts(_, app, name, span),
         switches=[(each, switch_words(_, each)) for each in switches_of(app, name)],
         what_if=await WhatIf.of(app, name, order) if order else None, order=order, fault=fault,
-        act=path_of("routes", name, "act"), path_of=path_of, words=_words(_),
+        act=path_of("routes", name, "act"), path_of=path_of, route_words=_words(_),
         edit=edit_href(app, request, "route", name),
     )  # fmt: skip
 
