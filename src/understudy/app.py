@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from .export.reporting import Reporting
     from .keeping import Keeping
     from .managing import Managing
-    from .notifications.links import Signer
     from .notifications.manager import NotificationManager
     from .notifications.ports import Channel
     from .storage.options import StorageOptions
@@ -145,11 +144,6 @@ class Understudy:
     def notifications(self) -> NotificationManager:
         """Notifications: channels, what was sent, what was given up."""
         return self.alerting.notifications
-
-    @property
-    def link_signer(self) -> Signer | None:
-        """What signs the links of messages, and reads them again; None while there is no key."""
-        return self._alerting.signer if self._alerting is not None else None
 
     @property
     def alerting(self) -> Alerting:

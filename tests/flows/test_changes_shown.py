@@ -1,4 +1,4 @@
-"""What changed is told where people look: on the first page, in the stream, as marks on the charts of who is touched."""
+"""What changed is told where people look: on the first page, in the stream, as marks on charts."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ async def begun(app):
     await app.fallback.execute_with_fallback("lead", served)
     await app.fallback.execute_with_fallback("alone", served)
     await app.monitor.drain_in_turns()
+    await app.keeping.acted()  # that it has started is entered behind
 
 
 async def drawn(app, name):

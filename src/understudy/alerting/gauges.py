@@ -94,9 +94,8 @@ class Gauges:
 
     def routes_of(self, api: Api) -> list[Route]:
         """The routes that an API is registered for."""
-        if (
-            self._routes is None
-        ):  # not looked for by each API: a thousand of them would go through all routes each second
+        if self._routes is None:
+            # Not looked for by each API: a thousand of them would go through all routes each second.
             self._routes = {}
             for route in self._fallback.roster.routes.values():
                 for each in route.apis:

@@ -22,8 +22,6 @@ AGAIN, OVER = 20.0, 60.0
 #: Events after which an API's own gauges, or those of its keys, may be others.
 _TELLING = ("breaker.", "key.", "quota.", "hold.", "fallback.reset", "network.")
 
-Where = tuple[Subject, str]
-
 
 class Touched:
     """The subjects that something has just happened to. `wake` is called when the first one is noted."""

@@ -23,8 +23,6 @@ from .model import Level, Rule
 CRITICAL: Final = (60.0, 5.0, 40.0)
 #: A warning as long as another API can stand in, critical as soon as none can: only then do callers notice.
 _UNCOVERED: Final = (Level(Severity.WARNING, 1_000_000.0), Level(Severity.CRITICAL, 1.0))
-#: Names of the ladders about one API.
-LADDERS: Final = ("success_rate", "response_time", "error_rate")
 
 
 @dataclass(frozen=True, slots=True)

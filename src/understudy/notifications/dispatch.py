@@ -83,8 +83,6 @@ class Dispatcher:
         #: When a turn last ended, monotonic; and why the store could not be used then.
         self.turned_at: float | None = None
         self.store_problem = ""
-        #: Answers that came after another had claimed the row: messages that may have been sent twice.
-        self.fenced = 0
 
     # -- what others say --------------------------------------------------------------------------
 
@@ -342,7 +340,6 @@ class Dispatcher:
             await slices.breath()
             row, now = settlement.row, self._clock.monotonic()
             if row.id in refused:
-                self.fenced += bool(settlement.attempts)
                 item.token, item.until = None, 0.0
                 self._doubtful.append(item)
                 continue

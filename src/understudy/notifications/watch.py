@@ -57,8 +57,7 @@ class Watch:
         self._news = asyncio.Event()
         self._unreachable: set[str] = set()
         self._next_beat = 0.0
-        #: When a heartbeat was last answered well, epoch seconds, and what was wrong with the last one.
-        self.beat_at: float | None = None
+        #: What was wrong with the last heartbeat; empty when it was answered well.
         self.beat_problem = ""
         #: Why what makes the messages does not work, so that nobody would be told; empty while it does.
         self.unmade: Callable[[], str] = str
@@ -165,8 +164,6 @@ class Watch:
             self.beat_problem = "" if 200 <= response.status < 300 else f"status {response.status}"
         except UnderstudyError as problem:
             self.beat_problem = type(problem).__name__  # its text may hold the URL, which is a secret
-        if not self.beat_problem:
-            self.beat_at = self._clock.time()
 
     # -- what is wrong ------------------------------------------------------------------------------
 

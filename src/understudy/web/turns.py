@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 from weakref import WeakKeyDictionary
 
+from understudy.core.turn import LoopLock
+
 from .http import Problem, Request
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ class Turns:
     """The order in which one application does such work."""
 
     def __init__(self) -> None:
-        self._lock = asyncio.Lock()
+        self._lock = LoopLock()
         self._asked: Counter[tuple[str, str]] = Counter()
 
     async def take(self, request: Request, work: Callable[[], Awaitable[T]]) -> T:
@@ -49,7 +51,7 @@ class Turns:
             self._asked -= Counter((who,))  # a Counter forgets what falls to nothing
 
     async def _in_turn(self, work: Callable[[], Awaitable[T]]) -> T:
-        async with self._lock:
+        async with self._lock.here():
             return await work()
 
 

@@ -158,9 +158,7 @@ class _Options:
         if "head" in self._flags:
             method = method or "HEAD"
         method = method or ("POST" if body else "GET")
-        return Pasted(
-            self._urls[0], method, tuple(self._headers), self._user or None, tuple(query), body, tuple(self._notes)
-        )
+        return Pasted(self._urls[0], method, tuple(self._headers), self._user or None, tuple(query), tuple(self._notes))
 
 
 def _pairs(value: str, encode: bool = False) -> list[tuple[str, str]]:

@@ -92,8 +92,7 @@ class _Reader:
             return None  # `headers.get("x")`, or an address that only running it would tell
         auth = named.get("auth")
         user = ":".join(map(str, auth)) if isinstance(auth, tuple | list) and len(auth) == 2 else None
-        body = any(named.get(each) for each in ("json", "data", "content", "files"))
-        return Pasted(url, method.upper(), _texts(named.get("headers")), user, _texts(named.get("params")), body)
+        return Pasted(url, method.upper(), _texts(named.get("headers")), user, _texts(named.get("params")))
 
     def _of_http_client(self, address: str, given: list[Any], named: dict[str, Any]) -> Pasted:
         parts = dict(zip(("method", "url", "body", "headers"), given, strict=False)) | named
@@ -102,7 +101,7 @@ class _Reader:
             raise PasteError(_("the path of conn.request is no plain text"))
         path = path if path.startswith("/") else f"/{path}"
         method = str(parts.get("method", "GET")).upper()
-        return Pasted(address + path, method, _texts(parts.get("headers")), None, (), bool(parts.get("body")))
+        return Pasted(address + path, method, _texts(parts.get("headers")))
 
     def value(self, node: ast.AST | None) -> Any:
         """What an expression is, as far as that is plain to see; None else."""

@@ -53,5 +53,4 @@ class Pasted:
     user: str | None = field(default=None, repr=False)
     #: Pairs to go behind those of the URL.
     query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    has_body: bool = False
     notes: tuple[Said, ...] = ()

@@ -180,10 +180,9 @@ def _request(name: str, given: list[Any], scheme: str) -> Pasted | None:
         return None
     verb = name.rpartition(".")[2]
     method = str(options.get("method") or (verb if verb in _VERBS else "GET")).upper()
-    body = any(options.get(key) for key in ("data", "body"))
     auth = options.get("auth")
     user = f"{auth.get('username', '')}:{auth.get('password', '')}" if isinstance(auth, dict) else None
-    return Pasted(url, method, _pairs(options.get("headers")), user, _pairs(options.get("params")), body)
+    return Pasted(url, method, _pairs(options.get("headers")), user, _pairs(options.get("params")))
 
 
 def _pairs(found: Any) -> tuple[tuple[str, str], ...]:

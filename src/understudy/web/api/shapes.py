@@ -74,7 +74,6 @@ _ROW: Final[dict[str, Lazy]] = {
 DELIVERY: Final = obj(**_ROW, plain=FLAG, log=array(ATTEMPT))
 DEAD_LETTER: Final = obj(**_ROW, rule=TEXT, fingerprint=TEXT, episode=TEXT, recipients_left=WHOLE)
 RESULT: Final = view(NotificationResult, "Notified")
-MEASURE: Final = view(Measure)
 MEASURED: Final = view(Measure, "MeasuredPart", fits=FLAG)
 CARD: Final = view(Card, "Message")
 _TOLD_ON: Final[dict[str, Lazy]] = {

@@ -79,8 +79,10 @@ class Drafts:
         found, now = self._drafts.get(name), app.clock.monotonic()
         if found is not None and found.unowned and request.who.may(Permission.ADMIN):
             found.owner, found.unowned = request.who.name, False
-        if found is None or found.until < now or found.owner != request.who.name:
-            self._drafts.pop(name, None) if found is not None and found.until < now else None
+        if found is not None and found.until < now:
+            del self._drafts[name]
+            found = None
+        if found is None or found.owner != request.who.name:
             raise Problem(404, "this draft is over; begin again at /setup/start")
         found.until = now + _VALID
         return found

@@ -71,9 +71,9 @@ class _Sum:
 class Watch:
     """The slices of one window (`5m` or `1h`) of one application; `width` is the length of one, s."""
 
-    def __init__(self, app: Understudy, width: int, count: int = SLICES) -> None:
+    def __init__(self, app: Understudy, width: int) -> None:
         self._app = app
-        self.width, self.count = width, count
+        self.width, self.count = width, SLICES
         #: Slices that hold anything, by API and number: a slice begins at number times width, monotonic seconds.
         self.cells: dict[str, dict[int, Cell]] = {}
         self.moments: dict[int, Moment] = {}

@@ -27,7 +27,11 @@ _ALIKE: Final = re.compile(r"(?i)key|token|secret|pas+w|pass|senha|pwd|auth|cred
 _SHAPES: Final = Redactor()
 #: A line of a document that cannot be read: a table's head, a key, a sign that closes something.
 _HEAD: Final = re.compile(r"\s*\[\[?([^\]#]*)\]")
-_KEY: Final = re.compile(r"""([\w.-]+|"[^"]*"|'[^']*')\s*[=:]\s*""")
+_KEY: Final = re.compile(r"""((?<![\w.-])[\w.-]++|"[^"]*+"|'[^']*+')\s*+[=:]\s*+""")
+#: A key of so many parts takes a reader time in proportion to the square of them; an entry has a few.
+_LONG_KEY: Final = re.compile(r"""(?:(?:(?<![\w-])[\w-]++|"[^"\n]*+"|'[^'\n]*+')\s*+\.\s*+){40}""")
+#: Bits of the numbers that TOML has.
+_BITS: Final = 64
 
 
 class Unreadable(ValueError):
@@ -47,6 +51,8 @@ def values_of(text: str) -> dict[str, Any]:
     """
     if len(text) > LONGEST:
         raise Unreadable(f"is longer than {LONGEST} characters")
+    if _LONG_KEY.search(text):
+        raise Unreadable("is nested too deeply")
     try:
         values = tomllib.loads(text)
     except RecursionError:
@@ -55,7 +61,15 @@ def values_of(text: str) -> dict[str, Any]:
         raise Unreadable(f"is no valid TOML: {str(error)[:300]}") from None
     if too_deep(values) is not None:
         raise Unreadable("is nested too deeply")
+    if _too_large(values):
+        raise Unreadable("is no valid TOML: a whole number has at most 64 bits")
     return values
+
+
+def _too_large(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_too_large, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, int) and value.bit_length() > _BITS
 
 
 def lines_of(kind: str, values: Mapping[str, Any] | None) -> list[str]:
@@ -87,7 +101,7 @@ def _replaced(value: Any, at: Path, by: Callable[[str], str]) -> Any:
         return [_replaced(below, (*at, index), by) for index, below in enumerate(value)]
     if isinstance(value, str):
         return by(value) if _looks_secret(value, at) else value
-    if not isinstance(value, bool | int | float) or value is None:
+    if not isinstance(value, bool | int | float):
         return str(value)  # a date, which no entry has: it is told as a fault of its own
     return by(str(value)) if not isinstance(value, bool) and _called_secret(at) else value
 
@@ -149,7 +163,7 @@ def _kept(kind: str, line: str, in_table: bool) -> str:
     for found in _KEY.finditer(line):
         rest = line[found.end() :]
         parts = found[1].strip("\"'").split(".")
-        if rest.startswith("{") and parts[-1] not in ("headers",):
+        if rest.startswith("{") and parts[-1] != "headers":
             continue
         if MARK.fullmatch(rest.strip().strip("\"'")):
             continue
