@@ -99,6 +99,45 @@ async def test_a_dead_letter_is_shown_replayed_and_thrown_away(app, ops):
         assert (await ask(app, f"/api/notifications/dead/{quote(name, safe='')}/replay", "POST"))[0] == 404
 
 
+async def test_all_that_was_given_up_is_decided_about_at_once_and_entered(app, ops, monkeypatch):
+    monkeypatch.setattr("understudy.notifications.deadletters.TOGETHER", 2)
+    app.add_channel("room", MemoryChannel(script=[Rejected("no such room")]))
+    ops.script.extend([Rejected("refused")] * 5)
+    for number in range(5):
+        body = {"title": f"message {number}", "channels": ["ops", "room"][: 2 if number == 4 else 1]}
+        await ask(app, "/api/notifications/send", "POST", body)
+    assert len((await ask(app, "/api/notifications/dead"))[2]["rows"]) == 6
+
+    async def left(**query):
+        _, _, told = await ask(app, "/api/notifications/dead", **query)
+        return [(each["channel"], each["title"]) for each in told["rows"]]
+
+    # Pages keep the channel that was asked for, and ask before all are thrown away.
+    _, _, page = await ask(app, "/notifications/dead", channel="ops", limit=2, all="discard")
+    assert "channel=ops&amp;limit=2&amp;before=" in page
+    assert 'value="discard_all"' in page
+    assert "message 0" not in page
+    form = urlencode({"action": "discard_all", "channel": "room", "reason": "it is gone for good"})
+    assert (await post(app, "/notifications/dead", form))[0] == 303
+    assert await left() == [("ops", f"message {number}") for number in (4, 3, 2, 1, 0)]
+    assert (await ask(app, "/api/notifications/dead", "POST", {"decision": "burn"}))[0] == 422
+    _, _, told = await ask(app, "/api/notifications/dead", "POST", {"decision": "replay", "channel": "ops"})
+    assert told == {"decision": "replay", "channel": "ops", "rows": 5}
+
+    async def delivered():
+        return {message.notice.title for message in ops.delivered} >= {f"message {number}" for number in range(5)}
+
+    assert await until(delivered)
+    assert await left() == []
+    await ask(app, "/api/notifications/test", "POST", {"channel": "ops"})
+    entries = [record.entry for record in await app.keeping.audit.read()]
+    assert [(each.action, each.object, each.after) for each in entries if each.action != "notification.sent"][:3] == [
+        ("notification.tested", "ops", {"state": "delivered"}),
+        ("notification.replayed_all", "ops", {"rows": 5}),
+        ("notification.discarded_all", "room", {"rows": 1, "reason": "it is gone for good"}),
+    ]
+
+
 async def test_addresses_are_never_shown_in_full(app, ops):
     refused = PerRecipient({"ana.silva@example.org": Rejected("550 unknown")})
     ops.script.extend([refused])

@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from understudy.core.text import Texts
 
 from .client import ServiceClient, part
+from .exits import USAGE, Stop
 from .options import (
     HELP,
     config_option,
@@ -96,26 +97,60 @@ def _dead(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
 
 
 def _row(_: Texts) -> str:
-    argument: str = typer.Argument(..., help=_("The row's id, as the list of dead letters shows it."))
+    argument: str = typer.Argument("", metavar="[ROW]", help=_("The row's id, as the list of dead letters shows it."))
     return argument
 
 
+def _every(_: Texts) -> bool:
+    option: bool = typer.Option(False, "--all", help=_("All that wait there now, instead of one row."))
+    return option
+
+
+def _decide(_: Texts, client: ServiceClient, decision: str, row: str, every: bool, channel: str) -> int:
+    """Decide about one dead letter or about all; how many they were."""
+    if bool(row) == every or (channel and not every):
+        raise Stop(USAGE, _("say which row, or {option} for every one", option="--all [--channel NAME]"))
+    if every:
+        told = client.send("POST", "/api/notifications/dead", {"decision": decision, "channel": channel})
+        return int(told["rows"])
+    client.send("POST", f"/api/notifications/dead/{part(row)}/{decision}", {})
+    return 1
+
+
 def _replay(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
-    shown = examples(_, "understudy notify replay 01JDX3ZQ4M8W6T2N0V9K5H7B1C")
+    shown = examples(
+        _, "understudy notify replay 01JDX3ZQ4M8W6T2N0V9K5H7B1C", "understudy notify replay --all --channel ops_slack"
+    )
 
     @app.command("replay", help=_("Try a dead letter once more."), epilog=shown, cls=kind)
-    def command(row: str = _row(_), url: str = url_option(_), config: Path | None = config_option(_)) -> None:
-        ServiceClient(service_url(url, config), _).send("POST", f"/api/notifications/dead/{part(row)}/replay", {})
-        Screen(_).line(_("it will be tried again"), "good")
+    def command(
+        row: str = _row(_),
+        every: bool = _every(_),
+        channel: str = typer.Option("", "--channel", help=_("Only of this channel.")),
+        url: str = url_option(_),
+        config: Path | None = config_option(_),
+    ) -> None:
+        number = _decide(_, ServiceClient(service_url(url, config), _), "replay", row, every, channel)
+        said = _("it will be tried again") if row else _("to be tried again: {count}", count=number)
+        Screen(_).line(said, "good")
 
 
 def _discard(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
-    shown = examples(_, "understudy notify discard 01JDX3ZQ4M8W6T2N0V9K5H7B1C")
+    shown = examples(
+        _, "understudy notify discard 01JDX3ZQ4M8W6T2N0V9K5H7B1C", "understudy notify discard --all --channel ops_slack"
+    )
 
     @app.command("discard", help=_("Throw a dead letter away."), epilog=shown, cls=kind)
-    def command(row: str = _row(_), url: str = url_option(_), config: Path | None = config_option(_)) -> None:
-        ServiceClient(service_url(url, config), _).send("POST", f"/api/notifications/dead/{part(row)}/discard", {})
-        Screen(_).line(_("thrown away"), "good")
+    def command(
+        row: str = _row(_),
+        every: bool = _every(_),
+        channel: str = typer.Option("", "--channel", help=_("Only of this channel.")),
+        url: str = url_option(_),
+        config: Path | None = config_option(_),
+    ) -> None:
+        number = _decide(_, ServiceClient(service_url(url, config), _), "discard", row, every, channel)
+        said = _("thrown away") if row else _("thrown away: {count}", count=number)
+        Screen(_).line(said, "good")
 
 
 def _test(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:

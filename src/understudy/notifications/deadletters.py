@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from understudy.core.clock import Clock, pause
@@ -25,6 +25,8 @@ OWN = "understudy.notifications"
 TOLD_EVERY = 3600.0
 #: How often dead letters are counted anew, s, and most that are counted.
 COUNTED_EVERY, MOST_COUNTED = 60.0, 1000
+#: Decided about in one transaction, when somebody decides about all.
+TOGETHER = 200
 
 
 class DeadLetters:
@@ -64,25 +66,46 @@ class DeadLetters:
         found = await self._store.rows(OutboxQuery(before=f"{row_id}~"), 1)
         return [row for row in found if row.id == row_id]
 
-    async def replay(self, row_id: str, actor: str) -> OutboxRow:
+    async def replay(self, row_id: str, actor: str, reason: str = "") -> OutboxRow:
         """As `NotificationManager.replay`."""
-        row = await self._dead(row_id)
+        return await self._change(self._again(await self._dead(row_id), _who(actor, reason)))
+
+    async def discard(self, row_id: str, actor: str, reason: str = "") -> OutboxRow:
+        """As `NotificationManager.discard`."""
+        return await self._change(_thrown_away(await self._dead(row_id), _who(actor, reason)))
+
+    async def all_again(self, channel: str, actor: str, reason: str) -> AsyncIterator[list[OutboxRow]]:
+        """Try every one again, of one channel or of all; those of each transaction."""
+        async for rows in self._each(channel, lambda row: self._again(row, _who(actor, reason))):
+            yield rows
+
+    async def all_away(self, channel: str, actor: str, reason: str) -> AsyncIterator[list[OutboxRow]]:
+        """Throw every one away, of one channel or of all; those of each transaction."""
+        async for rows in self._each(channel, lambda row: _thrown_away(row, _who(actor, reason))):
+            yield rows
+
+    async def _each(self, channel: str, change: Callable[[OutboxRow], OutboxRow]) -> AsyncIterator[list[OutboxRow]]:
+        # Newest first and always behind the last one, so that none that dies again meanwhile comes up a second time.
+        before = ""
+        while rows := await self.letters(TOGETHER, channel=channel, before=before):
+            changed = [change(row) for row in rows]
+            late = set(await self._store.settle([Settlement(row) for row in changed]))
+            done = [row for row in changed if row.id not in late]
+            self.depth = max(0, self.depth - len(done))
+            yield done
+            before = rows[-1].id
+
+    def _again(self, row: OutboxRow, who: str) -> OutboxRow:
         now = self._clock.time()
-        again = replace(
+        return replace(
             row,
             state=RowState.PENDING,
             attempts=0,
             plain=False,
             not_before_at=0.0,
             deadline_at=now + max(60.0, row.deadline_at - row.created_at),
-            reason=because(row, f"replayed by {actor}"),
+            reason=because(row, f"replayed by {who}"),
         )
-        return await self._change(again)
-
-    async def discard(self, row_id: str, actor: str) -> OutboxRow:
-        """As `NotificationManager.discard`."""
-        row = await self._dead(row_id)
-        return await self._change(replace(row, state=RowState.DISCARDED, reason=f"discarded by {actor}: {row.reason}"))
 
     async def _dead(self, row_id: str) -> OutboxRow:
         found = [row for row in await self._row(row_id) if row.state is RowState.DEAD]
@@ -155,3 +178,11 @@ class DeadLetters:
             return []
         number = f"{self.depth}" if self.depth < MOST_COUNTED else f"at least {MOST_COUNTED}"
         return [f"messages that were given up and wait for a decision: {number} (understudy notify dead)"]
+
+
+def _thrown_away(row: OutboxRow, who: str) -> OutboxRow:
+    return replace(row, state=RowState.DISCARDED, reason=f"discarded by {who}: {row.reason}")
+
+
+def _who(actor: str, reason: str) -> str:
+    return f"{actor} ({reason})" if reason else actor

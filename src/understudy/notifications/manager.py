@@ -321,23 +321,37 @@ class NotificationManager:
         """What was given up, newest first; `before` is the id of the last one seen."""
         return await self._dead.letters(limit, channel=channel, before=before)
 
-    async def replay(self, row_id: str, *, actor: str) -> OutboxRow:
+    async def replay(self, row_id: str, *, actor: str, reason: str = "") -> OutboxRow:
         """Try a dead letter once more, under its own identity, with a deadline as long as its first.
 
         Raises:
             UnknownName: there is no such dead letter.
         """
-        row = await self._dead.replay(row_id, actor)
+        row = await self._dead.replay(row_id, actor, reason)
         self.accept([row])
         return row
 
-    async def discard(self, row_id: str, *, actor: str) -> OutboxRow:
+    async def discard(self, row_id: str, *, actor: str, reason: str = "") -> OutboxRow:
         """Throw a dead letter away.
 
         Raises:
             UnknownName: there is no such dead letter.
         """
-        return await self._dead.discard(row_id, actor)
+        return await self._dead.discard(row_id, actor, reason)
+
+    async def decide_all(self, again: bool, *, channel: str = "", actor: str, reason: str = "") -> int:
+        """Try every dead letter again, or throw every one away; only those of `channel`, if it is given. How many.
+
+        Raises:
+            StoreUnavailable: those that were not reached yet are as they were.
+        """
+        number = 0
+        decided = self._dead.all_again if again else self._dead.all_away
+        async for rows in decided(channel, actor, reason):
+            number += len(rows)
+            if again:
+                self.accept(rows)
+        return number
 
     async def why(self, name: str) -> dict[str, Any]:
         """What became of an event, or of one row: every row with its attempts, and what it was told in; JSON-ready."""

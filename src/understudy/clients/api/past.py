@@ -127,14 +127,24 @@ class Notifications(Asking):
         answer: Json = await self._get(place, language=language or None)
         return answer
 
-    async def replay(self, row: str) -> Json:
+    async def replay(self, row: str, reason: str = "") -> Json:
         """Try a dead letter once more."""
-        answer: Json = await self._post(f"/api/notifications/dead/{part(row)}/replay")
+        answer: Json = await self._post(f"/api/notifications/dead/{part(row)}/replay", reason=reason)
         return answer
 
-    async def discard(self, row: str) -> Json:
+    async def discard(self, row: str, reason: str = "") -> Json:
         """Throw a dead letter away."""
-        answer: Json = await self._post(f"/api/notifications/dead/{part(row)}/discard")
+        answer: Json = await self._post(f"/api/notifications/dead/{part(row)}/discard", reason=reason)
+        return answer
+
+    async def replay_all(self, *, channel: str = "", reason: str = "") -> Json:
+        """Try every dead letter once more, or every one of a channel; `rows` says how many."""
+        answer: Json = await self._post("/api/notifications/dead", decision="replay", channel=channel, reason=reason)
+        return answer
+
+    async def discard_all(self, *, channel: str = "", reason: str = "") -> Json:
+        """Throw every dead letter away, or every one of a channel; `rows` says how many."""
+        answer: Json = await self._post("/api/notifications/dead", decision="discard", channel=channel, reason=reason)
         return answer
 
     async def send(

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
-from understudy.core.audit import AuditEntry
 from understudy.notifications.message import MessagePriority, NotificationMessage
 from understudy.notifications.shown import Accounting, ChannelStatistics, ChannelView, TestResult, attempt_as_dict
 from understudy.web.auth.permissions import Permission
@@ -14,6 +13,7 @@ from understudy.web.declared import Field, Gives, Param
 from understudy.web.endpoint import Table, endpoint
 from understudy.web.http import Answer, Problem, Request, dumped
 from understudy.web.kinds import Choice, Listed, Named, Text
+from understudy.web.letters import Decision, decided, decided_all, noted, tried
 from understudy.web.schemas import (
     MAYBE_OBJECT,
     NUMBER,
@@ -34,6 +34,7 @@ from .fields import answering
 from .lists import CSV, PAGING, listing
 from .shapes import ATTEMPT, DEAD_LETTER, MAYBE_TIME, RESULT
 from .span import SPANNING, span
+from .state import MAX_REASON
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -108,17 +109,28 @@ async def _dead(app: Understudy, channel: str, limit: int, before: str) -> tuple
 @answering
 async def replay(app: Understudy, request: Request) -> Answer:
     """Try a dead letter once more, under its own identity."""
-    await request.json_object()
-    await app.notifications.replay(request.parts["row"], actor=actor(request))
+    reason = _REASON.of(await request.json_object())
+    await decided(app, actor(request), "replay", request.parts["row"], reason)
     return Answer(dumped({"row": request.parts["row"], "state": "pending"}))
 
 
 @answering
 async def discard(app: Understudy, request: Request) -> Answer:
     """Throw a dead letter away."""
-    await request.json_object()
-    await app.notifications.discard(request.parts["row"], actor=actor(request))
+    reason = _REASON.of(await request.json_object())
+    await decided(app, actor(request), "discard", request.parts["row"], reason)
     return Answer(dumped({"row": request.parts["row"], "state": "discarded"}))
+
+
+@answering
+async def dead_all(app: Understudy, request: Request) -> Answer:
+    """Decide about every dead letter, or every one of a channel, that is there now; tells how many those were."""
+    request.query()
+    content = await request.json_object()
+    decision: Decision = "replay" if _DECISION.of(content) == "replay" else "discard"
+    channel = _OF_CHANNEL.of(content)
+    rows = await decided_all(app, actor(request), decision, channel, _REASON.of(content))
+    return Answer(dumped({"decision": decision, "channel": channel, "rows": rows}))
 
 
 @answering
@@ -128,8 +140,7 @@ async def send(app: Understudy, request: Request) -> Answer:
     content = await request.json_object()
     message = _message(content, tuple(app.notifications.channels()))
     results = await app.notifications.send_notification(message)
-    who = actor(request)
-    await _audit(app, AuditEntry(app.clock.time(), who, "notification.sent", message.title[:_NAME]))
+    await noted(app, actor(request), "notification.sent", message.title[:_NAME])
     return Answer(dumped({"results": {name: each.as_dict() for name, each in results.items()}}))
 
 
@@ -140,7 +151,7 @@ async def test(app: Understudy, request: Request) -> Answer:
     content = await request.json_object()
     name = _TESTED.of(content)
     _known((name,), tuple(app.notifications.channels()))
-    return Answer(dumped((await app.notifications.test(name, actor=actor(request))).as_dict()))
+    return Answer(dumped((await tried(app, actor(request), name)).as_dict()))
 
 
 def _message(content: Mapping[str, Any], known: tuple[str, ...]) -> NotificationMessage:
@@ -165,12 +176,10 @@ def _known(channels: tuple[str, ...], known: tuple[str, ...]) -> None:
             raise Problem(404, f"no channel named {name!r}; there are: {', '.join(known) or 'none'}"[:500])
 
 
-async def _audit(app: Understudy, entry: AuditEntry) -> None:
-    if app.keeping is not None:
-        await app.keeping.acted(entry)
-
-
 _CHANNEL = Param("channel", Text(_NAME, name=True), "Only of this channel.", default="")
+_OF_CHANNEL = Field("channel", Text(_NAME, name=True), "Only those of this channel.", default="", example="team")
+_DECISION = Field("decision", Choice(("replay", "discard")), "What to do with them.", required=True, example="replay")
+_REASON = Field("reason", Text(MAX_REASON), "Why, for the audit log.", default="", example="the channel is back")
 _OF_ROW = Param("row", Text(_ID, name=True), "Only of this row of the outbox.", default="")
 _TITLE = Field("title", Text(MAX_TITLE, least=1), "What it says first.", required=True, example="Maintenance at noon")
 _CONTENT = Field("content", Text(MAX_CONTENT, lines=True), "What it says.", default="", example="Twenty minutes.")
@@ -195,6 +204,7 @@ _OVERVIEW = obj(
     problems=TEXTS, drill=obj(schedule=TEXT, next_at=MAYBE_TIME, last=MAYBE_OBJECT),
 )  # fmt: skip
 _STATE = Gives(obj(row=TEXT, state=TEXT))
+_DECIDED = Gives(obj(decision=TEXT, channel=TEXT, rows=WHOLE))
 
 ROUTES: Table = {
     ("GET", "/api/notifications"): endpoint(
@@ -208,11 +218,15 @@ ROUTES: Table = {
         dead, Permission.CHANNELS, query=(_CHANNEL, *PAGING),
         gives=(Gives(paged("rows", DEAD_LETTER)), CSV), problems=(503,), tag="Notifications",
     ),
+    ("POST", "/api/notifications/dead"): endpoint(
+        dead_all, Permission.NOTIFY_SEND, body=(_DECISION, _OF_CHANNEL, _REASON), gives=_DECIDED, problems=(503,),
+        tag="Notifications",
+    ),
     ("POST", "/api/notifications/dead/{row}/replay"): endpoint(
-        replay, Permission.NOTIFY_SEND, body=(), gives=_STATE, problems=(404, 409, 503), tag="Notifications"
+        replay, Permission.NOTIFY_SEND, body=(_REASON,), gives=_STATE, problems=(404, 409, 503), tag="Notifications"
     ),
     ("POST", "/api/notifications/dead/{row}/discard"): endpoint(
-        discard, Permission.NOTIFY_SEND, body=(), gives=_STATE, problems=(404, 409, 503), tag="Notifications"
+        discard, Permission.NOTIFY_SEND, body=(_REASON,), gives=_STATE, problems=(404, 409, 503), tag="Notifications"
     ),
     ("POST", "/api/notifications/send"): endpoint(
         send, Permission.NOTIFY_SEND, body=(_TITLE, _CONTENT, _SEVERITY, _PRIORITY, _FIELDS, _CHANNELS),

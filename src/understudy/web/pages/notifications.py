@@ -14,10 +14,12 @@ from understudy.web.api.fields import answering, choice, number, text, when
 from understudy.web.api.lists import PAGE
 from understudy.web.api.notifications import place_of
 from understudy.web.api.span import span, whole
+from understudy.web.api.state import MAX_REASON
 from understudy.web.auth.permissions import Permission
 from understudy.web.endpoint import Endpoint, Table
 from understudy.web.forms import form, path_of, see
 from understudy.web.http import Answer, Problem, Request
+from understudy.web.letters import Decision, decided, decided_all, tried
 from understudy.web.views.telling import ChannelPreview, TellingView, simulated
 from understudy.web.views.told import NotificationsView, outbox_row
 
@@ -39,6 +41,8 @@ def notices(_: Texts) -> dict[str, tuple[str, str]]:
     return {
         "replay": ("ok", _("Sent again: what becomes of it stands in the delivery log.")),
         "discard": ("ok", _("Discarded.")),
+        "replay_all": ("ok", _("All of them are sent again: what becomes of them stands in the delivery log.")),
+        "discard_all": ("ok", _("All of them were discarded.")),
         "none": ("warning", _("Nothing was picked: tick the messages that you mean.")),
         "gone": ("warning", _("At least one of them was not there any more.")),
     }
@@ -105,7 +109,7 @@ async def test(app: Understudy, request: Request) -> Answer:
     request.query()
     await form(request)
     name = request.parts["channel"]
-    result = await app.notifications.test(name, actor=request.who.name)
+    result = await tried(app, request.who.name, name)
     return see("notifications", "channels", name, tested=result.row)
 
 
@@ -130,37 +134,45 @@ async def log(app: Understudy, request: Request) -> Answer:
 @answering
 async def dead(app: Understudy, request: Request) -> Answer:
     """What was given up and waits for a person."""
-    query = request.query("channel", "limit", "before", "done")
+    query = request.query("channel", "limit", "before", "done", "all")
     limit = whole({name: value for name, value in query.items() if value}, "limit", 50, PAGE)
     rows = await app.notifications.dead_letters(limit, channel=query.get("channel", ""), before=query.get("before", ""))
-    following = path_of("notifications", "dead", before=rows[-1].id) if len(rows) == limit else ""
+    kept = {name: query[name] for name in ("channel", "limit") if query.get(name)}
+    following = path_of("notifications", "dead", **kept, before=rows[-1].id) if len(rows) == limit else ""
+    asked_for = query.get("channel", "")
+    names = sorted({*app.notifications.channels(), *(each.channel for each in rows), asked_for} - {""})
     done = notices(language_of(request)).get(query.get("done", ""))
     return _page(
         app, request, "notifications_dead.html", tab="dead", rows=[outbox_row(each) for each in rows],
-        following=following, notice=done,
+        following=following, notice=done, names=names, channel=asked_for, asked=query.get("all", ""),
     )  # fmt: skip  # one line of values
 
 
 @answering
 async def dead_act(app: Understudy, request: Request) -> Answer:
-    """Send dead letters again, or throw them away: those that were picked, or the one whose button was pressed."""
+    """Send dead letters again, or throw them away: the picked ones, the one whose button was pressed, or all."""
     request.query()
-    content = await form(request, "action", "replay_one", "discard_one", picks="pick.")
+    content = await form(request, "action", "replay_one", "discard_one", "channel", "reason", picks="pick.")
+    channel, reason = text(content, "channel", _NAME), text(content, "reason", MAX_REASON)
+    kept = {"channel": channel} if channel else {}
     single = next(((act, content[f"{act}_one"]) for act in ("replay", "discard") if content.get(f"{act}_one")), None)
     action = single[0] if single else content.get("action", "")
+    decision: Decision = "replay" if action.startswith("replay") else "discard"
+    if action in ("replay_all", "discard_all"):
+        await decided_all(app, request.who.name, decision, channel, reason)
+        return see("notifications", "dead", **kept, done=action)
     if action not in ("replay", "discard"):
-        raise Problem(422, "action is one of replay, discard")
+        raise Problem(422, "action is one of replay, discard, replay_all, discard_all")
     picked = [single[1]] if single else [name[5:] for name in content if name.startswith("pick.")]
     if not picked:
-        return see("notifications", "dead", done="none")
-    do = app.notifications.replay if action == "replay" else app.notifications.discard
+        return see("notifications", "dead", **kept, done="none")
     gone = False
     for row in picked:
         try:
-            await do(row, actor=request.who.name)
+            await decided(app, request.who.name, decision, row, reason)
         except UnknownName:
             gone = True
-    return see("notifications", "dead", done="gone" if gone else action)
+    return see("notifications", "dead", **kept, done="gone" if gone else action)
 
 
 @answering
