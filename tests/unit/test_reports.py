@@ -191,6 +191,7 @@ async def test_the_scorecard_tells_who_is_clearly_better_in_what():
     assert (rows[0]["success_rate"], rows[1]["per_good"]) == (90.0, 6.0)
     beside = table(await make("comparison", of, api="backup"), "Side by side")
     assert [row["api"] for row in beside] == ["odds", "backup", "new"]
+    assert ">Custo</td>" in to_html(await make("comparison", of, language="pt_BR"))
 
 
 async def test_the_incidents_with_most_failures_come_first_and_time_is_counted_once():
@@ -213,6 +214,7 @@ async def test_the_incidents_with_most_failures_come_first_and_time_is_counted_o
         each["incident"] for each in table(await make("incidents", world(episodes=episodes), api="odds"), "By weight")
     ] == ["e1"]
     assert "<script>" not in to_html(report)
+    assert ">Crítico</td>" in to_html(await make("incidents", world(episodes=episodes), language="pt_BR"))
 
 
 async def test_the_service_level_tells_rate_and_budget_of_each_api_and_hub():

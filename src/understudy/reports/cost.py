@@ -27,7 +27,7 @@ def _quotas(_: Texts) -> tuple[Column, ...]:
     return (
         Column("api", _("API")),
         Column("key", _("Key")),
-        Column("quota", _("Limit of"), "limit"),
+        Column("quota", _("Limit of"), "word"),
         Column("limit", _("Limit"), "count"),
         Column("remaining", _("Left"), "count"),
         Column("left", _("Left, %"), "percent"),

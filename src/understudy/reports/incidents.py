@@ -18,7 +18,7 @@ def _columns(_: Texts) -> tuple[Column, ...]:
         Column("started", _("Began"), "time"),
         Column("subject", _("About")),
         Column("rule", _("Rule")),
-        Column("severity", _("Severity")),
+        Column("severity", _("Severity"), "word"),
         Column("lasted", _("Lasted"), "seconds"),
         Column("ended", _("Ended"), "time"),
         Column("failures", _("Failed attempts"), "count"),
@@ -38,9 +38,7 @@ def _subjects(_: Texts) -> tuple[Column, ...]:
 
 def weightiest(episodes: Sequence[Episode], start: float, end: float, limit: int) -> list[Episode]:
     """The episodes that may be at the top: the severe ones first, then the long ones."""
-    return sorted(
-        episodes, key=lambda each: (_SEVERITIES.get(each.peak, 3), -lasted(each, start, end))
-    )[:limit]  # fmt: skip
+    return sorted(episodes, key=lambda each: (_SEVERITIES.get(each.peak, 3), -lasted(each, start, end)))[:limit]
 
 
 def lasted(episode: Episode, start: float, end: float) -> float:

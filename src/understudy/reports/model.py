@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-#: How a column's values are shown: as they are, counted, in percent, in seconds, in money, as a time.
-Kind = Literal["text", "count", "percent", "seconds", "money", "time", "limit"]
+#: How a column's values are shown: as they are, as words of ours (between commas) in the reader's language, counted, in
+#: percent, in seconds, in money, as a time.
+Kind = Literal["text", "word", "count", "percent", "seconds", "money", "time"]
 Value = str | int | float | None
 
 
@@ -22,6 +23,11 @@ class Column:
     key: str
     title: str
     kind: Kind = "text"
+
+    @property
+    def numeric(self) -> bool:
+        """Whether its values are numbers and times, which stand below one another by their last digit."""
+        return self.kind not in ("text", "word")
 
 
 #: Most rows of a table that people are asked to read.

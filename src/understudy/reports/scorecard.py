@@ -15,13 +15,8 @@ from .ports import ApiFacts, Past, RouteFacts
 ENOUGH: Final = 30
 #: A value wins only if it is better than the next by this share: less is no difference for anybody.
 _CLEAR: Final = 0.02
-
-
-#: What is held against one another: its name in every language, where it stands, whether more is better.
-_MEASURES: Final = (
-    ("success", "success", True), ("p50", "p50", False), ("p95", "p95", False), ("p99", "p99", False),
-    ("cost", "cost", False),
-)  # fmt: skip
+#: What is held against one another, and whether more of it is better.
+_MEASURES: Final = {"success": True, "p50": False, "p95": False, "p99": False, "cost": False}
 
 
 class _Measured(NamedTuple):
@@ -49,7 +44,7 @@ def _columns(_: Texts) -> tuple[Column, ...]:
         Column("p99", _("99 % within"), "seconds"),
         Column("per_good", _("Per 1,000 good answers"), "money"),
         Column("quota_left", _("Quota left"), "percent"),
-        Column("wins", _("Clearly best in")),
+        Column("wins", _("Clearly best in"), "word"),
     )
 
 
@@ -102,15 +97,13 @@ def _measured(api: ApiFacts, past: Past) -> _Measured:
     whole = past.whole
     left = [100.0 * each.remaining / each.limit for each in api.quotas if each.limit and each.remaining is not None]
     cost = 1000.0 * whole.cost / whole.ok if whole.ok and (whole.cost or api.price) else None
-    return _Measured(
-        api, whole.n, whole.success_rate, whole.p50, whole.p95, whole.p99, cost, min(left, default=None)
-    )  # fmt: skip
+    return _Measured(api, whole.n, whole.success_rate, whole.p50, whole.p95, whole.p99, cost, min(left, default=None))
 
 
 def _wins(group: Sequence[_Measured]) -> dict[str, list[str]]:
     """In what each API is clearly better than the others of its route."""
     found: dict[str, list[str]] = {}
-    for title, name, higher in _MEASURES:
+    for name, higher in _MEASURES.items():
         values = [(getattr(each, name), each.api.name) for each in group if each.attempts >= ENOUGH]
         known = sorted((value, api) for value, api in values if value is not None)
         if higher:
@@ -119,7 +112,7 @@ def _wins(group: Sequence[_Measured]) -> dict[str, list[str]]:
             continue
         (first, winner), (second, _next) = known[:2]
         if abs(first - second) > _CLEAR * max(abs(first), abs(second)):
-            found.setdefault(winner, []).append(title)
+            found.setdefault(winner, []).append(name)
     return found
 
 

@@ -19,7 +19,7 @@ _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u20
 def shown(value: Value, kind: Kind, text: Texts = ENGLISH) -> str:
     """A value of a column or fact; a dash for what is not known."""
     if isinstance(value, str):
-        return plain(limit_word(text, value) if kind == "limit" else value)
+        return plain(", ".join(word(text, each) for each in value.split(", ")) if kind == "word" else value)
     if value is None or not isfinite(value):
         return "–"
     match kind:
@@ -36,11 +36,14 @@ def shown(value: Value, kind: Kind, text: Texts = ENGLISH) -> str:
     return str(value)
 
 
-def limit_word(_: Texts, name: str) -> str:
-    """What a limit counts, as people say it; a name that an API made up stays as it is."""
+def word(_: Texts, name: str) -> str:
+    """What a limit counts, how bad an incident is, in what an API is better, in words; other names stay as they are."""
     known = {
         "configured": _("as configured"), "requests": _("requests"), "tokens": _("tokens"), "day": _("day"),
         "month": _("month"),
+        "critical": _("Critical"), "warning": _("Warning"), "info": _("Information"),
+        "success": _("Success"), "p50": _("Median"), "p95": _("95 % within"), "p99": _("99 % within"),
+        "cost": _("Cost"),
     }  # fmt: skip
     return known.get(name, name)
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from understudy.config.editing import toml_value
 from understudy.core.text import Texts
-from understudy.reports.shown import limit_word
+from understudy.reports.shown import word
 
 #: Stands where nothing was measured.
 NOTHING: Final = "–"
@@ -89,7 +89,7 @@ def filters(_: Texts) -> dict[str, Callable[..., Any]]:
     shown = Shown(_)
     ours = ("number", "percent", "latency", "lasting", "when", "measure", "setting")
     return {**{name: getattr(shown, name) for name in ours}, "data": data, "spark": spark,
-            "limit": partial(limit_word, _)}  # fmt: skip
+            "limit": partial(word, _)}  # fmt: skip
 
 
 def spark(values: Sequence[float | None], height: float = 24.0) -> str:
