@@ -10,11 +10,12 @@ from understudy.core.text import texts
 from understudy.storage import StorageOptions
 from understudy.storage.trouble import Trouble
 from understudy.web.live.topics import KINDS
-from understudy.web.views.trouble import OTHER, sentences, trouble_of
+from understudy.web.pages.words import troubles
+from understudy.web.views.trouble import OTHER, trouble_of
 
 
 def test_every_trouble_of_a_store_has_a_sentence_in_both_languages():
-    english, portuguese = sentences(texts("en")), sentences(texts("pt-BR"))
+    english, portuguese = troubles(texts("en")), troubles(texts("pt-BR"))
     assert set(english) == {str(each) for each in Trouble} | {OTHER}
     assert all(english[kind] != portuguese[kind] for kind in english)
 

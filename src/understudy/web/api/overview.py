@@ -14,6 +14,7 @@ from understudy.web.views.heat import HeatView
 from understudy.web.views.kept_watch import SPANS, Reach
 from understudy.web.views.now import NowView, Trouble
 from understudy.web.views.overview import Figure, Multiple, OverviewView
+from understudy.web.views.watch import LIVE
 
 from .fields import answering
 from .shapes import EVENT, OPEN_ALERT
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from understudy.app import Understudy
 
 _WINDOW = Param(
-    "window", Choice(("5m", "1h", *SPANS)), "Over which window; more than the last hour is read from the history.", "1h"
+    "window", Choice((*LIVE, *SPANS)), "Over which window; more than the last hour is read from the history.", "1h"
 )
 #: In place of `window`.
 _BETWEEN = tuple(each for each in SPANNING if each.name in ("from", "to"))

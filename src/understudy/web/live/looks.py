@@ -16,7 +16,7 @@ from understudy.web.views.pulse import LiveRow, Pulse
 from understudy.web.views.routes import RouteView
 from understudy.web.views.told import AlertsView
 from understudy.web.views.trouble import trouble_of
-from understudy.web.views.watch import watch_of
+from understudy.web.views.watch import LIVE, watch_of
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -76,7 +76,7 @@ def _newest(app: Understudy, name: str, window: str) -> Mapping[str, Any]:
 
 async def heat(app: Understudy, argument: str) -> Mapping[str, Any]:
     """The two newest signs of every API in the picture of a window, and when the newer slice began."""
-    if argument not in ("5m", "1h"):
+    if argument not in LIVE:
         return {}
     watch, slices = await watch_of(app, argument).look(), Slices(app.clock.monotonic)
     told: dict[str, Any] = {}

@@ -8,7 +8,6 @@ from urllib.parse import quote, unquote, urlencode
 
 from understudy.core.errors import StoreUnavailable
 from understudy.core.text import Texts
-from understudy.monitor.window import WINDOWS
 from understudy.web.api.fields import answering
 from understudy.web.api.span import SPAN, span
 from understudy.web.auth.permissions import Permission
@@ -18,6 +17,7 @@ from understudy.web.http import Answer, Request, dumped
 from understudy.web.views.kept_watch import SPANS, Reach
 from understudy.web.views.now import NowView
 from understudy.web.views.overview import CHARTS, Figure, Multiple, OverviewView
+from understudy.web.views.watch import LIVE
 
 from . import api_words
 from .alert_words import Words
@@ -52,20 +52,17 @@ async def overview(app: Understudy, request: Request) -> Answer:
         view = await OverviewView.of(app, reach, pins)
     if not view.now.total:
         return page(app, request, "overview_empty.html", at="overview")
-    live = reach if reach in WINDOWS else ""
-    said = urlencode([pair for pair in request.pairs if pair[0] in SPAN])
+    live = reach if reach in LIVE else ""
+    said = [pair for pair in request.pairs if pair[0] in SPAN] if not trouble else []
     return page(
         app, request, "overview.html", at="overview", window=live, now_texts=now_texts(app, _, view.now),
         figures=[_figure(_, each, live=bool(live)) for each in view.figures], more=view.now.more, unread=trouble,
-        said=said if not trouble else "", moves=not isinstance(reach, tuple), step=view.step,
+        said=urlencode(said), moves=not isinstance(reach, tuple), step=view.step,
         heat=urlencode(
             {"window": reach} if isinstance(reach, str) else {"from": int(reach[0]), "to": int(reach[1])}
         ),
         multiples=[_multiple(_, each, view.step) for each in view.multiples],
-        range=range_of(
-            _, [pair for pair in request.pairs if pair[0] in SPAN] if not trouble else [], now,
-            offered=tuple(WINDOWS)[1:] if app.keeping is None else PRESETS,
-        ),
+        range=range_of(_, said, now, offered=LIVE if app.keeping is None else PRESETS),
         topics=",".join(quote(each.api, safe="") for each in view.multiples),
     )  # fmt: skip  # one line of values
 
@@ -73,7 +70,7 @@ async def overview(app: Understudy, request: Request) -> Answer:
 def _reach(query: Mapping[str, str], now: float) -> Reach:
     """The span of an address: a window or a span that is known by name, or any begin and end."""
     said = {name: value for name, value in query.items() if name in SPAN} or {"last": "1h"}
-    if list(said) == ["last"] and said["last"] in (*tuple(WINDOWS)[1:], *SPANS):
+    if list(said) == ["last"] and said["last"] in (*LIVE, *SPANS):
         return said["last"]
     start, end = span(said, now)
     return float(int(start)), float(int(end))

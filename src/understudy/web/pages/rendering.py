@@ -14,11 +14,11 @@ from understudy.core.text import Texts, known_language, texts
 from understudy.web.assets import assets
 from understudy.web.auth.permissions import Permission
 from understudy.web.http import Answer, Request
-from understudy.web.views.trouble import sentences, trouble_of
+from understudy.web.views.trouble import trouble_of
 
 from . import shown
 from .range import range_of
-from .words import words
+from .words import troubles, words
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -71,8 +71,8 @@ def page(
 
     In every template: `_` (texts), `who` (identity), `places`, `rail_counts`, `at`, `path`, `language`, `theme`,
     `density`, `zone`, `words`, `now` (epoch seconds), `readable` (whether others on the way can read along),
-    `version`, `environment`,
-    `environments` (addresses of others), `range` (the span of the address), and `shown`'s filters.
+    `version`, `environment`, `environments` (addresses of others), `trouble` (a kind of `troubles`, which says it in
+    a sentence), `range` (the span of the address), and `shown`'s filters.
     """
     _ = language_of(request)
     theme = request.cookies.get(THEME, "")
@@ -95,7 +95,7 @@ def page(
             "environments": _others(app) if request.who.may(Permission.READ) else {},
             "Permission": Permission,
             "readable": request.readable,
-            "troubles": sentences(_) if request.who.may(Permission.READ) else {},
+            "troubles": troubles(_) if request.who.may(Permission.READ) else {},
             "trouble": trouble_of(app) if request.who.may(Permission.READ) else "",
             **values,
         }

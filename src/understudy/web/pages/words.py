@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from understudy.core.text import Texts
+from understudy.web.views.trouble import OTHER
 
 
 def words(_: Texts) -> dict[str, str]:
@@ -54,4 +55,21 @@ def words(_: Texts) -> dict[str, str]:
         "state.down": _("Down"),
         "state.unknown": _("Unknown"),
         "state.paused": _("Paused"),
+    }
+
+
+def troubles(_: Texts) -> dict[str, str]:
+    """What each kind of trouble of the service itself means for the reader (`views.trouble`)."""
+    paused = _(
+        "History, requests and settings are not kept until then; calls go on, and what is measured now is right."
+    )
+    return {
+        "full": _("The disk of the store is full: make room.") + " " + paused,
+        "read-only": _("The store must not be written: its file or disk is read-only.") + " " + paused,
+        "corrupt": _("The store's file is damaged.") + " " + paused,
+        "away": _("The database cannot be reached.") + " " + paused,
+        "busy": _("The store is locked by another program.") + " " + paused,
+        "io": _("The disk of the store cannot be read or written.") + " " + paused,
+        "taken": _("Another service uses the same place in the store.") + " " + paused,
+        OTHER: _("Something is wrong with this service; calls go on."),
     }

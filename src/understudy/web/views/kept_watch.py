@@ -10,11 +10,10 @@ from weakref import WeakKeyDictionary
 
 from understudy.core.errors import StoreUnavailable
 from understudy.monitor.history import WEEK, Span
-from understudy.monitor.rollup import Bucket, Total
-from understudy.monitor.window import WINDOWS
+from understudy.monitor.rollup import Bucket, SeriesName, Total
 from understudy.web.http import Problem
 
-from .watch import Cell, Moment, Watch, watch_of
+from .watch import LIVE, Cell, Moment, Slice, Watch, watch_of
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -46,7 +45,7 @@ class KeptWatch(Watch):
     """The columns of one span, with its sums beside those of the same span a week before."""
 
     def __init__(self, app: Understudy, keeping: Keeping, reach: Reach) -> None:
-        super().__init__(app, 60)
+        super().__init__(app, LIVE[-1])  # nothing of which stays when it is read
         self._keeping = keeping
         self._reach = reach
         self._read_at = float("-inf")
@@ -65,6 +64,18 @@ class KeptWatch(Watch):
     def _traffic(self, recent: Mapping[int, Cell], past: Mapping[int, Cell]) -> float:
         """Nothing: over hours and days traffic goes with the time of day and of the week."""
         return 0.0
+
+    async def slices_of(self, name: str) -> list[Slice]:
+        """As `Watch.slices_of`. Raises StoreUnavailable."""
+        if self.start >= self.end:
+            return []
+        read = await self._keeping.history.series(SeriesName("api", name), self.start, self.end, self.columns)
+        found = {each.at: each for each in read.points}
+        return [
+            Slice(at, read.step, each.ok, each.err, each.p50, each.p95) if (each := found.get(at)) is not None
+            else Slice(at, read.step, 0, 0, None, None)
+            for at in (int(self.at(number)) for number in self.numbers)
+        ]  # fmt: skip
 
     async def look(self) -> KeptWatch:
         """Read it, unless it was a moment ago. Raises StoreUnavailable."""
@@ -151,7 +162,7 @@ def picture_of(app: Understudy, reach: Reach) -> Watch:
     Raises:
         Problem: 404 for a longer span where nothing is kept.
     """
-    if isinstance(reach, str) and reach in WINDOWS:
+    if isinstance(reach, str) and reach in LIVE:
         return watch_of(app, reach)
     if app.keeping is None:
         raise Problem(404, "nothing is kept here, so no more than the last hour is known")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from understudy.core.turn import Slices
 from understudy.monitor.history import WEEK
-from understudy.monitor.rollup import SeriesName
 from understudy.monitor.window import WINDOWS
 from understudy.resilience.describe import state_of
 
@@ -17,7 +16,7 @@ from .kept_watch import KeptWatch, Reach, p95_a_week_ago, picture_of
 from .now import NowView
 from .pulse import Pulse
 from .quotas import limits_of
-from .watch import Moment, Score, Watch
+from .watch import Moment, Score, Slice, Watch
 
 if TYPE_CHECKING:
     from understudy.app import Understudy
@@ -74,17 +73,6 @@ class Multiple:
         return {**values, "score": self.score.value, "why": self.score.why, "faults": list(self.faults)}
 
 
-class _Point(NamedTuple):
-    """One slice of one API."""
-
-    at: float
-    length: float
-    ok: int
-    failed: int
-    p50: float | None
-    p95: float | None
-
-
 @dataclass(frozen=True, slots=True)
 class OverviewView:
     """The first page; `GET /api/overview`. Rates are percentages, durations seconds, times epoch seconds."""
@@ -121,7 +109,7 @@ class OverviewView:
                 Figure("quota", float(await _scarce(app))),
                 await _money(app, watch),
             ),
-            multiples=await _multiples(app, watch, reach, pins),
+            multiples=await _multiples(app, watch, pins),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -222,7 +210,7 @@ async def _scarce(app: Understudy) -> int:
     return count
 
 
-async def _multiples(app: Understudy, watch: Watch, reach: Reach, pins: Sequence[str]) -> tuple[Multiple, ...]:
+async def _multiples(app: Understudy, watch: Watch, pins: Sequence[str]) -> tuple[Multiple, ...]:
     apis, slices = app.fallback.roster.apis, Slices(app.clock.monotonic)
     scores: dict[str, Score] = {}
     for name in watch.cells:
@@ -235,28 +223,9 @@ async def _multiples(app: Understudy, watch: Watch, reach: Reach, pins: Sequence
     chosen = [*pinned, *(name for name in ranked if name not in pinned)][:CHARTS]
     made = []
     for name in chosen:
-        points = await _points(app, watch, reach, name)
-        made.append(_multiple(app, name, scores.get(name, Score()), name in pinned, points))
+        made.append(_multiple(app, name, scores.get(name, Score()), name in pinned, await watch.slices_of(name)))
         await slices.breath()
     return tuple(made)
-
-
-async def _points(app: Understudy, watch: Watch, reach: Reach, name: str) -> list[_Point]:
-    """The slices of one API; those without calls have no durations."""
-    if isinstance(reach, str) and not isinstance(watch, KeptWatch):
-        return [
-            _Point(each.at, each.length, each.successes, each.failures, each.p50, each.p95)
-            for each in app.monitor.history(name, reach)
-        ]
-    if app.keeping is None or not isinstance(watch, KeptWatch) or watch.start >= watch.end:
-        return []
-    read = await app.keeping.history.series(SeriesName("api", name), watch.start, watch.end, watch.columns)
-    found = {each.at: each for each in read.points}
-    return [
-        _Point(at, read.step, each.ok, each.err, each.p50, each.p95) if (each := found.get(at)) is not None
-        else _Point(at, read.step, 0, 0, None, None)
-        for at in (int(watch.at(number)) for number in watch.numbers)
-    ]  # fmt: skip
 
 
 def fault_of(ok: int, failed: int) -> str:
@@ -267,7 +236,7 @@ def fault_of(ok: int, failed: int) -> str:
     return "down" if failed >= 0.5 * rated else "degraded"
 
 
-def _multiple(app: Understudy, name: str, score: Score, pinned: bool, points: Sequence[_Point]) -> Multiple:
+def _multiple(app: Understudy, name: str, score: Score, pinned: bool, points: Sequence[Slice]) -> Multiple:
     faults: list[tuple[float, float, str]] = []
     for point in points:
         state, end = fault_of(point.ok, point.failed), point.at + point.length

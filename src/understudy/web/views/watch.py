@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _LEAST_AGE, _MOST_WORK = 0.8, 0.05
 #: Slices that may still change: the running one, and the one before it.
 _OPEN: Final = 2
+#: The windows that a picture is kept of.
+LIVE: Final = ("5m", "1h")
 #: What counts as "now" when an API is compared with its own past, slices.
 RECENT: Final = 5
 #: Slices that the past must hold before durations are compared with it.
@@ -37,6 +39,17 @@ class Cell(NamedTuple):
     failed: int
     timed: int
     seconds: float
+
+
+class Slice(NamedTuple):
+    """One API in one slice, as its chart shows it: epoch seconds and seconds; without successes no durations."""
+
+    at: float
+    length: float
+    ok: int
+    failed: int
+    p50: float | None
+    p95: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +82,13 @@ class _Sum:
 
 
 class Watch:
-    """The slices of one window (`5m` or `1h`) of one application; `width` is the length of one, s."""
+    """The slices of one window of `LIVE` of one application."""
 
-    def __init__(self, app: Understudy, width: int) -> None:
+    def __init__(self, app: Understudy, window: str) -> None:
         self._app = app
-        self.width, self.count = width, SLICES
+        self._window = window
+        #: How long a slice is, s, and how many there are.
+        self.width, self.count = WINDOWS[window][1], SLICES
         #: Slices that hold anything, by API and number: a slice begins at number times width, monotonic seconds.
         self.cells: dict[str, dict[int, Cell]] = {}
         self.moments: dict[int, Moment] = {}
@@ -93,6 +108,13 @@ class Watch:
         """When a slice begins, epoch seconds."""
         clock = self._app.clock
         return number * self.width + clock.time() - clock.monotonic()
+
+    async def slices_of(self, name: str) -> list[Slice]:
+        """The slices of one API."""
+        return [
+            Slice(each.at, each.length, each.successes, each.failures, each.p50, each.p95)
+            for each in self._app.monitor.history(name, self._window)
+        ]
 
     async def look(self) -> Watch:
         """Bring it up to date, unless it was a moment ago."""
@@ -195,7 +217,7 @@ def watch_of(app: Understudy, window: str) -> Watch:
     """The watch of an application over a window, made at first use."""
     watches = _WATCHES.setdefault(app, {})
     if window not in watches:
-        watches[window] = Watch(app, WINDOWS[window][1])
+        watches[window] = Watch(app, window)
     return watches[window]
 
 
