@@ -93,6 +93,9 @@ def test_an_incident_leads_to_its_failing_requests_in_one_click_and_keeps_notes(
 def test_a_rule_is_written_with_its_preview_changed_by_two_and_put_back(served: Any, open_page: Any) -> None:
     page: Page = open_page(f"{served.url}/alerts/new-rule?kind=threshold")
     expect(page.get_by_label("Condition", exact=True)).to_be_hidden()
+    # Nobody is told what is wrong with fields that they have not come to yet.
+    expect(page.locator("[data-part='sentence']")).to_contain_text("as soon as it is complete")
+    expect(page.locator("[data-fault='name']")).to_have_text("")
     page.get_by_label("Metric", exact=True).select_option("error_rate")
     page.get_by_label("Threshold of level 1").fill("none")
     # What is wrong is said while it is written, beside its field.

@@ -123,6 +123,17 @@ def test_every_snippet_of_rapidapi_means_the_same_api(text, tmp_path):
         ("curl $'https://x.example.com/it\\'s' -H $'X-A: \\u0021'", {"headers": {"X-A": "!"}}),
         ("https://x.example.com:8443/status", {"base_url": "https://x.example.com:8443", "health_path": "/status"}),
         ("http://127.0.0.1:9101/v3/status", {"name": "local_9101", "auth": "none"}),
+        ("x.example.com/v1/status?a=1", {"base_url": "https://x.example.com/v1", "health_path": "/status?a=1"}),
+        # The signs that continue the lines were lost on the way.
+        (
+            "curl https://x.example.com/a\n  -H 'X-Api-Key: abc123def456'\n  --compressed",
+            {"auth": "header", "auth_name": "X-Api-Key", "health_path": "/a"},
+        ),
+        # A second key stands in no path that is shown and kept as it is.
+        (
+            "https://ana:s3cret@x.example.com/a?q=1&api_key=abc123def456",
+            {"auth": "basic", "username": "ana", "health_path": "/a?q=1"},
+        ),
         ("curl -I https://x.example.com.br/ping", {"name": "example", "health_path": "/ping"}),
     ],
 )  # fmt: skip  # a table
@@ -222,6 +233,7 @@ ANYTHING = "expected a curl line, Python (requests, http.client), JavaScript (fe
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("curl https://x.example.com/a\ncurl https://x.example.com/b", "2 curl lines were pasted; paste one at a time"),
         ("", "nothing was pasted: expected a curl line, a snippet of code or an address"),
         ("hello", ANYTHING),
         ("curl", ANYTHING),

@@ -15,6 +15,8 @@ _ = Said
 #: Paths that are there to be asked, best first.
 _ASKED: Final = ("health", "healthz", "status", "ping", "version", "info", "timezone", "countries")
 _SCHEMES: Final = {"bearer": "bearer", "basic": "basic"}
+#: Longest address, and longest value that is put into one, characters.
+_LONGEST: Final = 4096
 
 
 def read_openapi(document: Mapping[str, Any]) -> Proposal:
@@ -59,14 +61,18 @@ def _server(document: Mapping[str, Any]) -> str:
         raise PasteError(_("servers[0].url is missing: the document does not say where the API is"))
     variables = first.get("variables")
     for name, each in variables.items() if isinstance(variables, dict) else ():
-        if isinstance(each, dict):
-            url = url.replace(f"{{{name}}}", str(each.get("default", "")))
+        usual = each.get("default", "") if isinstance(each, dict) else None
+        if isinstance(usual, str | int | float) and max(len(url), len(str(usual))) <= _LONGEST:
+            url = url.replace(f"{{{name}}}", str(usual))
     source = document.get("externalDocs")
-    if "://" not in url and isinstance(source, dict) and isinstance(source.get("url"), str):
-        url = urljoin(source["url"], url)
-    if "://" not in url or "{" in url:
+    try:
+        if "://" not in url and isinstance(source, dict) and isinstance(source.get("url"), str):
+            url = urljoin(source["url"], url)
+        parts = urlsplit(url)
+    except ValueError:
+        parts = None
+    if parts is None or "://" not in url or "{" in url or len(url) > _LONGEST:
         raise PasteError(_("servers[0].url is {url}, which is no full address", url=url[:80]))
-    parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
 
@@ -82,9 +88,11 @@ def _security(document: Mapping[str, Any]) -> tuple[str, str]:
         if not isinstance(scheme, dict):
             continue
         if scheme.get("type") == "apiKey" and scheme.get("in") in ("header", "query"):
-            return str(scheme["in"]), str(scheme.get("name", ""))
-        if scheme.get("type") == "http" and str(scheme.get("scheme", "")).lower() in _SCHEMES:
-            return _SCHEMES[str(scheme["scheme"]).lower()], ""
+            name = scheme.get("name")
+            return str(scheme["in"]), name if isinstance(name, str) else ""
+        way = scheme.get("scheme")
+        if scheme.get("type") == "http" and isinstance(way, str) and way.lower() in _SCHEMES:
+            return _SCHEMES[way.lower()], ""
         if scheme.get("type") in ("oauth2", "openIdConnect"):
             return "bearer", ""
     return "none", ""
@@ -115,4 +123,5 @@ def _list(found: Any) -> list[Any]:
 def _title(document: Mapping[str, Any]) -> str:
     info = document.get("info")
     title = info.get("title") if isinstance(info, dict) else ""
-    return re.sub(r"[^a-z0-9]+", "_", str(title).lower()).strip("_")[:40].removesuffix("_api")
+    title = title if isinstance(title, str) else ""
+    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")[:40].removesuffix("_api")

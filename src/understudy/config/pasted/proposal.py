@@ -109,7 +109,7 @@ def proposed(request: Pasted) -> Proposal:
     query = [*parse_qsl(parts.query, keep_blank_values=True), *request.query]
     host = parts.hostname or ""
     auth = _auth(request, parts, query)
-    query = [(name, value) for name, value in query if not (auth.kind == "query" and name == auth.name)]
+    query, seconds = _parameters(query, auth)
     origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
     signed = auth.kind != "none"
     preset = _preset(origin, parts.path, auth)
@@ -138,7 +138,7 @@ def proposed(request: Pasted) -> Proposal:
         hub="rapidapi" if auth.kind == "rapidapi" else "",
         preset="" if auth.kind == "rapidapi" else preset,
         headers=kept,
-        notes=(*notes, *auth.notes, *left, *said),
+        notes=(*notes, *auth.notes, *left, *seconds, *said),
     )
 
 
@@ -260,6 +260,14 @@ def _headers(given: Iterable[tuple[str, str]], auth: _Auth) -> tuple[dict[str, s
         elif re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) and value.isprintable() and value != "*/*":
             kept[name] = value
     return kept, left
+
+
+def _parameters(query: list[tuple[str, str]], auth: _Auth) -> tuple[list[tuple[str, str]], list[Said]]:
+    """The parameters of the path that shows whether it works; further keys are left out, and that is said."""
+    others = [(name, value) for name, value in query if not (auth.kind == "query" and name == auth.name)]
+    kept = [(name, value) for name, value in others if not _KEY_PARAMETER.match(name)]
+    names = dict.fromkeys(name for name, _value in others if _KEY_PARAMETER.match(name))
+    return kept, [_("the parameter {name} is left out: it looks like a second key", name=name[:60]) for name in names]
 
 
 def _name(host: str, port: int | None) -> str:

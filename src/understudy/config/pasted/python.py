@@ -15,6 +15,12 @@ _VERBS: Final = frozenset({"get", "head", "post", "put", "patch", "delete", "opt
 _CONNECTIONS: Final = {"HTTPSConnection": "https", "HTTPConnection": "http"}
 #: Names of the environment's variables come in as these shells write them.
 _VARIABLES: Final = frozenset({"environ", "getenv"})
+#: Longest text that is put together, characters: each that is put together may stand in the next one twice.
+_LONGEST: Final = 4096
+#: Most braces; Python itself takes time in proportion to the square of those in one text.
+_MOST_BRACES: Final = 2000
+#: Bits of a number that may stand in an address.
+_BITS: Final = 64
 
 
 def read_python(text: str) -> Pasted:
@@ -23,6 +29,8 @@ def read_python(text: str) -> Pasted:
     Raises:
         PasteError: it is no Python, or sends none that can be read.
     """
+    if text.count("{") > _MOST_BRACES:
+        raise PasteError(_("the Python cannot be read"))
     try:
         tree = ast.parse(text)
     except SyntaxError as error:
@@ -107,23 +115,28 @@ class _Reader:
         """What an expression is, as far as that is plain to see; None else."""
         match node:
             case ast.Constant():
-                return node.value
+                return node.value if not isinstance(node.value, int) or node.value.bit_length() <= _BITS else None
             case ast.Name():
                 return self._values.get(node.id)
             case ast.Dict():
                 pairs = zip(node.keys, node.values, strict=True)
-                return {self.value(key): self.value(each) for key, each in pairs if isinstance(key, ast.Constant)}
+                return {self._plain(key): self._plain(each) for key, each in pairs if isinstance(key, ast.Constant)}
             case ast.Tuple() | ast.List():
-                return [self.value(each) for each in node.elts]
+                return [self._plain(each) for each in node.elts]
             case ast.JoinedStr():
-                return _joined([self.value(each) for each in node.values])
+                return _joined([self._plain(each) for each in node.values])
             case ast.FormattedValue():
-                return self.value(node.value)
+                return self._plain(node.value)
             case ast.BinOp(op=ast.Add()):
-                return _joined([self.value(node.left), self.value(node.right)])
+                return _joined([self._plain(node.left), self._plain(node.right)])
             case ast.Subscript() | ast.Call():
                 return _variable(node)
         return None
+
+    def _plain(self, node: ast.AST | None) -> Any:
+        """The same inside of something else, where lists and tables mean nothing to us."""
+        found = self.value(node)
+        return found if isinstance(found, str | int | float) else None
 
 
 def _variable(node: ast.Subscript | ast.Call) -> str | None:
@@ -137,7 +150,9 @@ def _variable(node: ast.Subscript | ast.Call) -> str | None:
 
 
 def _joined(parts: list[Any]) -> str | None:
-    return None if any(part is None for part in parts) else "".join(map(str, parts))
+    texts = [None if part is None else str(part) for part in parts]
+    plain = [text for text in texts if text is not None]
+    return "".join(plain) if len(plain) == len(texts) and sum(map(len, plain)) <= _LONGEST else None
 
 
 def _texts(found: Any) -> tuple[tuple[str, str], ...]:

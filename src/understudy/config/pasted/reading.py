@@ -22,7 +22,9 @@ _PYTHON: Final = re.compile(
     r"^\s*(?:import|from)\s+(?:requests|httpx|http)\b|\brequests\.\w+\(|\bhttpx\.\w+\(", re.MULTILINE
 )
 _SCRIPT: Final = re.compile(r"\bfetch\s*\(|\baxios\b|\brequire\s*\(|\bimport\s+\w+\s+from\b")
+_ADDRESS: Final = re.compile(r"https?://\S+|[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:[/?]\S*)?", re.IGNORECASE)
 _CURL: Final = re.compile(r"^\s*(?:[$>#]\s+)?curl(?:\.exe)?\s", re.IGNORECASE)
+_LINES: Final = re.compile(_CURL.pattern, re.IGNORECASE | re.MULTILINE)
 
 
 def propose(text: str) -> Proposal:
@@ -43,8 +45,10 @@ def propose(text: str) -> Proposal:
     if len(text) > _MOST_CODE:
         raise PasteError(_("the text is longer than {size} KiB", size=str(_MOST_CODE // 1024)))
     if _CURL.match(text):
+        if (count := len(_LINES.findall(text))) > 1:
+            raise PasteError(_("{count} curl lines were pasted; paste one at a time", count=str(count)))
         return proposed(read_curl(text))
-    if re.match(r"https?://\S+$", text):
+    if _ADDRESS.fullmatch(text):
         return proposed(Pasted(text))
     if re.search(r"\bInvoke-(?:WebRequest|RestMethod)\b", text):
         raise PasteError(_("Invoke-WebRequest is not understood: copy the request as cURL instead"))

@@ -24,6 +24,8 @@ _VERBS: Final = frozenset({"get", "head", "post", "put", "patch", "delete"})
 _DEEPEST: Final = 20
 #: Most calls that are looked into; each may be as long as the text.
 _MOST_CALLS: Final = 50
+#: Longest text that is put together, characters: each that is put together may stand in the next one twice.
+_LONGEST: Final = 4096
 
 Token = tuple[str, str]
 
@@ -128,7 +130,7 @@ class _Reader:
         while self._sign(0) == "+" and isinstance(found, str):
             self._at += 1
             more = self._value(deep + 1) if deep < _DEEPEST else None
-            found = found + more if isinstance(more, str) else None
+            found = found + more if isinstance(more, str) and len(found) + len(more) <= _LONGEST else None
         return found
 
     def _named(self, word: str) -> Any:
@@ -170,19 +172,24 @@ def _text(quoted: str) -> str:
 def _request(name: str, given: list[Any], scheme: str) -> Pasted | None:
     tables = [each for each in given if isinstance(each, dict)]
     options: dict[str, Any] = {key: value for table in tables for key, value in table.items()}
+    words = {key: value for key, value in options.items() if isinstance(value, str)}
     url = next((each for each in given if isinstance(each, str) and "://" in each), options.get("url"))
-    host = options.get("hostname") or options.get("host")
-    if url is None and isinstance(host, str):
-        port = f":{options['port']}" if options.get("port") else ""
-        path = options.get("path")
-        url = f"{scheme}://{host}{port}{path if isinstance(path, str) else '/'}"
+    host = words.get("hostname") or words.get("host")
+    if url is None and host:
+        port = f":{words['port']}" if words.get("port") else ""
+        url = f"{scheme}://{host}{port}{words.get('path', '/')}"
     if not isinstance(url, str) or "://" not in url:
         return None
     verb = name.rpartition(".")[2]
-    method = str(options.get("method") or (verb if verb in _VERBS else "GET")).upper()
+    method = (words.get("method") or (verb if verb in _VERBS else "GET")).upper()
     auth = options.get("auth")
-    user = f"{auth.get('username', '')}:{auth.get('password', '')}" if isinstance(auth, dict) else None
+    user = ":".join(_word(auth, name) for name in ("username", "password")) if isinstance(auth, dict) else None
     return Pasted(url, method, _pairs(options.get("headers")), user, _pairs(options.get("params")))
+
+
+def _word(table: dict[str, Any], name: str) -> str:
+    found = table.get(name)
+    return found if isinstance(found, str) else ""
 
 
 def _pairs(found: Any) -> tuple[tuple[str, str], ...]:

@@ -16,6 +16,8 @@ _ANSI = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"', "0": "
 _BACKTICK = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
 #: A sign that ends the command where it stands unquoted.
 _ENDS = "|;<>\n"
+#: A line that can only be the rest of a command: people lose the sign that continues the line before it.
+_GOES_ON = re.compile(r"\s*\n\s*(?=-{1,2}[A-Za-z])")
 
 
 def words(text: str) -> list[str]:
@@ -62,6 +64,9 @@ class _Words:
         elif sign in " \t":
             self._end()
             self._at += 1
+        elif sign == "\n" and (rest := _GOES_ON.match(self._text, self._at)):
+            self._end()
+            self._at = rest.end()
         elif sign in _ENDS or (sign == "&" and (not ahead or ahead in "& \t\n")):
             return False
         else:

@@ -174,15 +174,14 @@ def _labels(found: RuleForm, w: Words) -> dict[str, str]:
 
 def _level(found: RuleForm, row: int, kind: str, w: Words) -> dict[str, Any] | None:
     """One row of the ladder; None where it is empty."""
-    given = (found.values[f"level{row}.{name}"].strip() for name in ("severity", "threshold", "for"))
+    given = [found.values[f"level{row}.{name}"].strip() for name in ("severity", "threshold", "for")]
     severity, threshold, waits = given
-    compares = kind in ("threshold", "burn_rate") or (kind == "event" and row > 0)
-    if not threshold and not waits and (row or not severity):
-        return None
-    if row and not compares:
+    # The first level of an event holds whatever its metric says: its threshold orders the ladder, or is left out.
+    compares = kind in ("threshold", "burn_rate", "event")
+    if not any(given) or (row and not compares):
         return None
     level: dict[str, Any] = {"severity": severity or "warning"}
-    if compares:
+    if compares and (threshold or row or kind != "event"):
         if not threshold or (number := _decimal(threshold)) is None:
             found.faults[f"level{row}.threshold"] = w._("Expected a number.")
         else:

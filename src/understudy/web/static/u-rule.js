@@ -11,7 +11,15 @@ class Rule extends HTMLElement {
     this.waiting = 0;
     this.number = 0;
     if (!this.form) return;
+    /** Fields that somebody has been in: nobody is told of one that they have not come to yet. @type {Set<string>} */
+    const seen = this.seen = new Set();
     this.form.addEventListener("input", () => { this.fit(); this.soon(); });
+    this.form.addEventListener("focusout", (event) => {
+      const { name, value } = /** @type {HTMLInputElement} */ (event.target);
+      if (!name || seen.has(name)) return;
+      seen.add(name);
+      if (!value) this.soon();
+    });
     this.fit();
     this.soon();
   }
@@ -59,14 +67,17 @@ class Rule extends HTMLElement {
 
   /** @param {{faults: Record<string, string>, sentence?: string, note?: string, chart?: object | null}} told */
   show(told) {
+    let first = "";
     for (const each of this.querySelectorAll("[data-fault]")) {
       const name = each.getAttribute("data-fault") ?? "";
-      each.textContent = told.faults[name] ?? "";
-      const field = this.querySelector(`[name="${CSS.escape(name)}"]`);
-      if (told.faults[name]) field?.setAttribute("aria-invalid", "true");
+      const field = /** @type {HTMLInputElement | null} */ (this.querySelector(`[name="${CSS.escape(name)}"]`));
+      const fault = !field || field.value || this.seen?.has(name) ? told.faults[name] ?? "" : "";
+      each.textContent = fault;
+      if (fault) first ||= fault;
+      if (fault) field?.setAttribute("aria-invalid", "true");
       else field?.removeAttribute("aria-invalid");
     }
-    this.say("sentence", told.sentence ?? Object.values(told.faults)[0] ?? "");
+    this.say("sentence", told.sentence ?? (first || (this.dataset.lacking ?? "")));
     this.say("note", told.note ?? "");
     this.querySelector("[data-part='episodes']")?.remove();
     const place = this.querySelector("[data-part='chart']");
