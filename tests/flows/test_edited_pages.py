@@ -206,6 +206,20 @@ async def test_no_text_brings_a_secret_back(tmp_path):
                 assert (reply.status, TYPED in reply.text) == (422, False), said
 
 
+async def test_no_document_holds_the_service_up_or_fails_it(tmp_path):
+    most = 99_000
+    documents = (
+        "x = " + "b" * most, "x = [\n" + "b" * most, "x = 1e" + "9" * most + " !", "a." * (most // 2) + "a = 1",
+        "[" + "a . " * (most // 4) + "a]", '"a".' * (most // 4) + "a = 1", "priority = 0x" + "f" * most,
+        "[auth]\nkeys = 0x" + "f" * most, "x = " + "[" * most, "'" * most, '"" ' * (most // 3),
+    )  # fmt: skip
+    async with site(tmp_path) as here:
+        oz = await here.signed_in("operator")
+        for text in documents:
+            reply = await send(oz, "/settings/apis/entry?name=prime", text=text, expected="0", action="check")
+            assert reply.status == 422, text[:30]
+
+
 async def test_an_edit_of_another_meanwhile_is_shown_as_theirs_and_yours(tmp_path):
     async with site(tmp_path) as here:
         ada, oto = await here.signed_in("admin"), await here.signed_in("operator")

@@ -207,6 +207,12 @@ async def test_what_people_enter_leads_out_only(service, url):
         await service.put("api", "inside", {"base_url": "https://out.example.com", "auth": oauth})
     with pytest.raises(Refused):
         await service.put("channel", "inside", {"kind": "webhook", "url": url, "secrets": [PLANTED[3]]})
+    # That an API of the files may be inside does not let it fetch its token elsewhere there.
+    oauth = {**service.managing.entry("api", "prime").values, "auth": oauth}
+    with pytest.raises(Refused, match=r"service\.allow_networks"):
+        await service.put("api", "prime", oauth)
+    with pytest.raises(Refused, match=r"service\.allow_networks"):
+        await service.managing.test("prime", oauth)
 
 
 @pytest.mark.parametrize("key", ["allow_private", "ca_file", "proxy"])
@@ -306,6 +312,18 @@ async def test_what_is_edited_stays_when_files_change(service, folder):
     (folder / "understudy.toml").write_text(FILE.replace("timeout = 3", "timeout = 4") + "\n[apis.third]\n")
     assert await service.reloader()
     assert (service.api("prime").timeout.attempt, "third" in service.app.fallback.roster.apis) == (9, True)
+
+
+async def test_a_secret_that_the_files_lend_does_not_follow_an_entry_that_leads_elsewhere_by_now(service, folder):
+    await service.put("api", "prime", {**service.managing.entry("api", "prime").values, "timeout": 9})
+    (folder / "understudy.toml").write_text(FILE.replace("https://prime.example.com", "https://new.example.com"))
+    assert not await service.reloader()
+    assert "the secret may not go along" in str(service.refused)
+    # Nor does an earlier version bring it back once the files' own entry is in force again.
+    await service.managing.remove("api", "prime", actor="ana")
+    with pytest.raises(Refused, match="the secret may not go along"):
+        await service.managing.revert("api", "prime", 1, actor="ana")
+    assert service.api("prime").base_url == "https://new.example.com/v1"
 
 
 async def test_without_a_key_of_the_service_a_file_beside_the_database_holds_one(folder, store, clock):

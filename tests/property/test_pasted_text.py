@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import string
 
@@ -24,6 +25,14 @@ HEADERS = st.sampled_from(
 KEYS = st.text(string.ascii_letters + string.digits + "-_.~", min_size=12, max_size=40)
 
 
+def doubled(first, each):
+    """Sixty lines, each of which holds the one before twice."""
+    return first + "".join(each.format(this=f"a{n}", last=f"a{n - 1}") for n in range(1, 61))
+
+
+SERVER = {"url": "https://{a}.example.com/" + "{a}" * 50_000, "variables": {"a": {"default": "x" * 250_000}}}
+
+
 @settings(deadline=None)
 @given(st.lists(PIECES, max_size=30).map("".join))
 @example("import requests\n" + "(" * 5000)
@@ -32,6 +41,18 @@ KEYS = st.text(string.ascii_letters + string.digits + "-_.~", min_size=12, max_s
 @example("fetch({" * 8000)
 @example("/*" * 30000 + "fetch(")
 @example("import requests\nx = " + "+".join(["'a'"] * 3000))
+@example(
+    doubled("import requests\na0 = 'https://x.example.com/'\n", "{this} = {last} + {last}\n") + "requests.get(a60)"
+)
+@example(
+    doubled("import requests\na0 = 'x'\n", "{this} = [{last}, {last}]\n") + "requests.request(a60, 'https://x.y/')"
+)
+@example("import requests\nrequests.request(0x" + "f" * 50_000 + ", 'https://x.example.com')")
+@example("import requests\nrequests.get(f'" + "{a}" * 21_000 + "')")
+@example(doubled("const a0 = 'https://x.example.com/';", "const {this} = {last} + {last};") + "fetch(a60)")
+@example(doubled("a0 = 'x';", "{this} = {{x: {last}, y: {last}}};") + "fetch('https://x.example.com', {method: a60})")
+@example(json.dumps({"openapi": "3.0.0", "servers": [SERVER]}))
+@example(json.dumps({"openapi": "3.0.0", "servers": [{"url": "http://[::1/"}]}))
 def test_no_text_breaks_the_reader(text):
     try:
         propose(text)

@@ -34,7 +34,8 @@ _PLAIN = frozenset({"alias", "quota_group"})
 _WHERE: Final = ("kind", "base_url", "api_base", "url", "urls", "host", "port", "security", "token_url", "region")
 #: What only the files may say: it names files, or ways around the guard.
 FILES_ONLY: Final = ("allow_private", "ca_file", "proxy")
-#: What is said of a mark that nobody knows.
+#: What is said of a secret that would be sent elsewhere, and of a mark that nobody knows.
+_MOVED: Final = "leads elsewhere than before, where the secret may not go along: enter it again"
 UNKNOWN_MARK: Final = "no secret of that mark is known here: enter the value itself"
 
 
@@ -138,10 +139,18 @@ class _Reading:
     ) -> None:  # fmt: skip
         self._entry, self._below, self._origin, self._faults = entry, below, origin, faults
         self._sealer = sealer
+        #: Where secrets of the configuration stand in the entry.
+        self._lent: list[Path] = []
 
     def values(self) -> dict[str, Any]:
         found = self._opened(dict(self._entry.values), ())
-        return found if isinstance(found, dict) else {}
+        found = found if isinstance(found, dict) else {}
+        # The configuration may lead elsewhere by now, with other secrets, than when it lent them.
+        leads = [(_origin_of(_led(found, key)), _origin_of(_led(self._below, key))) for key in _WHERE]
+        if any(mine and theirs and mine != theirs for mine, theirs in leads):
+            for at in self._lent:
+                self._fault(at, _MOVED)
+        return found
 
     def _opened(self, value: Any, at: Path) -> Any:
         if isinstance(value, list):
@@ -162,6 +171,7 @@ class _Reading:
             except (KeyError, IndexError, TypeError):
                 self._fault(at, "the configuration holds no such secret any more: enter it again")
                 return ""
+        self._lent.append(at)
         return found
 
     def _unsealed(self, value: dict[str, Any], at: Path) -> str:
@@ -195,7 +205,7 @@ def _keep_inside(
     for key in FILES_ONLY:
         if key in values and values[key] != below.get(key):
             faults.append(Fault((*section, key), origin, "may be said in the configuration's files only"))
-    same = bool(below) and all(_origin_of(values.get(key)) == _origin_of(below.get(key)) for key in _WHERE)
+    same = bool(below) and all(_origin_of(_led(values, key)) == _origin_of(_led(below, key)) for key in _WHERE)
     if same:
         if "allow_private" in below:
             values["allow_private"] = below["allow_private"]
@@ -312,7 +322,7 @@ class Writing:
                 self._fault(at, UNKNOWN_MARK)
                 return ""
             if self._moved:
-                self._fault(at, "leads elsewhere than before, where the secret may not go along: enter it again")
+                self._fault(at, _MOVED)
                 return ""
             if fingerprint in self._stored:
                 return self._stored[fingerprint]

@@ -48,7 +48,7 @@ SENTENCES = (
     "a status (429), a class (5xx) or a range (500-504)", "statuses between 100 and 599",
     # what a channel expects
     "a mail address such as ana@example.com", "a URL that Apprise knows",
-    "hosts outside this network, since allow_private is false", "at least one Apprise URL",
+    "a service without a host of its own, since allow_private is false", "at least one Apprise URL",
     "nothing: Apprise connects in its own way", "a name without discord, clyde, everyone",
     "a host outside this network, since allow_private is false", "each recipient once",
     "starttls or tls: a password is not sent unencrypted", "starttls or tls, since allow_private is false",
@@ -96,7 +96,7 @@ SENTENCES = (
     "nothing is called {name}, at character {place}", "whsec_ and 24 to 64 random bytes in base64",
     "each `after` at least as long as the one before", "0, or at least 60",
     # what people enter in the dashboard
-    "the configuration holds no such secret any more: enter it again",
+    "the configuration holds no such secret any more: enter it again", "a whole number has at most 64 bits",
     "stored secrets cannot be opened here: there is no secret key",
     "may be said in the configuration's files only",
     "leads to this machine or into a private network; the files may allow it: service.allow_networks",
