@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
+import subprocess
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from understudy.app import Understudy
@@ -95,3 +100,25 @@ def serving(
     assert not thread.is_alive(), "the service did not end"
     if served.fault is not None:
         raise served.fault
+
+
+@contextmanager
+def run_by_command(folder: Path) -> Iterator[tuple[str, str]]:
+    """`understudy run` in a folder where nobody has an account yet: its address and its set-up token."""
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "understudy.cli", "run", "--port", "0"]
+    process = subprocess.Popen(
+        command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        said = ""
+        while (token := re.search(r"token (setup-\S+)", said)) is None:
+            line = process.stdout.readline() if process.stdout else ""
+            assert line, said
+            said += line
+        address = re.search(r"http://127\.0\.0\.1:\d+(?=\s)", said)
+        assert address, said
+        yield address[0], token[1]
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from browser.chromium import axe, expected
+from browser.served import run_by_command
 from keyed_api import keyed_api
 
 KEY, WRONG = "k3y-of-the-odds-9f8e7d6c", "wr0ng-key-of-the-odds-1a2b"
@@ -29,21 +27,8 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
             f'[service]\nallow_networks = ["127.0.0.0/8"]\n[apis.prime]\nbase_url = "http://127.0.0.1:{port}/v1"\n'
             '[apis.prime.health_check]\npath = "/status"\n[routes.odds]\napis = ["prime"]\n'
         )
-        env = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONUNBUFFERED": "1"}
-        command = [sys.executable, "-m", "understudy.cli", "run", "--port", "0"]
-        process = subprocess.Popen(
-            command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        try:
-            said = ""
-            while "token setup-" not in said:
-                line = process.stdout.readline() if process.stdout else ""
-                assert line, said
-                said += line
-            yield [*re.findall(r"http://127\.0\.0\.1:\d+(?=\s)", said)[:1], *re.findall(r"token (setup-\S+)", said)]
-        finally:
-            process.terminate()
-            process.communicate(timeout=30)
+        with run_by_command(folder) as found:
+            yield list(found)
 
 
 @pytest.fixture

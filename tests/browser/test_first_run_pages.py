@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import sys
-
 import pytest
 
 from browser.chromium import axe, expected
 from browser.hands import Keys
+from browser.served import run_by_command
 from keyed_api import keyed_api
 from understudy.config import load
 from understudy.core.clock import SYSTEM_CLOCK
@@ -30,21 +26,8 @@ def api_port():
 def started(tmp_path):
     """A service in a folder that holds nothing but the leave to call this machine; its address and set-up token."""
     (tmp_path / "understudy.toml").write_text('[service]\nallow_networks = ["127.0.0.0/8"]\n')
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "understudy.cli", "run", "--port", "0"]
-    process = subprocess.Popen(
-        command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    try:
-        said = ""
-        while "token setup-" not in said:
-            line = process.stdout.readline()
-            assert line, said
-            said += line
-        yield re.search(r"http://127\.0\.0\.1:\d+", said)[0], re.search(r"token (setup-\S+)", said)[1]
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
+    with run_by_command(tmp_path) as found:
+        yield found
 
 
 def test_from_an_empty_folder_to_the_first_own_api_on_the_screen(started, api_port, open_page, tmp_path):

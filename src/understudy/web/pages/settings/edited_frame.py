@@ -12,7 +12,7 @@ from understudy.core.text import Texts
 from understudy.web.api.alerts import MAX_COMMENT
 from understudy.web.api.settings import EDITS
 from understudy.web.auth.permissions import Permission
-from understudy.web.forms import path_of
+from understudy.web.forms import path_of, see
 from understudy.web.http import Answer, Problem, Request
 from understudy.web.pages.rendering import language_of
 
@@ -42,7 +42,7 @@ def address(kind: str, page: str = "", /, **query: str) -> str:
 
 def to(kind: str, page: str = "", /, **query: str) -> Answer:
     """A redirect there after a form was taken."""
-    return Answer(b"", 303, "text/plain", {"Location": address(kind, page, **query)})
+    return see("settings", SECTIONS[kind], *([page] if page else []), **query)
 
 
 def edited_page(app: Understudy, request: Request, kind: str, template: str, /, **values: Any) -> Answer:
