@@ -69,6 +69,9 @@ _BEFORE = """(() => {
     return globalThis.__told;
   };
 })()"""
+#: The kinds of topic that something is known of, and those that the first page listens to.
+_KNOWN = "[...__known.keys()].map((each) => each.split(':')[0])"
+_TOPICS = {"overview", "newest", "events", "heat", "alerts"}
 #: What the page shows: the end of its first chart, and of all how many columns they have.
 _SHOWN = (
     "[...document.querySelectorAll('u-mini')].map((each) => [each.chart.at.at(-1), each.chart.at.length, "
@@ -112,8 +115,11 @@ def _opened(page: Page, url: str) -> CDPSession:
     page.goto(url)
     page.locator("u-live[data-state=live]").wait_for(state="attached")
     page.locator("u-heat canvas").wait_for(state="attached")
-    page.wait_for_timeout(1500)
     session: CDPSession = page.context.new_cdp_session(page)
+    for _ in range(200):  # on a busy machine it takes a while until the first of each has come
+        if _TOPICS <= set(_value(session, _KNOWN)):
+            break
+        page.wait_for_timeout(100)
     return session
 
 
@@ -128,7 +134,7 @@ def experiment(seconds: int, looked: int, tell: Tell = quiet) -> Report:
             page = watched(browser.new_page(viewport={"width": 1440, "height": 900}))
             session = _opened(page, served.url)
             before = _value(session, _SHOWN)
-            topics = _value(session, "[...__known.keys()].map((each) => each.split(':')[0])")
+            topics = _value(session, _KNOWN)
             for begin in range(0, seconds, looked):
                 count = _value(session, f"__live({begin}, {min(seconds, begin + looked)})")
                 held.append(_held(session))
@@ -148,7 +154,8 @@ def experiment(seconds: int, looked: int, tell: Tell = quiet) -> Report:
 def _judged(report: Report, held: list[tuple[float, int, int]]) -> None:
     third = max(1, len(held) // 3)
     heap, nodes, listeners = zip(*held, strict=True)
-    report.at_most("heap that is added, MiB", sum(heap[-third:]) / third - sum(heap[:third]) / third, 0.5)
+    limit = 0.5 if len(held) > 3 else 2.0  # a page that has just been opened is still made faster by the browser
+    report.at_most("heap that is added, MiB", sum(heap[-third:]) / third - sum(heap[:third]) / third, limit)
     report.at_most("nodes that are added", float(min(nodes[-third:]) - min(nodes[:third])), 60.0)
     report.at_most("listeners that are added", float(min(listeners[-third:]) - min(listeners[:third])), 5.0)
     report.figures.update(heap_mib=[round(each, 2) for each in heap], nodes=list(nodes), listeners=list(listeners))
