@@ -117,7 +117,7 @@ def _opened(page: Page, url: str) -> CDPSession:
     page.locator("u-heat canvas").wait_for(state="attached")
     session: CDPSession = page.context.new_cdp_session(page)
     for _ in range(200):  # on a busy machine it takes a while until the first of each has come
-        if _TOPICS <= set(_value(session, _KNOWN)):
+        if set(_value(session, _KNOWN)) >= _TOPICS:
             break
         page.wait_for_timeout(100)
     return session
