@@ -165,7 +165,7 @@ class Understudy:
 
         made = Alerting(
             self.clock, self._rng, self.fallback, self.monitor, self.events, instance=self.instance, keep=self._keep,
-            http=None if self._own_http else self._http, another=Understudy.build,
+            http=None if self._own_http else self._http, permits=self.reach.permits_address, another=Understudy.build,
         )  # fmt: skip
         if settings is not None:
             made.configure(settings)

@@ -154,7 +154,11 @@ async def test_what_apprise_does_not_know_is_refused_unseen(url):
     assert TOKEN not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["json://127.0.0.1/x", "gotify://localhost/AAAAAAAAAAAAAAA", "ntfy://10.1.2.3/topic"])
+@pytest.mark.parametrize("url", [
+    "json://127.0.0.1/x", "gotify://localhost/AAAAAAAAAAAAAAA", "ntfy://10.1.2.3/topic",
+    # What Apprise makes of a host that seems public is its own affair: a redirect, a name, a host in the query.
+    "jsons://public.example/x", "mailtos://a:b@public.example?smtp=127.0.0.1",
+])  # fmt: skip
 async def test_our_own_network_is_out_of_reach_where_it_is_not_permitted(url):
     with pytest.raises(OptionError, match="allow_private"):
         await sent(AppriseOptions(urls=(Secret(url),), allow_private=False))

@@ -10,11 +10,14 @@ from aiosmtpd.smtp import SMTP
 from certificates import Authority
 from channel_kit import channel, message, notice, overdue
 from tunnel import TunnelProxy
+from understudy.channels._smtp import Server, deliver
 from understudy.channels.email import EmailOptions
+from understudy.core.clock import SYSTEM_CLOCK
 from understudy.core.errors import OptionError
 from understudy.core.notices import NoticeKind
+from understudy.core.reach import PUBLIC, Reach
 from understudy.core.secrets import Secret
-from understudy.notifications.message import Delivered, PerRecipient, Rejected, Retry
+from understudy.notifications.message import Delivered, PerRecipient, Receipt, Rejected, Retry
 from understudy.testing import FakeClock
 from understudy.testing.receivers.smtp import SmtpReceiver, drops, hangs, says
 
@@ -382,3 +385,15 @@ async def test_the_same_mail_is_sent_by_every_attempt_and_its_end_answers_the_sa
     assert first["References"] == end["References"] == end["In-Reply-To"]
     assert first["Subject"] == "Success rate low · odds"
     assert end["Subject"] == "[RESOLVIDO] Success rate low · odds"
+
+
+async def test_a_server_whose_name_leads_inside_gets_no_byte_unless_its_network_is_allowed():
+    """What people enter is looked at once more when it is connected to: a public name may stand for any address."""
+    mail = b"From: ana@example.com\r\nTo: ana@example.com\r\nDate: Thu, 01 Jan 2026 00:00:00 +0000\r\n\r\nx\r\n"
+    async with SmtpReceiver() as server:
+        for permits, arrives in ((PUBLIC, False), (Reach(["127.0.0.0/8", "::1/128"]).permits_address, True)):
+            place = Server("localhost", server.port, "none", name="us.example", permits=permits)
+            outcome = await deliver(place, SYSTEM_CLOCK, ANA, [ANA], mail, Receipt("1"))
+            told = outcome.outcomes[ANA] if isinstance(outcome, PerRecipient) else outcome
+            assert ("private network" in str(told)) is not arrives, told
+            assert server.connections == arrives

@@ -9,9 +9,11 @@ from typing import get_args
 import pytest
 
 import understudy.channels
+from channel_kit import message
 from understudy.channels import KINDS, AnyChannelOptions, ChannelDeps, ChannelOptions, build
 from understudy.channels.options import refuse_address
 from understudy.channels.slack import SlackOptions
+from understudy.channels.webhook import WebhookOptions
 from understudy.config.channels import alternatives
 from understudy.config.faults import CHANNEL_SECRETS
 from understudy.config.settings import Settings
@@ -20,6 +22,7 @@ from understudy.core.options import describe
 from understudy.core.reach import is_private
 from understudy.core.secrets import Secret
 from understudy.testing import FakeClock, ScriptedHttp
+from understudy.testing.scripted_http import Answer
 
 #: Modules of the room that are no kind of channel.
 SHARED = {"__init__", "conformance", "marks", "options"}
@@ -121,3 +124,16 @@ def test_an_address_that_cannot_be_meant_is_refused_and_never_shown(url, permitt
 
 def test_plain_http_to_this_machine_is_permitted_where_the_configuration_says_so():
     refuse_address("SlackOptions", "url", "http://127.0.0.1:8080/x", allow_private=True)
+
+
+@pytest.mark.parametrize(("private", "proxy"), [(False, ""), (True, ""), (False, "http://proxy.example:3128")])
+async def test_what_people_enter_is_looked_at_again_when_it_is_connected_to(private, proxy):
+    """A public name may stand for an address of our own network, and leads there by an error's text at least."""
+    asked = []
+    http = ScriptedHttp(lambda request: asked.append(request.guarded) or Answer(200))
+    deps = ChannelDeps(FakeClock(), random.Random(1), lambda ca, through: http)
+    chosen = WebhookOptions(
+        url=Secret("https://hooks.example/x"), allow_private=private, proxy=Secret(proxy) if proxy else None
+    )
+    await build("x", chosen, deps).send(message())
+    assert asked == [not private and not proxy]

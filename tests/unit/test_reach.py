@@ -98,3 +98,16 @@ async def test_what_is_allowed_is_reached(server):
         assert answer.status == 200
     finally:
         await client.close()
+
+
+DISGUISED = [
+    "::127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b:1::a00:1", "fec0::1", "2001:470::200:5efe:10.0.0.1",
+    "2001:470::5efe:7f00:1", "192.0.0.192", "192.88.99.1", "2001:0:7f00:1::", "5f00::1", "①②⑦.⓪.⓪.①", "127。0。0。1",
+    "１６９.254.169.254", "LOCALHOST.", "127.0.0.1.", "0300.0250.0.1", "0xA9FEA9FE", "017700000001", "0", "127.1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", DISGUISED)
+def test_an_address_in_disguise_is_taken_for_what_it_is(host):
+    assert not Reach().permits_host(host)
+    assert not Reach().permits_address(host)

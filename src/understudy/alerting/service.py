@@ -22,6 +22,7 @@ from understudy.core.events import EventBus
 from understudy.core.http import HttpClient
 from understudy.core.lease import Lease
 from understudy.core.notices import Notice, NoticeKind, Severity
+from understudy.core.reach import PUBLIC
 from understudy.core.secrets import Secret
 from understudy.core.turn import Slices
 from understudy.lifecycle import Lifecycle
@@ -67,8 +68,8 @@ _LINK_KEY = "links:key"
 class Alerting:
     """Alerts and notifications of one application.
 
-    With `keep` they live in the store, from `open` on; without, in memory. `another` makes the application that a
-    drill is played in.
+    With `keep` they live in the store, from `open` on; without, in memory. `permits` says to which addresses
+    channels without `allow_private` may connect; `another` makes the application that a drill is played in.
     """
 
     def __init__(
@@ -82,9 +83,11 @@ class Alerting:
         instance: str,
         keep: bool,
         http: HttpClient | None = None,
+        permits: Callable[[str], bool] = PUBLIC,
         another: Callable[..., Understudy] | None = None,
     ) -> None:
         self._clock = clock
+        self._permits = permits
         self._rng = rng
         self._fallback = fallback
         self._monitor = monitor
@@ -207,7 +210,7 @@ class Alerting:
         from understudy.channels import build
         from understudy.channels.options import ChannelDeps
 
-        return build(name, options, ChannelDeps(self._clock, self._rng, self._http))
+        return build(name, options, ChannelDeps(self._clock, self._rng, self._http, self._permits))
 
     def add_channel(self, name: str, channel: ChannelOptions | Channel) -> None:
         """Deliver to one more channel, from options or as it is; under a known name, in place of that one.
@@ -249,7 +252,7 @@ class Alerting:
         if self._outward is None:
             from understudy.clients.outward import OutwardClients
 
-            self._outward = OutwardClients(self._clock)
+            self._outward = OutwardClients(self._clock, self._permits)
         client: HttpClient = self._outward(ca_file, proxy)
         return client
 

@@ -20,6 +20,7 @@ from understudy.core.secrets import Secret
 from understudy.notifications.message import Delivered, Outcome, PerRecipient, Receipt, Rejected, Retry
 
 from ._http import Overdue, shown, within
+from ._reached import Permits, reached
 from ._tunnel import tunnel
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Server:
     name: str = ""
     proxy: Proxy | None = None
     timeout: float = 10.0
+    #: Which of the addresses that its name stands for may be connected to; None: any.
+    permits: Permits | None = None
 
 
 async def deliver(
@@ -153,7 +156,11 @@ class _Transaction:
         import aiosmtplib
 
         server = self._server
-        line = await tunnel(server.proxy, server.host, server.port) if server.proxy else None
+        line = None
+        if server.proxy:
+            line = await tunnel(server.proxy, server.host, server.port)
+        elif server.permits is not None:
+            line = await reached(server.host, server.port, server.permits)
         smtp = self._smtp = aiosmtplib.SMTP(
             hostname=server.host, port=None if line else server.port, sock=line, use_tls=server.security == "tls",
             start_tls=False, tls_context=server.trust, timeout=None, local_hostname=server.name,

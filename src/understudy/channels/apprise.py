@@ -21,7 +21,6 @@ from understudy.core.errors import NotInstalled, OptionError
 from understudy.core.legible import cut, line
 from understudy.core.notices import NoticeKind, Severity
 from understudy.core.options import Doc
-from understudy.core.reach import is_private
 from understudy.core.redaction import MIN_SECRET, REDACTOR
 from understudy.core.secrets import Secret
 from understudy.notifications.message import Delivered, Message, Outcome, PerRecipient, Rejected, Retry
@@ -145,13 +144,14 @@ def _service(url: Secret, allow_private: bool) -> Any:
     if service is None:
         raise OptionError("AppriseOptions", "urls", "a value that is not shown", "a URL that Apprise knows")
     # With most services there stands a token in the host's place; only where the service says so it is a host.
+    # Apprise resolves it by itself, follows where it leads on, and takes other hosts from the query: we cannot look.
     hosted = any("{host}" in template for template in getattr(service, "templates", ()))
-    if hosted and service.host and is_private(str(service.host)) and not allow_private:
+    if hosted and service.host and not allow_private:
         raise OptionError(
             "AppriseOptions",
             "urls",
             "a value that is not shown",
-            "hosts outside this network, since allow_private is false",
+            "a service without a host of its own, since allow_private is false",
         )
     if "overflow" not in parse_qs(urlsplit(value).query):
         service.overflow_mode = apprise.OverflowMode.TRUNCATE

@@ -103,6 +103,7 @@ class EmailChannel:
             options.host, port, options.security, None if options.security == "none" else trust(options.ca_file, owner),
             options.username, options.password, options.hello or _own_name(),
             Proxy.read(options.proxy.reveal(), owner) if options.proxy else None, options.timeout,
+            None if options.allow_private else deps.permits,
         )  # fmt: skip
         self.traits: Traits = options.traits(
             f"email:{options.host}:{port}", RATE, living="thread", concurrency=CONNECTIONS,

@@ -15,10 +15,10 @@ import annotated_types as at
 
 from understudy.core.clock import Clock
 from understudy.core.errors import OptionError
-from understudy.core.http import HttpClient
+from understudy.core.http import Guarded, HttpClient
 from understudy.core.notices import Severity
 from understudy.core.options import Doc, Options
-from understudy.core.reach import is_private
+from understudy.core.reach import PUBLIC, is_private
 from understudy.core.secrets import Secret
 from understudy.notifications.ports import Rate, Traits
 
@@ -88,23 +88,29 @@ def _fingerprint(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class ChannelDeps:
-    """What channels are made with. `http` answers the client for a CA file and a proxy, each empty for none."""
+    """What channels are made with.
+
+    `http` answers the client for a CA file and a proxy, each empty for none; `permits` whether a channel without
+    `allow_private` may connect to a numeric address.
+    """
 
     clock: Clock
     rng: random.Random
     http: Callable[[str, str], HttpClient]
+    permits: Callable[[str], bool] = PUBLIC
 
     def client(self, options: ChannelOptions) -> HttpClient:
         """The HTTP client that a channel's options ask for; it is shared, so a channel never closes it."""
-        return self.http(options.ca_file, options.proxy.reveal() if options.proxy else "")
+        client = self.http(options.ca_file, options.proxy.reveal() if options.proxy else "")
+        # Behind a proxy it is the proxy that resolves names, and that stands where the operator put it.
+        return client if options.allow_private or options.proxy else Guarded(client)
 
 
 def refuse_address(owner: str, field: str, url: str, *, allow_private: bool) -> None:
     """Refuse a URL that notifications must not be sent to.
 
     Without `allow_private` only https to a public host passes: whoever may edit channels shall not reach
-    what stands behind our firewall. A public name that resolves to a private address gains nothing: the
-    service there would have to show a certificate for that name before it got a byte.
+    what stands behind our firewall. What a public name resolves to is looked at when it is connected to.
 
     Raises:
         OptionError: it is refused. The text does not hold the URL, which is a secret with most services.

@@ -19,7 +19,7 @@ from understudy.core.clock import SYSTEM_CLOCK, Clock
 from understudy.core.errors import ConnectFailed, ConnectionLost, TransportError, UnderstudyError
 from understudy.core.http import BodyFactory, HttpRequest, mark_unsent
 from understudy.core.proxy import Proxy
-from understudy.core.reach import Reach
+from understudy.core.reach import PUBLIC
 
 from .aiohttp_addresses import CheckedResolver, Permits, checked_literal
 from .aiohttp_faults import connect_fault, headers_fault, unsendable
@@ -115,10 +115,6 @@ def _begun(generator: AsyncGenerator[None, None]) -> AsyncGenerator[None, None]:
     return generator
 
 
-#: To public addresses only.
-_PUBLIC = Reach().permits_address
-
-
 class AiohttpClient:
     """An `HttpClient` that sends each request exactly once.
 
@@ -135,7 +131,7 @@ class AiohttpClient:
         *,
         ssl: Any = None,
         proxy: Proxy | None = None,
-        permits: Permits = _PUBLIC,
+        permits: Permits = PUBLIC,
     ) -> None:
         self._clock = clock
         self._permits = permits

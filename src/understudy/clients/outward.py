@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from understudy.core.clock import SYSTEM_CLOCK, Clock
 from understudy.core.proxy import Proxy
+from understudy.core.reach import PUBLIC
 from understudy.core.trust import trust
 
 from .aiohttp import AiohttpClient
+from .aiohttp_addresses import Permits
 
 
 class OutwardClients:
     """One client for each pair of a CA file and a proxy: channels of one pair share connections.
 
     Calling it with (CA file, proxy address) answers the client; empty texts mean the system's trust
-    and no proxy. Nothing is read from the environment.
+    and no proxy. Nothing is read from the environment. `permits` says where guarded requests may go.
     """
 
-    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, clock: Clock = SYSTEM_CLOCK, permits: Permits = PUBLIC) -> None:
         self._clock = clock
+        self._permits = permits
         self._clients: dict[tuple[str, str], AiohttpClient] = {}
 
     def __call__(self, ca_file: str = "", proxy: str = "") -> AiohttpClient:
@@ -29,7 +32,10 @@ class OutwardClients:
         client = self._clients.get((ca_file, proxy))
         if client is None:
             client = AiohttpClient(
-                self._clock, ssl=trust(ca_file) if ca_file else None, proxy=Proxy.read(proxy) if proxy else None
+                self._clock,
+                ssl=trust(ca_file) if ca_file else None,
+                proxy=Proxy.read(proxy) if proxy else None,
+                permits=self._permits,
             )
             self._clients[ca_file, proxy] = client
         return client

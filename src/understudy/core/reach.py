@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,6 +17,14 @@ _LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".intranet", ".lan", ".h
 _NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?")
 #: Addresses of IPv4 within IPv6 (RFC 6052): what lies behind is what counts.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+#: All of IPv6 that is given out for the internet (RFC 4291). Outside of it lie the forms that nobody uses any more,
+#: `::127.0.0.1` and `fec0::1`, and those of a network's own translator, `64:ff9b:1::10.0.0.1`.
+_GIVEN_OUT = ipaddress.ip_network("2000::/3")
+#: Of the rest, what older versions of Python take for public: services of clouds for their machines (192.0.0.192),
+#: relays of 6to4, examples.
+_NOT_PUBLIC = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
+#: The middle of an address of ISATAP (RFC 5214), whose last half is one of IPv4.
+_ISATAP: Final = (0x00005EFE, 0x02005EFE)
 #: The address and the names that mean this machine.
 _LOOPBACK: Final = ipaddress.ip_address("127.0.0.1")
 
@@ -67,8 +76,14 @@ class Reach:
         return any(each in network for each in (address, inner) if each is not None for network in self._networks)
 
 
+#: Whether an address is a public one: what is permitted where no network is allowed besides.
+PUBLIC: Final = Reach().permits_address
+
+
 def _bare(host: str) -> str:
-    return host.strip("[]").rstrip(".").lower().partition("%")[0]
+    """As a resolver reads it: it takes `①②⑦.⓪.⓪.①` and `127。0。0。1` for the address that they look like."""
+    plain = unicodedata.normalize("NFKC", host).replace("\u3002", ".")
+    return plain.strip("[]").rstrip(".").lower().partition("%")[0]
 
 
 def _address(host: str) -> _Address | None:
@@ -85,11 +100,13 @@ def _inner(address: _Address) -> ipaddress.IPv4Address | None:
     inner = address.ipv4_mapped or address.sixtofour
     if inner is None and address in _NAT64:
         inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if inner is None and (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
+        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return inner
 
 
 def _is_public(address: _Address) -> bool:
-    inner = _inner(address)
-    if inner is not None:
-        return inner.is_global and not inner.is_multicast
-    return address.is_global and not address.is_multicast
+    address = _inner(address) or address
+    if address.version == 6 and address not in _GIVEN_OUT:
+        return False
+    return address.is_global and not address.is_multicast and not any(address in each for each in _NOT_PUBLIC)
