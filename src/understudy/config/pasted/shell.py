@@ -17,7 +17,7 @@ _BACKTICK = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
 #: A sign that ends the command where it stands unquoted.
 _ENDS = "|;<>\n"
 #: A line that can only be the rest of a command: people lose the sign that continues the line before it.
-_GOES_ON = re.compile(r"\s*\n\s*(?=-{1,2}[A-Za-z])")
+_GOES_ON = re.compile(r"\s{1,100}+(?=-{1,2}[A-Za-z])")
 
 
 def words(text: str) -> list[str]:
