@@ -111,6 +111,8 @@ def test_one_and_many_have_their_own_forms():
     assert _.plural("{count} API", "{count} APIs", 0) == "0 APIs"
     assert texts("pt_BR").plural("{count} route", "{count} routes", 0) == "0 rota"
     assert texts("pt_BR").plural("{count} route", "{count} routes", 2) == "2 rotas"
+    assert _.plural("{count} API", "{count} APIs", 1000) == "1,000 APIs"
+    assert texts("pt_BR").plural("{count} route", "{count} routes", 1000) == "1.000 rotas"
 
 
 @pytest.mark.parametrize(

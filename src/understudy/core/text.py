@@ -34,7 +34,7 @@ class Texts:
         forms = self._messages.get(one, ())
         single = count < 2 if self.language == "pt_BR" else count == 1
         found = (forms[0 if single else 1] if len(forms) == 2 else "") or (one if count == 1 else many)
-        return found.format(count=count, **values)
+        return found.format(count=self.number(count), **values)
 
     def number(self, value: float, digits: int = 0) -> str:
         """A number as the language writes it: 1,234.5 or 1.234,5."""

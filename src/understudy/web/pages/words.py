@@ -48,6 +48,7 @@ def words(_: Texts) -> dict[str, str]:
         "heat.4": _("down"),
         "heat.alone": _("Without a hub"),
         "heat.folded": _("APIs: {count}, all fine"),
+        "heat.idle": _("APIs: {count}, no calls in this span"),
         "heat.group": _("APIs: {count}"),
         "heat.failed": _("The picture could not be loaded: {reason}. It is tried again in {seconds} s."),
         "state.healthy": _("Healthy"),

@@ -9,6 +9,9 @@ import { number } from "./units.js";
 
 localTimes(document);
 
+// On a phone the tab that is open may stand beyond the edge.
+document.querySelector(".tabs > [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
 // What is wrong with the service itself, above every page while it lasts.
 const trouble = document.getElementById("trouble");
 if (trouble) {

@@ -3,12 +3,12 @@
 
 import { live } from "./live.js";
 import { colour, onTheme, thinned } from "./palette.js";
-import { when } from "./units.js";
+import { number, when } from "./units.js";
 import { make, word } from "./words.js";
 
 /**
  * A row of the picture: a heading of a hub, or an API with one sign for each slice.
- * @typedef {{hub: string, count: number, fine: boolean, name?: undefined, signs?: undefined} |
+ * @typedef {{hub: string, count: number, about: string, name?: undefined, signs?: undefined} |
  *   {name: string, state: string, signs: string, hub: string}} Row
  */
 
@@ -23,6 +23,7 @@ class UHeat extends HTMLElement {
     /** @type {{start: number, step: number, count: number, groups: {hub: string, rows: [string, string, string][]}[]}} */
     this.picture = { start: 0, step: 60, count: 60, groups: [] };
     /** @type {Set<string>} */ this.open = new Set();
+    /** @type {Set<string>} */ this.troubled = new Set();
     /** @type {Row[]} */ this.rows = [];
     /** @type {number} */ this.row = 0;
     await this.load();
@@ -53,9 +54,7 @@ class UHeat extends HTMLElement {
   build() {
     /** @type {number} */ this.column = (this.picture?.count ?? 1) - 1;
     const count = this.picture?.groups.reduce((sum, group) => sum + group.rows.length, 0) ?? 0;
-    for (const group of this.picture?.groups ?? []) {
-      if (count <= MANY || !fine(group.rows)) this.open?.add(group.hub);
-    }
+    if (count <= MANY) for (const group of this.picture?.groups ?? []) this.open?.add(group.hub);
     this.canvas = /** @type {HTMLCanvasElement} */ (make("canvas", { "aria-hidden": "true" }));
     this.space = make("div", {}, this.canvas);
     this.view = make("div", { class: "heat-view", tabindex: "0", role: "group", "aria-label": word("heat.title"), "aria-describedby": "heat-read" }, this.space);
@@ -74,13 +73,19 @@ class UHeat extends HTMLElement {
 
   /** Which rows there are, hubs with trouble first. */
   arrange() {
-    const { picture, open } = this;
-    if (!picture || !open || !this.space) return;
+    const { picture, open, troubled } = this;
+    if (!picture || !open || !troubled || !this.space) return;
+    // A hub whose trouble begins is unfolded; whoever folds it then keeps it folded.
+    for (const { hub, rows } of picture.groups) {
+      if (fine(rows)) troubled.delete(hub);
+      else if (!troubled.has(hub)) { troubled.add(hub); open.add(hub); }
+    }
     const alone = picture.groups.length === 1 && !picture.groups[0].hub;
     this.rows = picture.groups.flatMap((group) => {
       const apis = group.rows.map(([name, state, signs]) => ({ name, state, signs: signs || ".".repeat(picture.count), hub: group.hub }));
       if (alone) return apis;
-      return [{ hub: group.hub, count: apis.length, fine: fine(group.rows) }, ...(open.has(group.hub) ? apis : [])];
+      const about = word(`heat.${open.has(group.hub) || !fine(group.rows) ? "group" : idle(group.rows) ? "idle" : "folded"}`, { count: number(apis.length) });
+      return [{ hub: group.hub, count: apis.length, about }, ...(open.has(group.hub) ? apis : [])];
     });
     this.space.style.blockSize = `${Math.max(this.rows.length * LINE, LINE)}px`;
     this.row = Math.min(this.row ?? 0, Math.max(0, this.rows.length - 1));
@@ -119,8 +124,7 @@ class UHeat extends HTMLElement {
     if (row.name === undefined) {
       paint.font = `600 12px ${font}`;
       paint.fillStyle = colour("text");
-      const about = word(row.fine && !this.open?.has(row.hub) ? "heat.folded" : "heat.group", { count: row.count });
-      paint.fillText(`${this.open?.has(row.hub) ? "▾" : "▸"} ${row.hub || word("heat.alone")} · ${about}`, 0, top + LINE / 2);
+      paint.fillText(`${this.open?.has(row.hub) ? "▾" : "▸"} ${row.hub || word("heat.alone")} · ${row.about}`, 0, top + LINE / 2);
       return;
     }
     paint.font = `12px ${font}`;
@@ -190,7 +194,7 @@ class UHeat extends HTMLElement {
   tell() {
     const row = this.rows?.[this.row ?? 0];
     if (!row || !this.read || !this.picture) return;
-    if (row.name === undefined) this.read.textContent = `${row.hub || word("heat.alone")}: ${word("heat.group", { count: row.count })}`;
+    if (row.name === undefined) this.read.textContent = `${row.hub || word("heat.alone")}: ${row.about}`;
     else {
       const sign = row.signs[this.column ?? 0];
       this.read.textContent = `${row.name} · ${when(this.picture.start + (this.column ?? 0) * this.picture.step)} · ${word(sign === "." ? "heat.none" : `heat.${sign}`)}`;
@@ -213,6 +217,9 @@ class UHeat extends HTMLElement {
 
 /** @param {[string, string, string][]} rows */
 const fine = (rows) => rows.every(([, state, signs]) => state !== "down" && state !== "degraded" && !/[234]/.test(signs));
+
+/** Whether nothing was called: then nobody knows whether it is fine. @param {[string, string, string][]} rows */
+const idle = (rows) => rows.every(([, , signs]) => !/[0-4]/.test(signs));
 
 /** What the signs mean. */
 function key() {
