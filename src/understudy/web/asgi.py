@@ -17,7 +17,7 @@ from .auth.gate import Gate
 from .auth.permissions import NOBODY
 from .auth.process import Process
 from .auth.proxies import seen_through
-from .http import Answer, Problem, Receive, Request, Scope, Send
+from .http import Answer, Nowhere, Problem, Receive, Request, Scope, Send
 from .live.hub import hub_of
 from .manners import finished, offered, optional, packed, plain_problem, wants_page
 from .middleware import Guard, Limit
@@ -159,7 +159,7 @@ def _unserved(request: Request) -> Answer:
     """What is answered where no endpoint is; raises the `Problem`, unless only the methods were asked for."""
     allowed = _ROUTES.allowed(request.path, request.raw_path) or (["GET"] if request.path == "/metrics" else [])
     if not allowed:
-        raise Problem(404, "there is nothing at this path; GET /api/openapi.json lists what there is")
+        raise Nowhere
     if request.method == "OPTIONS":
         return optional(allowed)
     methods = ", ".join(offered(allowed))

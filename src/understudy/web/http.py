@@ -51,6 +51,21 @@ class Problem(Exception):
         return Answer(dumped(content), self.status, "application/problem+json", self.headers)
 
 
+class Nowhere(Problem):
+    """Nothing is served at a path; `where` tells a program where else to look, which is nothing for people."""
+
+    def __init__(self, where: str = "GET /api/openapi.json lists what there is") -> None:
+        super().__init__(404, "; ".join(filter(None, ("there is nothing at this path", where))))
+
+
+class Denied(Problem):
+    """Whoever asks lacks a permission."""
+
+    def __init__(self, needs: str) -> None:
+        super().__init__(403, f"this needs the permission {needs}")
+        self.needs = needs
+
+
 @dataclass(slots=True)
 class Answer:
     """What is sent back: a body, or pieces of one that come later."""

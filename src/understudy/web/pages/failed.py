@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from understudy.core.text import Texts
-from understudy.web.http import Answer, Problem, Request
+from understudy.web.http import Answer, Denied, Nowhere, Problem, Request
 
 from .rendering import language_of, page
 
@@ -14,19 +14,20 @@ if TYPE_CHECKING:
     from understudy.app import Understudy
 
 
-#: How a problem begins that tells of a path at which nothing is served.
-NOWHERE: Final = "there is nothing at this path"
-
-
 def failed(app: Understudy, request: Request, problem: Problem) -> Answer:
     """The problem as a page, in the reader's language but for the detail, which is in the words of the API."""
     _ = language_of(request)
     title, advice = _words(_, problem.status)
     # Of an address at which there is nothing the title says all; what else programs are told is not for people.
-    detail = "" if problem.detail.startswith(NOWHERE) else problem.detail
+    detail = "" if isinstance(problem, Nowhere | Denied) else problem.detail
+    first = isinstance(problem, Denied) and request.who.via == "loopback"
+    if first:
+        advice = _("It takes an account, and there is none yet.")
+    elif isinstance(problem, Denied):
+        advice = f"{_('It takes the permission {name}.', name=problem.needs)} {advice}"
     made = page(
         app, request, "error.html", status=problem.status, title=title, advice=advice, detail=detail,
-        code=problem.status, request_id=request.id,
+        code=problem.status, request_id=request.id, first=first,
     )  # fmt: skip
     made.headers.update(problem.headers)
     return made

@@ -13,7 +13,7 @@ from understudy.core.text import Texts, known_language, texts
 from understudy.web.assets import assets
 from understudy.web.auth.permissions import Permission
 from understudy.web.endpoint import Endpoint, Table
-from understudy.web.http import Answer, Problem, Request
+from understudy.web.http import Answer, Nowhere, Problem, Request
 from understudy.web.manners import tag_of
 from understudy.web.views.public import FRESH, kept_pages, options_of, view_of
 from understudy.web.views.status_page import PublicComponent, StatusPageView
@@ -139,7 +139,7 @@ def public_path(app: Understudy, request: Request) -> str:
         return "/status"
     if request.path in ("/status", "/api/status-page") or request.path.startswith(("/status/", "/static/")):
         return request.path
-    raise Problem(404, "there is nothing at this path")
+    raise Nowhere("")
 
 
 ROUTES: Table = {

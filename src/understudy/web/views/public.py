@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 from understudy.config.status_page import StatusPageOptions
-from understudy.web.http import Problem
+from understudy.web.http import Nowhere
 
 from .status_page import Past, StatusPageView, status_page
 
@@ -38,11 +38,11 @@ def options_of(app: Understudy) -> StatusPageOptions:
     """The options of a page that is switched on.
 
     Raises:
-        Problem: 404 where it is not.
+        Nowhere: it is not.
     """
     found = app.settings.status_page if app.settings is not None else None
     if found is None or not found.enabled:
-        raise Problem(404, "there is nothing at this path; GET /api/openapi.json lists what there is")
+        raise Nowhere
     return found
 
 
