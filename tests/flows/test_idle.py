@@ -89,22 +89,20 @@ async def test_the_server_is_woken_once_a_second_and_ends_at_once_when_it_is_tol
             up, timers = asyncio.Event(), []
 
             class Watched:
-                """The real clock, with its timers noted."""
+                """The real clock, with its timers noted, and none of them ever due."""
 
                 monotonic, time, sleep = SYSTEM_CLOCK.monotonic, SYSTEM_CLOCK.time, SYSTEM_CLOCK.sleep
 
                 def call_later(self, seconds: float, callback: Any) -> Any:
                     timers.append(seconds)
-                    return SYSTEM_CLOCK.call_later(seconds, callback)
+                    return SYSTEM_CLOCK.call_later(3600.0, callback)
 
             server = Server(configured(Service(world.app), 1), Watched(), up.set)
             serving = asyncio.ensure_future(server.serve(sockets=[opened]))
             await asyncio.wait_for(up.wait(), 30)
             await asyncio.to_thread(setattr, server, "should_exit", True)
-            began = SYSTEM_CLOCK.monotonic()
-            await asyncio.wait_for(serving, 30)
+            await asyncio.wait_for(serving, 30)  # without a timer that came due
             assert set(timers) <= {1.0}
-            assert SYSTEM_CLOCK.monotonic() - began < 0.9, "the next second was not waited for"
 
 
 def test_a_service_that_runs_has_not_loaded_what_it_has_no_use_for(tmp_path: Path) -> None:
