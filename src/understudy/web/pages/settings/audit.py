@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from understudy.core.audit import AuditEntry, AuditRecord, canonical
 from understudy.core.errors import StoreUnavailable
+from understudy.core.legible import clean
 from understudy.web.auth import acts
 from understudy.web.auth.permissions import Permission
 from understudy.web.endpoint import Endpoint, Table
@@ -67,12 +68,12 @@ async def log(app: Understudy, request: Request) -> Answer:
         chain = await acts.keeping_of(app).audit.verify() if verify else None
     except acts.Refused as error:
         return settings_page(app, request, "audit", _("Audit log"), records=[], following=None, actor="", action="",
-                             chain=None, fault=str(error), canonical=canonical)  # fmt: skip
+                             chain=None, fault=str(error), legible=_legible)  # fmt: skip
     except StoreUnavailable as error:
         raise Problem(503, str(error), {"Retry-After": "5"}) from None
     return settings_page(
         app, request, "audit", _("Audit log"), records=found, following=following, actor=actor, action=action,
-        chain=chain, canonical=canonical,
+        chain=chain, legible=_legible,
     )  # fmt: skip
 
 
@@ -112,6 +113,11 @@ def _written(record: AuditRecord, style: str) -> bytes:
         )  # fmt: skip
     told = {name: getattr(entry, name) for name in ("at", "actor", "action", "object", "before", "after", "ip")}
     return dumped({"seq": record.seq, **told, "prev_hash": record.prev_hash, "hash": record.hash}) + b"\n"
+
+
+def _legible(value: object) -> str:
+    """What stood there before or after, for people: no name in it turns the writing around."""
+    return clean(canonical(value))
 
 
 def _line(values: tuple[object, ...]) -> bytes:
