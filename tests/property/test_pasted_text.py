@@ -52,6 +52,7 @@ SERVER = {"url": "https://{a}.example.com/" + "{a}" * 50_000, "variables": {"a":
 @example(doubled("const a0 = 'https://x.example.com/';", "const {this} = {last} + {last};") + "fetch(a60)")
 @example(doubled("a0 = 'x';", "{this} = {{x: {last}, y: {last}}};") + "fetch('https://x.example.com', {method: a60})")
 @example("curl https://x.example.com/" + "\n" * 60_000 + "x")
+@example("x" + "\n" * 60_000 + "x")
 @example(json.dumps({"openapi": "3.0.0", "servers": [SERVER]}))
 @example(json.dumps({"openapi": "3.0.0", "servers": [{"url": "http://[::1/"}]}))
 def test_no_text_breaks_the_reader(text):

@@ -19,11 +19,11 @@ MOST: Final = 512 * 1024
 #: The same of everything but a document.
 _MOST_CODE: Final = 64 * 1024
 _PYTHON: Final = re.compile(
-    r"^\s*(?:import|from)\s+(?:requests|httpx|http)\b|\brequests\.\w+\(|\bhttpx\.\w+\(", re.MULTILINE
+    r"^[ \t]*+(?:import|from)\s+(?:requests|httpx|http)\b|\brequests\.\w+\(|\bhttpx\.\w+\(", re.MULTILINE
 )
 _SCRIPT: Final = re.compile(r"\bfetch\s*\(|\baxios\b|\brequire\s*\(|\bimport\s+\w+\s+from\b")
 _ADDRESS: Final = re.compile(r"https?://\S+|[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:[/?]\S*)?", re.IGNORECASE)
-_CURL: Final = re.compile(r"^\s*(?:[$>#]\s+)?curl(?:\.exe)?\s", re.IGNORECASE)
+_CURL: Final = re.compile(r"^[ \t]*+(?:[$>#][ \t]++)?curl(?:\.exe)?\s", re.IGNORECASE)
 _LINES: Final = re.compile(_CURL.pattern, re.IGNORECASE | re.MULTILINE)
 
 
