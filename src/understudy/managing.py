@@ -141,12 +141,16 @@ class Managing:
     async def run(self) -> None:
         """Follow what other services on the same store edit, until cancelled."""
         storage = self._app.settings.storage if self._app.settings is not None else None
+        late = False
         while storage is not None and storage.shared:
             await pause(self._clock, FOLLOWED_EVERY)
             try:
                 await self._follow()
+                late = False
             except StoreUnavailable as problem:
-                _log.info("settings that others edit are taken in later: %s", problem)
+                if not late:
+                    _log.info("settings that others edit are taken in later: %s", problem)
+                late = True
 
     async def _follow(self, *, at_start: bool = False) -> None:
         stored = [each for kind in KINDS for each in await self._documents.newest(kind)]

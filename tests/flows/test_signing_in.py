@@ -10,8 +10,11 @@ import pytest
 from signed import NAMES, PAGE, PASSWORD, hashed, signed
 
 from understudy.core.accounts import IDLE, LONGEST, SETUP_VALID
+from understudy.core.errors import StoreUnavailable
 from understudy.web.auth.exposure import Exposure, networks
 from understudy.web.auth.first import offer_first
+from understudy.web.auth.gate import AWAY, FRESH
+from understudy.web.auth.passwords import Passwords
 
 OTHER = "several words that were chosen"
 
@@ -189,6 +192,7 @@ async def test_sessions_are_listed_and_ended_one_by_one_or_all_but_this():
 
 async def test_a_password_kept_in_an_old_way_is_hashed_anew():
     async with signed() as it:
+        it.service.gate.passwords = Passwords()
         await it.signed_in("admin")
         [ada] = [each for each in await it.app.keeping.accounts.accounts() if each.name == "ada"]
         assert ada.password != hashed()
@@ -237,6 +241,50 @@ async def test_without_sign_in_works_on_loopback_only_and_opens_nothing_that_hur
         assert (await it.browser().get("/api/admin/accounts")).status == 403
     async with signed(exposure=Exposure("192.0.2.1", open=True)) as it:
         assert (await it.browser(host="192.0.2.1").get("/api/status")).status == 401
+
+
+class Away:
+    """The accounts of a store that cannot be reached."""
+
+    def __init__(self, kept):
+        self.kept = kept
+
+    def __getattr__(self, name):
+        if name in ("seen", "used"):
+            return getattr(self.kept, name)
+
+        async def refuse(*_):
+            raise StoreUnavailable("away")
+
+        return refuse
+
+
+async def test_whoever_was_signed_in_looks_and_acts_on_while_the_store_is_away():
+    async with signed() as it:
+        browser, quiet = await it.signed_in("operator"), await it.signed_in("viewer")
+        program = it.program(await it.token(await it.signed_in("admin"), "read"))
+        for each in (browser, program):
+            assert (await each.get("/api/me")).status == 200
+        there = it.app.keeping.store.accounts
+        it.app.keeping.store.accounts = Away(there)
+        for _ in range(3):
+            it.clock.tick(FRESH + 1)
+            assert (await browser.page("/routes")).status == 200
+            assert (await browser.send("POST", "/api/fallback/reset", {})).status == 200
+            assert (await program.get("/api/status")).status == 200
+        assert (await browser.get("/api/admin/accounts")).status == 403, "no more than before"
+        assert (await it.browser(cookies={"us": "x" * 43}).get("/api/status")).status == 503
+        assert (await it.program("us_x_y").get("/api/status")).status == 401
+        # Its word counts again as soon as it is back; and nobody is let in by what it said long ago.
+        it.app.keeping.store.accounts = there
+        await there.end_all("id-viewer")
+        it.clock.tick(FRESH + 1)
+        assert (await quiet.get("/api/me")).status == 401
+        assert (await browser.get("/api/me")).status == 200
+        it.app.keeping.store.accounts = Away(there)
+        it.clock.tick(AWAY + FRESH)
+        for each in (browser, program):
+            assert (await each.get("/api/status")).status == 503
 
 
 async def test_a_proxy_is_believed_when_it_is_ours_and_nobody_else():

@@ -73,6 +73,8 @@ class Pulse:
         self._round_at = self._read_at = self._prune_at = 0.0
         #: When a round was last gone through; None while none should be.
         self._done_at: float | None = None
+        #: What could not use the store the last time.
+        self._late: set[str] = set()
         #: When something was first touched since the last look, epoch s.
         self._since: float | None = None
         touched.wake = self._wake
@@ -130,7 +132,7 @@ class Pulse:
         """Evaluate everything whenever it is due."""
         while True:
             await pause(self._clock, self._round_at - self._clock.monotonic())
-            await self._safely(self._round(self._clock.monotonic()))
+            await self._safely("round", self._round(self._clock.monotonic()))
 
     async def _looks(self, woken: asyncio.Event) -> None:
         """Look at what has just happened."""
@@ -145,19 +147,21 @@ class Pulse:
                     if timer is not None:
                         timer.cancel()
             else:
-                await self._safely(self._look(now))
+                await self._safely("look", self._look(now))
 
     def _look_due(self) -> float:
         """When the next look is due."""
         events = self._look_at if self._since is not None else inf
         return min(events, self._failures_at or inf)
 
-    @staticmethod
-    async def _safely(work: Awaitable[None]) -> None:
+    async def _safely(self, kind: str, work: Awaitable[None]) -> None:
         try:
             await work
+            self._late.discard(kind)
         except StoreUnavailable as problem:
-            _log.info("signals and rules are read again later: %s", problem)
+            if not self._late:  # once: each second is too often to tell
+                _log.info("signals and rules are read again later: %s", problem)
+            self._late.add(kind)
         except LeaseLost as problem:
             _log.warning("%s", problem)
 

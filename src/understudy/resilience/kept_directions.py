@@ -65,13 +65,17 @@ class KeptDirections:
 
     async def run(self) -> None:
         """Save and follow until cancelled."""
+        late = False
         while True:
             if not self._due:
                 await self._awaited(FOLLOWED_EVERY if self._shared else None)
             try:
                 await self.settle()
+                late = False
             except StoreUnavailable as problem:
-                _log.warning("pins, drains and pauses are neither saved nor followed: %s", problem)
+                if not late:  # once: every few seconds is too often to tell
+                    _log.warning("pins, drains and pauses are neither saved nor followed: %s", problem)
+                late = True
                 await pause(self._clock, _AGAIN)
 
     async def _awaited(self, longest: float | None) -> None:

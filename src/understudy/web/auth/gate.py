@@ -8,7 +8,8 @@ import logging
 import re
 from collections import OrderedDict
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from math import inf
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
 from understudy.core.accounts import Account, Session, Token
@@ -33,6 +34,9 @@ _log = logging.getLogger("understudy.web")
 #: What is known of accounts is looked up again after this long, s: another service, or the command line, may have
 #: changed it.
 FRESH: Final = 5.0
+#: While the store is away, whoever it knew stays known for this long after it last said so, s: that is when people
+#: have most to look at and to do, and nobody can be signed out in a store that cannot be written either.
+AWAY: Final = 3600.0
 #: Whether there is an account at all is looked up again after this long, s.
 _ANY: Final = 2.0
 #: A use of a session or token is noted this often, s.
@@ -54,6 +58,27 @@ _SHOWN: Final = frozenset({Permission.PUBLIC, Permission.READ})
 _ONLY_SHOWN: Final = "this service only shows, as it was started with --read-only; nothing can be changed here"
 
 
+class _Known(NamedTuple):
+    """A session as the store had it: not asked again before `until`, and told by the store at `told` (monotonic)."""
+
+    until: float
+    told: float
+    session: Session
+    account: Account
+
+
+class _Tokens(NamedTuple):
+    """All tokens, likewise."""
+
+    until: float
+    told: float
+    tokens: dict[str, Token]
+    accounts: dict[str, Account]
+
+
+_NO_TOKENS: Final = _Tokens(-inf, -inf, {}, {})
+
+
 class Gate:
     """Knows sessions and tokens. One for each running service; what it remembers is dropped at every change."""
 
@@ -62,8 +87,8 @@ class Gate:
         self.process = process
         self._any: bool | None = None
         self._any_until = 0.0
-        self._sessions: OrderedDict[str, tuple[float, Session, Account]] = OrderedDict()
-        self._tokens: tuple[float, dict[str, Token], dict[str, Account]] = (0.0, {}, {})
+        self._sessions: OrderedDict[str, _Known] = OrderedDict()
+        self._tokens = _NO_TOKENS
         self._noted: OrderedDict[str, float] = OrderedDict()
         self._key = b""
         self.passwords = Passwords()
@@ -97,7 +122,7 @@ class Gate:
         """Accounts, sessions or tokens changed: what is remembered of them is dropped."""
         self._any_until = 0.0
         self._sessions.clear()
-        self._tokens = (0.0, {}, {})
+        self._tokens = _NO_TOKENS
         doubt(self._app)
 
     # -- who asks --------------------------------------------------------------------------------------
@@ -135,18 +160,15 @@ class Gate:
         digest = session_digest(cookie)
         now, fresh = self._app.clock.time(), self._app.clock.monotonic()
         known = self._sessions.get(digest)
-        if known is None or fresh >= known[0]:
-            session = await keeping.accounts.session(digest) if digest else None
-            accounts = {each.id: each for each in await keeping.accounts.accounts()} if session is not None else {}
-            account = accounts.get(session.account) if session is not None else None
-            if session is None or account is None:
+        if known is None or fresh >= known.until:
+            known = await self._looked_up(keeping, digest, fresh, known)
+            if known is None:
                 self._sessions.pop(digest, None)
                 return NOBODY
-            known = (fresh + FRESH, session, account)
             self._sessions[digest] = known
             if len(self._sessions) > _MOST:
                 self._sessions.popitem(last=False)
-        _, session, account = known
+        session, account = known.session, known.account
         if session.ended(now) or account.disabled or account.role not in _ROLES:
             return NOBODY
         if self._note(digest, now):
@@ -157,16 +179,40 @@ class Gate:
             proved_until=session.proved_at + PROVED,
         )  # fmt: skip
 
+    @staticmethod
+    async def _looked_up(keeping: Keeping, digest: str, fresh: float, known: _Known | None) -> _Known | None:
+        """The session as the store has it now; while it is away, as it had it."""
+        try:
+            session = await keeping.accounts.session(digest) if digest else None
+            accounts = {each.id: each for each in await keeping.accounts.accounts()} if session is not None else {}
+        except StoreUnavailable:
+            if known is None or fresh >= known.told + AWAY:
+                raise
+            return known._replace(until=fresh + FRESH)
+        account = accounts.get(session.account) if session is not None else None
+        return None if session is None or account is None else _Known(fresh + FRESH, fresh, session, account)
+
+    async def _known_tokens(self, keeping: Keeping, fresh: float) -> _Tokens:
+        """All tokens, likewise."""
+        if fresh < self._tokens.until:
+            return self._tokens
+        try:
+            tokens = {each.id: each for each in await keeping.accounts.tokens()}
+            accounts = {each.id: each for each in await keeping.accounts.accounts()}
+            self._tokens = _Tokens(fresh + FRESH, fresh, tokens, accounts)
+        except StoreUnavailable:
+            if fresh >= self._tokens.told + AWAY:
+                raise
+            self._tokens = self._tokens._replace(until=fresh + FRESH)
+        return self._tokens
+
     async def _bearer(self, keeping: Keeping, request: Request, said: str) -> Identity:
         kind, _, text = said.partition(" ")
         ticket = read_token(text.strip()) if kind.lower() == "bearer" and len(text) < 500 else None
         if ticket is None:
             raise Problem(401, "send a token of this service as Authorization: Bearer us_…", _SIGN_IN)
         now, fresh = self._app.clock.time(), self._app.clock.monotonic()
-        if fresh >= self._tokens[0]:
-            tokens = {each.id: each for each in await keeping.accounts.tokens()}
-            self._tokens = (fresh + FRESH, tokens, {each.id: each for each in await keeping.accounts.accounts()})
-        _, tokens, accounts = self._tokens
+        _, _, tokens, accounts = await self._known_tokens(keeping, fresh)
         token = tokens.get(ticket.id)
         digest = token_digest(await self.key(), ticket)
         good = hmac.compare_digest(digest, token.digest if token is not None else digest[::-1])
@@ -187,7 +233,7 @@ class Gate:
         """The token that a request comes with, where it is known to be a right one; nothing is looked up for it."""
         said = next((value for name, value in scope["headers"] if name.lower() == b"authorization"), b"")
         ticket = read_token(said[7:].decode("latin-1").strip()) if said[:7].lower() == b"bearer " else None
-        token = self._tokens[1].get(ticket.id) if ticket is not None else None
+        token = self._tokens.tokens.get(ticket.id) if ticket is not None else None
         good = token is not None and ticket is not None and hmac.compare_digest(
             token_digest(self._key, ticket), token.digest
         )  # fmt: skip
