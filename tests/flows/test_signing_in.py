@@ -73,6 +73,7 @@ async def test_the_cookie_is_for_browsers_alone_and_over_tls_for_this_host_alone
 
 async def test_a_wrong_name_and_a_wrong_password_look_and_last_the_same():
     async with signed() as it:
+        it.service.gate.passwords = Passwords()
         answers, took = [], {}
         await it.browser().sign_in("ada")  # everything is loaded
         for name in ("ada", "nobody", "ada", "nobody"):

@@ -155,12 +155,13 @@ class Request:
 
     @property
     def cookies(self) -> dict[str, str]:
-        """The cookies, as sent; of two with one name the first."""
+        """The cookies, as sent; neither of two with one name that differ: one may be put there by a neighbour."""
         found: dict[str, str] = {}
         for part in self.headers.get("cookie", "")[:8192].split(";"):
             name, equals, value = part.strip().partition("=")
+            value = value.strip('"')
             if equals:
-                found.setdefault(name, value.strip('"'))
+                found[name] = value if found.get(name, value) == value else ""
         return found
 
     @property

@@ -6,7 +6,7 @@ Pages and the REST API call the same functions. Every act, and every attempt tha
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Longest name of an account or token, characters, and of what a browser calls itself.
 NAME, AGENT = 64, 200
+#: How long strangers wait while too many sign in, s.
+_CROWDED: Final = 5
 #: What a token may be allowed; never to administer accounts: that takes a person and a password.
 SCOPES: Final = (
     Permission.READ, Permission.CHANNELS, Permission.ALERTS_WRITE, Permission.ROUTES_WRITE, Permission.NOTIFY_SEND,
@@ -79,14 +81,14 @@ async def sign_in(app: Understudy, request: Request, name: str, password: str) -
     """
     keeping, gate = keeping_of(app), request.gate
     account = await _named(keeping, name)
-    guessed = ("account", name.casefold()[:NAME], await _is_usual(keeping, account, request.client))
-    keys = (("ip", request.client), guessed)
-    wait = gate.patience.wait(*keys)
-    if wait:
-        raise Refused("wait", f"too many attempts; wait {wait} s", status=429, wait=wait)
+    usual = await _is_usual(keeping, account, request.client)
+    keys = (("ip", request.client), ("account", name.casefold()[:NAME], usual))
+    _check_patience(request, *keys, usual=usual)
     usable = account is not None and not account.disabled
     kept = account.password if account is not None and usable else ""
-    if not await gate.passwords.verify(kept, password) or account is None:
+    with gate.patience.trying(*keys):
+        good = await gate.passwords.verify(kept, password)
+    if not good or account is None:
         gate.patience.mistaken(*keys)
         # What was typed as a name may be a password by mistake: only names that exist are told.
         known = line(account.name) if account is not None else "unknown name"
@@ -99,6 +101,15 @@ async def sign_in(app: Understudy, request: Request, name: str, password: str) -
     session = await begin(app, request, account)
     await audit(app, request, account.name, "login", account.name)
     return session
+
+
+def _check_patience(request: Request, *keys: Hashable, usual: bool) -> None:
+    """Raise `Refused` when it was tried too often, or, for who is not known at this address, by too many at once."""
+    wait = request.gate.patience.wait(*keys)
+    if not wait and not usual and request.gate.passwords.crowded:
+        wait = _CROWDED
+    if wait:
+        raise Refused("wait", f"too many attempts; wait {wait} s", status=429, wait=wait)
 
 
 async def begin(app: Understudy, request: Request, account: Account) -> str:
@@ -149,10 +160,10 @@ async def _checked(app: Understudy, request: Request, password: str) -> Account:
     keeping, gate = keeping_of(app), request.gate
     account = await by_id(keeping, request.who.account)
     keys = (("ip", request.client), ("confirm", account.id))
-    wait = gate.patience.wait(*keys)
-    if wait:
-        raise Refused("wait", f"too many attempts; wait {wait} s", status=429, wait=wait)
-    if not await gate.passwords.verify(account.password, password):
+    _check_patience(request, *keys, usual=True)
+    with gate.patience.trying(*keys):
+        good = await gate.passwords.verify(account.password, password)
+    if not good:
         gate.patience.mistaken(*keys)
         await audit(app, request, account.name, "login.failed", account.name)
         raise Refused("wrong_password", "the password is wrong", status=403, field="password")
@@ -185,10 +196,9 @@ async def set_up(app: Understudy, request: Request, token: str, name: str, passw
     """
     keeping, gate = keeping_of(app), request.gate
     keys = (("setup", request.client),)
-    wait = gate.patience.wait(*keys)
-    if wait:
-        raise Refused("wait", f"too many attempts; wait {wait} s", status=429, wait=wait)
-    made = await new_account(app, request, name, "admin", password)
+    _check_patience(request, *keys, usual=False)
+    with gate.patience.trying(*keys):
+        made = await new_account(app, request, name, "admin", password)
     if not await keeping.accounts.add_first(made, setup_digest(token), app.clock.time()):
         gate.patience.mistaken(*keys)
         await audit(app, request, "nobody", "setup.failed")

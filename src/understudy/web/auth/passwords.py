@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 #: Characters of a password.
 SHORTEST, LONGEST = 12, 1024
 _AT_ONCE: Final = 2
+#: Passwords that wait for their turn before strangers are sent away: some seconds' worth.
+_CROWD: Final = 60
 #: What people write for letters.
 _LEET: Final = str.maketrans("0134578@$!|", "oleastbasil")
 #: Of these, and of what a keyboard gives without thinking, a password must not be made.
@@ -82,19 +86,34 @@ class Passwords:
 
     def __init__(self) -> None:
         self._gate = asyncio.Semaphore(_AT_ONCE)
+        self._waiting = 0
         self._made: PasswordHasher | None = None
         self._dummy = ""
 
+    @property
+    def crowded(self) -> bool:
+        """Whether so many wait for their turn that whoever comes now would wait for seconds."""
+        return self._waiting >= _CROWD
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncGenerator[None]:
+        self._waiting += 1
+        try:
+            async with self._gate:
+                yield
+        finally:
+            self._waiting -= 1
+
     async def hashed(self, password: str) -> str:
         """A password as it is kept."""
-        async with self._gate:
+        async with self._turn():
             return await asyncio.to_thread(lambda: self._hasher().hash(password))
 
     async def verify(self, kept: str, password: str) -> bool:
         """Whether a password is the one that is kept; an empty `kept` (no such account) takes as long, and is False."""
         if len(password) > LONGEST:
             password = ""
-        async with self._gate:
+        async with self._turn():
             return await asyncio.to_thread(self._verify, kept, password)
 
     def outdated(self, kept: str) -> bool:

@@ -6,8 +6,9 @@ guesses from elsewhere slows himself down, and cannot lock the owner out.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable
+from collections import Counter, OrderedDict
+from collections.abc import Generator, Hashable
+from contextlib import contextmanager
 from math import ceil
 
 from understudy.core.clock import Clock
@@ -24,6 +25,20 @@ class Patience:
     def __init__(self, clock: Clock) -> None:
         self._now = clock.monotonic
         self._mistakes: OrderedDict[Hashable, tuple[int, float]] = OrderedDict()
+        #: Attempts that are being looked at: each may be a mistake, else all that come at once would be free.
+        self._trying: Counter[Hashable] = Counter()
+
+    @contextmanager
+    def trying(self, *keys: Hashable) -> Generator[None]:
+        """While an attempt is looked at."""
+        self._trying.update(keys)
+        try:
+            yield
+        finally:
+            self._trying.subtract(keys)
+            for key in keys:
+                if not self._trying[key]:
+                    del self._trying[key]
 
     def wait(self, *keys: Hashable) -> int:
         """Whole seconds until another attempt is looked at; 0 when it may be now."""
@@ -31,8 +46,11 @@ class Patience:
         longest = 0.0
         for key in keys:
             count, at = self._mistakes.get(key, (0, now))
-            if now - at < FORGOTTEN and count > FREE:
+            count = count if now - at < FORGOTTEN else 0
+            if count > FREE:
                 longest = max(longest, at + min(MOST, 2.0 ** min(count - FREE, 20)) - now)
+            if key in self._trying and count + self._trying[key] > FREE:
+                longest = max(longest, 1.0)
         return ceil(longest) if longest > 0 else 0
 
     def mistaken(self, *keys: Hashable) -> None:
