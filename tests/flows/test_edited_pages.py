@@ -218,6 +218,9 @@ async def test_no_document_holds_the_service_up_or_fails_it(tmp_path):
         for text in documents:
             reply = await send(oz, "/settings/apis/entry?name=prime", text=text, expected="0", action="check")
             assert reply.status == 422, text[:30]
+        for odd in ("nan", "1e400", "-infinity", "9" * 5000, "１", "0x1"):
+            fields = {"by": "fields", "f:price": odd, "f:quota.limit": odd, "expected": "0", "action": "check"}
+            assert (await send(oz, "/settings/apis/entry?name=prime", **fields)).status == 422, odd
 
 
 async def test_an_edit_of_another_meanwhile_is_shown_as_theirs_and_yours(tmp_path):

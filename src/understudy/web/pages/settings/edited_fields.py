@@ -128,7 +128,7 @@ def shown(plain: list[Plain], values: Mapping[str, Any]) -> list[Shown]:
 
 
 def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) and value == int(value) and abs(value) < 1e6 else str(value)
+    return f"{value:g}" if isinstance(value, float) and value.is_integer() and abs(value) < 1e6 else str(value)
 
 
 def changed(plain: list[Plain], values: Mapping[str, Any], content: Mapping[str, str]) -> dict[str, Any]:
