@@ -368,7 +368,8 @@ DONE_BY_BOTH = {
     "/routes/{route}/act/{act}": [f"POST /api/routes/{{route}}/{act}" for act in ("pin", "unpin", "reset")],
     "/notifications/channels/{channel}/test": ["POST /api/notifications/test"],
     "/notifications/dead": [
-        "POST /api/notifications/dead", *(f"POST /api/notifications/dead/{{row}}/{act}" for act in ("replay", "discard")),
+        "POST /api/notifications/dead", "POST /api/notifications/dead/{row}/replay",
+        "POST /api/notifications/dead/{row}/discard",
     ],
     "/login": ["POST /api/login"], "/logout": ["POST /api/logout"], "/settings/confirm": ["POST /api/me/confirm"],
     "/settings/profile/password": ["POST /api/me/password"], "/settings/tokens": ["POST /api/me/tokens"],

@@ -130,7 +130,6 @@ class Alerting:
             clock, self.manager, self.source, self.tallies, self.elsewhere, touched, monitor.drain_in_turns, instance
         )
         self.drills = self._scheduled(another)
-        self.notifications.made_by(self.pulse.stalled)
         self._gauge_ourselves()
         self._alone(not keep)
 
@@ -141,6 +140,7 @@ class Alerting:
 
     def _gauge_ourselves(self) -> None:
         """What the rules that watch Understudy itself are about."""
+        self.notifications.made_by(self.pulse.stalled)
         self.source.gauges.of_all.update(
             dead_letters=lambda: float(self.notifications.dead),
             oldest_critical=lambda: self.notifications.oldest_critical,
