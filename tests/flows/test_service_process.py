@@ -44,6 +44,10 @@ def test_a_changed_file_is_taken_in_as_a_whole_or_not_at_all(tmp_path):
         file.write_text("[storage]\nkeep_1m = 86400\n")
         process.send_signal(signal.SIGHUP)
         until(process, "where and for how long things are kept changes at the next start only")
+        # What holds at once is not called late.
+        file.write_text('[service]\nallow_networks = ["10.0.0.0/8"]\nshutdown_timeout = 9\n')
+        process.send_signal(signal.SIGHUP)
+        until(process, "WARNING understudy.service: shutdown_timeout of [service] changes at the next start only")
 
 
 def test_ctrl_c_ends_with_130(tmp_path):

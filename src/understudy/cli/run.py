@@ -43,6 +43,11 @@ _log = logging.getLogger("understudy.service")
 
 #: A thread that has not waited for anything lets others run after this, s.
 _SWITCH = 0.0005
+#: What of [service] is read once, at the start.
+_AT_START = (
+    "host", "port", "public_names", "trusted_proxies", "tls_certificate", "tls_key", "allow_plain_http",
+    "shutdown_timeout",
+)  # fmt: skip  # a list of names
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +202,9 @@ class _Running:
         for warning in loaded.warnings:
             _log.warning("%s", warning)
         _log.info("configuration taken in: %s", ", ".join(f"{key} {value}" for key, value in changes.items() if value))
-        if loaded.settings.service != before.service:
-            _log.warning("the address of the service changes at its next start only")
+        late = [name for name in _AT_START if getattr(loaded.settings.service, name) != getattr(before.service, name)]
+        if late:
+            _log.warning("%s of [service] changes at the next start only", ", ".join(late))
         if loaded.settings.storage != before.storage:
             _log.warning("where and for how long things are kept changes at the next start only")
 

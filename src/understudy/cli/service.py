@@ -21,6 +21,8 @@ NAME: Final = "understudy.service"
 ALIAS: Final = "rapidapi-dashboard.service"
 #: Exit codes after which starting again would only fail again: configuration, permission, refused for safety.
 _FINAL: Final = "2 77 78"
+#: What systemctl says where it reaches no systemd, as in a container or after su.
+_UNREACHED: Final = re.compile(r"\bbus\b|not been booted|No medium found")
 _SYSTEM_FOLDER: Final = Path("/etc/systemd/system")
 #: What a unit of the machine may not do; each line takes something away that the service never needs.
 _HARDENED: Final = """\
@@ -141,7 +143,13 @@ def install(screen: Screen, unit: Unit, *, start: bool, overwrite: bool) -> int:
     _systemctl(screen, unit.kind, "daemon-reload")
     _systemctl(screen, unit.kind, "enable", *(["--now"] if start else []), NAME)
     if start:
-        screen.line(_("it runs, and starts again with the machine"), "good")
+        if unit.kind == "system":
+            screen.line(_("it runs, and starts again with the machine"), "good")
+        else:
+            screen.line(_("it runs, and starts again when you sign in"), "good")
+            screen.line(
+                _("with the machine, before anybody signs in: {command}", command="sudo loginctl enable-linger $USER")
+            )
     journal = "journalctl --user -u understudy" if unit.kind == "user" else "journalctl -u understudy"
     screen.line(_("its log: {command}", command=journal), "quiet")
     return OK
@@ -206,8 +214,13 @@ def _systemctl(screen: Screen, kind: str, *arguments: str) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Stop(FAILED, safe(error)) from None
     if done.returncode:
+        _ = screen.text
         reason = safe(done.stderr.strip() or str(done.returncode), 400)
-        raise Stop(FAILED, screen.text("{command} failed: {reason}", command=" ".join(command), reason=reason))
+        said = _("{command} failed: {reason}", command=" ".join(command), reason=reason)
+        if _UNREACHED.search(done.stderr):
+            user = _("no systemd runs for this user; --system takes that of the machine, and understudy run needs none")
+            said += "; " + (user if kind == "user" else _("no systemd runs here; understudy run needs none"))
+        raise Stop(FAILED, said)
     return done.stdout
 
 

@@ -7,7 +7,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -111,7 +111,17 @@ class Target:
             beside = self.folder / "understudy.d"
             if beside.is_dir():
                 (trial.parent / beside.name).symlink_to(beside, target_is_directory=True)
-            return load(trial, env=self.environment(draft), cwd=self.folder)
+            try:
+                return load(trial, env=self.environment(draft), cwd=self.folder)
+            except ConfigError as error:
+                ahead = self.file in changed
+                raise ConfigError(tuple(self._at_home(each, trial, ahead) for each in error.faults)) from None
+
+    def _at_home(self, fault: Fault, trial: Path, ahead: bool) -> Fault:
+        """A fault of the trial as one of the file itself; without its line where the file has no such line yet."""
+        if fault.origin.name != str(trial):
+            return fault
+        return replace(fault, origin=replace(fault.origin, name=self.file.name, line=0 if ahead else fault.origin.line))
 
     def environment(self, draft: Draft) -> Mapping[str, str]:
         """The variables as a service would see them: the real ones win."""

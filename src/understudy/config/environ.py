@@ -36,7 +36,7 @@ SEED_VARIABLES: dict[str, tuple[str, str]] = {
     "TELEGRAM_CHAT_ID": ("chats, comma separated", "seu_chat_id"),
     "DASHBOARD_HOST": ("address to listen on", "127.0.0.1"),
     "DASHBOARD_PORT": ("port to listen on", "8080"),
-    "DASHBOARD_SECRET_KEY": ("signs sessions", "sua_chave_secreta"),
+    "DASHBOARD_SECRET_KEY": ("signs links of messages, digests API tokens", "sua_chave_secreta"),
     "ALERT_SUCCESS_RATE_THRESHOLD": ("lowest good success rate, %", "80.0"),
     "ALERT_RESPONSE_TIME_THRESHOLD": ("highest good response time, s", "2.0"),
     "ALERT_ERROR_RATE_THRESHOLD": ("highest good error rate, %", "20.0"),

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from understudy.core.accounts import Account, Session, Token
 from understudy.core.errors import StoreUnavailable
-from understudy.web.http import Answer, Problem, Request, Scope
+from understudy.web.http import Answer, Denied, Problem, Request, Scope
 from understudy.web.live.hub import doubt
 
 from . import csrf
@@ -281,7 +281,7 @@ class Gate:
                 return await self._to_sign_in(request)
             if self.process.read_only:
                 raise Problem(403, _ONLY_SHOWN)
-            raise Problem(403, f"this needs the permission {needs}")
+            raise Denied(needs)
         if self.process.read_only and request.method not in _SAFE and request.path.startswith("/act/"):
             raise Problem(403, _ONLY_SHOWN)  # signed links of messages need no account, and act all the same
         if needs is not Permission.PUBLIC and who.apis:

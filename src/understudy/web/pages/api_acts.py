@@ -13,7 +13,7 @@ from understudy.web.api.state import MAX_REASON
 from understudy.web.auth.permissions import Permission
 from understudy.web.endpoint import Endpoint, Table
 from understudy.web.forms import form, path_of, see
-from understudy.web.http import Answer, Problem, Request
+from understudy.web.http import Answer, Denied, Problem, Request
 from understudy.web.views.api_detail import ApiDetail
 from understudy.web.views.apis import line_of, registered
 
@@ -155,7 +155,7 @@ def _act(request: Request) -> Act:
     if act is None:
         raise Problem(404, "nothing of that name can be done with an API")
     if not request.who.may(needs(key)):
-        raise Problem(403, f"this needs the permission {needs(key)}")
+        raise Denied(needs(key))
     return act
 
 

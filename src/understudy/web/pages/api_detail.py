@@ -14,7 +14,7 @@ from understudy.web.api.span import SPAN, span
 from understudy.web.auth.permissions import Permission
 from understudy.web.endpoint import Endpoint, Table
 from understudy.web.forms import path_of
-from understudy.web.http import Answer, Problem, Request, dumped
+from understudy.web.http import Answer, Denied, Problem, Request, dumped
 from understudy.web.views.api_detail import ApiDetail
 from understudy.web.views.api_past import ApiPast
 from understudy.web.views.apis import registered
@@ -50,7 +50,7 @@ async def detail_of(app: Understudy, request: Request, name: str) -> Answer:
     query = request.query("tab", "done", *SPAN)
     tab = choice(query, "tab", TABS, "overview")
     if tab == "config" and not request.who.may(Permission.INSPECT):
-        raise Problem(403, f"this needs the permission {Permission.INSPECT}")
+        raise Denied(Permission.INSPECT)
     start, end = span(query, app.clock.time())
     _ = language_of(request)
     view = await ApiDetail.of(app, name)

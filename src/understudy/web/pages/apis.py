@@ -20,7 +20,7 @@ from understudy.web.api.state import MAX_REASON
 from understudy.web.auth.permissions import Permission
 from understudy.web.endpoint import Endpoint, Table
 from understudy.web.forms import form, path_of, see
-from understudy.web.http import Answer, Problem, Request
+from understudy.web.http import Answer, Denied, Problem, Request
 from understudy.web.views.apis import ApiLine, ApisView
 from understudy.web.views.status import STATES
 
@@ -228,7 +228,7 @@ async def act(app: Understudy, request: Request) -> Answer:
     if action not in BULK:
         raise Problem(422, f"action is one of {', '.join(BULK)}")
     if not request.who.may(BULK[action]):
-        raise Problem(403, f"this needs the permission {BULK[action]}")
+        raise Denied(BULK[action])
     names = [name[5:] for name in content if name.startswith("pick.")]
     if not names:
         return see("apis", done="none")
