@@ -274,6 +274,7 @@ async def test_whoever_was_signed_in_looks_and_acts_on_while_the_store_is_away()
             assert (await browser.send("POST", "/api/fallback/reset", {})).status == 200
             assert (await program.get("/api/status")).status == 200
         assert (await browser.get("/api/admin/accounts")).status == 403, "no more than before"
+        assert (await browser.page("/settings/sessions")).status == 503, "which is nothing wrong with the service"
         assert (await it.browser(cookies={"us": "x" * 43}).get("/api/status")).status == 503
         assert (await it.program("us_x_y").get("/api/status")).status == 401
         # Its word counts again as soon as it is back; and nobody is let in by what it said long ago.

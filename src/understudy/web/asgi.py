@@ -6,6 +6,7 @@ import logging
 from collections.abc import Collection, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from understudy.core.errors import StoreUnavailable
 from understudy.export.kept import kept_dropped, kept_numbers
 from understudy.export.logs import LOSSES
 from understudy.export.prometheus import DROPPED, LAG, RELOAD_AT, RELOAD_OK, Exposition
@@ -99,7 +100,10 @@ class Service:
                 return
             if endpoint.declared.query is not None:
                 request.query()  # a handler that takes none refuses those that are sent all the same
-            answer = await finished(request, await endpoint.handler(self._app, request))
+            try:
+                answer = await finished(request, await endpoint.handler(self._app, request))
+            except StoreUnavailable as error:  # no fault of ours, and over when the store is back
+                raise Problem(503, str(error), {"Retry-After": "5"}) from None
         await answer.send(send, bodiless=request.method == "HEAD")
 
     def _told(self, scope: Scope, problem: Problem) -> Answer:

@@ -47,15 +47,17 @@ async def reports(app: Understudy, request: Request) -> Answer:
     chosen = _chosen(query)
     target, fault = _target(query, _)
     made: Report | None = None
-    start, end = 0.0, now
+    start, end, wrong = 0.0, now, 422
     try:
         start, end = span(chosen, now, _MONTH)
         if not fault:
             made = await _made(app, kind, start, end, query.get("api", ""), target, _)
     except Problem as problem:
         fault = problem.detail
-    except (UnknownName, ValueError, StoreUnavailable) as error:
+    except (UnknownName, ValueError) as error:
         fault = str(error)
+    except StoreUnavailable as error:
+        fault, wrong = str(error), 503
     said = {"kind": kind, "api": query.get("api", ""), "target": query.get("target", ""), **chosen}
     downloads = {name: value for name, value in said.items() if value} | {"lang": _.tag}
     return page(
@@ -65,7 +67,7 @@ async def reports(app: Understudy, request: Request) -> Answer:
         months=_months(now), given=chosen, charts=lambda section: [_chart(each) for each in section.charts],
         written=lambda value, kind: written(value, kind, _), plain=plain, left_out=lambda table: left_out(table, _),
         downloads={each: path_of("api", "reports", **downloads, format=each) for each in _FORMATS},
-        schedules=_schedules(app), problems=_problems(app), status=422 if fault else 200,
+        schedules=_schedules(app), problems=_problems(app), status=wrong if fault else 200,
     )  # fmt: skip  # one line of values
 
 
