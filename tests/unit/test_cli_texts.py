@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import pairwise
 from pathlib import Path
 from string import Formatter
 
@@ -103,6 +104,13 @@ def test_translations_have_the_places_of_their_messages(plural):
 )
 def test_the_language_follows_the_tag(tag, expected):
     assert known_language(tag) == expected
+
+
+def test_no_message_is_translated_twice():
+    # A second msgstr would win over the first without a word.
+    lines = [line for line in PO.read_text("utf-8").splitlines() if line.startswith("msg")]
+    twice = [line for before, line in pairwise(lines) if before.startswith("msgstr ") and line.startswith("msgstr ")]
+    assert not twice
 
 
 def test_one_and_many_have_their_own_forms():

@@ -73,7 +73,7 @@ def _explain(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
         if as_json:
             screen.console.print(json.dumps(found, indent=2), soft_wrap=True)
             return
-        table = screen.table(_("Key"), _("Value"), _("From"))
+        table = screen.table(_("Key"), _("Value"), _("Where from"))
         for row in found:
             table.add_row(*(Text(printable(str(row[name]))) for name in ("path", "value", "origin")))
         # For other programs a value stands in one line with its key, however long.

@@ -28,7 +28,7 @@ def show_rules(screen: Screen, content: Any, *, as_json: bool) -> int:
 def rules_table(screen: Screen, rules: list[tuple[Mapping[str, Any], str, int]]) -> None:
     """Rules as documents, each with its origin and version."""
     _ = screen.text
-    table = screen.table(_("Rule"), _("Of each"), _("When"), _("Severity"), _("From"), _("Version"), numbers=(5,))
+    table = screen.table(_("Rule"), _("Of each"), _("When"), _("Severity"), _("Where from"), _("Version"), numbers=(5,))
     for doc, origin, version in rules:
         levels = doc.get("levels") or [{}]
         worst = levels[-1].get("severity", "warning")

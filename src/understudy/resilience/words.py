@@ -42,6 +42,7 @@ def moved(_: Texts, told: str) -> str:
         "probe_lost": _("trial without answer"), "wait elapsed": _("its wait is over"),
         "check succeeded": _("health check succeeded"), "reset": _("reset by hand"),
         "force lifted": _("no longer held"), "force expired": _("the time of the hold is over"),
+        "panic": _("every breaker was open"), "trial failed in panic": _("trial failed, and every breaker was open"),
     }  # fmt: skip
     if told in plain:
         return plain[told]
