@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -118,29 +119,30 @@ def _decide(_: Texts, client: ServiceClient, decision: str, row: str, every: boo
 
 
 def _replay(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
-    shown = examples(
-        _, "understudy notify replay 01JDX3ZQ4M8W6T2N0V9K5H7B1C", "understudy notify replay --all --channel ops_slack"
-    )
-
-    @app.command("replay", help=_("Try a dead letter once more."), epilog=shown, cls=kind)
-    def command(
-        row: str = _row(_),
-        every: bool = _every(_),
-        channel: str = typer.Option("", "--channel", help=_("Only of this channel.")),
-        url: str = url_option(_),
-        config: Path | None = config_option(_),
-    ) -> None:
-        number = _decide(_, ServiceClient(service_url(url, config), _), "replay", row, every, channel)
-        said = _("it will be tried again") if row else _("to be tried again: {count}", count=number)
-        Screen(_).line(said, "good")
+    _deciding(
+        app, _, kind, "replay", _("Try a dead letter once more."),
+        lambda row, number: _("it will be tried again") if row else _("to be tried again: {count}", count=number),
+    )  # fmt: skip
 
 
 def _discard(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
+    _deciding(
+        app, _, kind, "discard", _("Throw a dead letter away."),
+        lambda row, number: _("thrown away") if row else _("thrown away: {count}", count=number),
+    )  # fmt: skip
+
+
+def _deciding(
+    app: typer.Typer, _: Texts, kind: type[TyperCommand], decision: str, about: str, told: Callable[[str, int], str]
+) -> None:
+    """The command of one decision; `told` says what came of it, of one row or of how many."""
     shown = examples(
-        _, "understudy notify discard 01JDX3ZQ4M8W6T2N0V9K5H7B1C", "understudy notify discard --all --channel ops_slack"
+        _,
+        f"understudy notify {decision} 01JDX3ZQ4M8W6T2N0V9K5H7B1C",
+        f"understudy notify {decision} --all --channel ops_slack",
     )
 
-    @app.command("discard", help=_("Throw a dead letter away."), epilog=shown, cls=kind)
+    @app.command(decision, help=about, epilog=shown, cls=kind)
     def command(
         row: str = _row(_),
         every: bool = _every(_),
@@ -148,9 +150,8 @@ def _discard(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
         url: str = url_option(_),
         config: Path | None = config_option(_),
     ) -> None:
-        number = _decide(_, ServiceClient(service_url(url, config), _), "discard", row, every, channel)
-        said = _("thrown away") if row else _("thrown away: {count}", count=number)
-        Screen(_).line(said, "good")
+        number = _decide(_, ServiceClient(service_url(url, config), _), decision, row, every, channel)
+        Screen(_).line(told(row, number), "good")
 
 
 def _test(app: typer.Typer, _: Texts, kind: type[TyperCommand]) -> None:
