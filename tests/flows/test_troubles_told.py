@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from signed import signed
+
 from understudy.app import Understudy
 from understudy.config.settings import Settings
 from understudy.core.text import texts
@@ -30,3 +32,20 @@ async def test_the_kind_of_trouble_is_told_live_and_ends():
         assert await look(app, "") == {"kind": OTHER} == {"kind": trouble_of(app)}
         app.keeping.scheduler.problems.clear()
         assert await look(app, "") == {"kind": ""}
+
+
+async def test_the_sentence_of_the_first_page_tells_paused_apis_from_unknown_ones():
+    async with signed(accounts=False) as it:
+        browser = it.browser()
+
+        async def operation():
+            return "answer"
+
+        for name in ("one", "two"):
+            it.app.fallback.register_api(name, route="r", operation=operation)
+        said = []
+        for name in ("one", "two"):
+            said.append((await browser.page("/")).text)
+            assert (await browser.send("POST", f"/api/apis/{name}/drain", {"reason": "maintenance"})).status == 200
+        assert "Nothing is known of 2 APIs yet" in said[0]
+        assert "All 2 APIs are paused" in (await browser.page("/")).text

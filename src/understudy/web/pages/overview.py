@@ -143,6 +143,8 @@ def truth(_: Texts, view: NowView) -> str:
         first = _("{bad} of {total} APIs degraded or down", bad=_.number(bad), total=_.number(total))
     elif view.counts["healthy"]:
         first = _("No API is degraded or down")
+    elif view.counts["paused"] and not view.counts["unknown"]:
+        first = _.plural("The only API is paused", "All {count} APIs are paused", total)
     else:
         first = _.plural("Nothing is known of {count} API yet", "Nothing is known of {count} APIs yet", total)
     parts = [first]
