@@ -344,7 +344,14 @@ class _Registered:
                 api.hub.name,
                 api.options.price,
                 tuple(
-                    QuotaFacts(each["key"], each["object"], each["limit"], each["remaining"], each["reset_after"])
+                    QuotaFacts(
+                        each["key"],
+                        each["object"],
+                        each["limit"],
+                        each["remaining"],
+                        each["reset_after"],
+                        each["per_second"],
+                    )
                     for each in api.keys.quotas()
                 ),
             )

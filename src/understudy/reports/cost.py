@@ -42,13 +42,11 @@ def drawn(pasts: Mapping[str, Past]) -> list[str]:
     return [name for name in dear if pasts[name].whole.cost > 0][:LINES]
 
 
-def cost(
-    _: Texts, apis: Sequence[ApiFacts], pasts: Mapping[str, Past], lines: Mapping[str, Past], seconds: float
-) -> Section:
+def cost(_: Texts, apis: Sequence[ApiFacts], pasts: Mapping[str, Past], lines: Mapping[str, Past]) -> Section:
     """The section.
 
-    `lines` are the APIs of the chart, with their points; `seconds` is the length of the span, for the
-    pace at which quotas are used.
+    `lines` are the APIs of the chart, with their points. How long a quota lasts follows from its own use of late, not
+    from the span: that may be longer than anything was measured, and says nothing of each key.
     """
     rows: list[tuple[Value, ...]] = []
     quotas: list[tuple[Value, ...]] = []
@@ -58,10 +56,9 @@ def cost(
         total, good = total + whole.cost, good + whole.ok
         per_good = 1000.0 * whole.cost / whole.ok if whole.ok else None
         rows.append((api.name, api.hub, api.price, whole.n, whole.cost, per_good, whole.retries))
-        pace = whole.n / seconds if seconds > 0 else 0.0
         for quota in api.quotas:
             share = 100.0 * quota.remaining / quota.limit if quota.limit and quota.remaining is not None else None
-            lasts = quota.remaining / pace if pace and quota.remaining is not None else None
+            lasts = quota.remaining / quota.per_second if quota.per_second > 0 and quota.remaining is not None else None
             quotas.append(
                 (api.name, quota.key, quota.name, quota.limit, quota.remaining, share, quota.reset_after, lasts)
             )

@@ -212,13 +212,14 @@ class Episodes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class QuotaFacts:
-    """One limit of one key: what is left of it, and when it starts anew (seconds from now)."""
+    """One limit of one key: what is left, when it starts anew (seconds from now), and its use per second of late."""
 
     key: str
     name: str
     limit: float | None
     remaining: float | None
     reset_after: float | None
+    per_second: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ class Reports:
             sections.append(await self._savings(_, pasts, asked))
         if asked.holds("summary", "cost"):
             lines = await self._lines(self._histories.api, cost.drawn(pasts), asked)
-            sections.append(cost.cost(_, asked.apis, pasts, lines, asked.end - asked.start))
+            sections.append(cost.cost(_, asked.apis, pasts, lines))
         if asked.holds("summary", "incidents"):
             sections.append(await self._incidents(_, asked))
         if asked.holds("summary", "failures"):

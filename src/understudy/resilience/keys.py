@@ -424,7 +424,7 @@ class KeyPool:
         return shown
 
     def quotas(self) -> list[dict[str, Any]]:
-        """What is known of the limits of each account, for people; `reset_after` in seconds."""
+        """What is known of the limits of each account, for people; `reset_after` in seconds, `per_second` its use."""
         now = self._now()
         shown = []
         for account in {id(key.account): key.account for key in self._keys}.values():
@@ -437,6 +437,7 @@ class KeyPool:
                     {
                         "key": account.id[2].removeprefix("@"), "object": bucket.object, "window": bucket.window,
                         "limit": bucket.limit, "remaining": left, "reset_after": reset, "source": bucket.source,
+                        "per_second": round(bucket.use_per_second(now), 6),
                     }
                 )  # fmt: skip
         return shown

@@ -95,8 +95,9 @@ _KEY: Final = obj(
     key=TEXT, state=TEXT, reason=TEXT, release_after=NUMBER, in_flight=WHOLE, remaining=MAYBE_WHOLE, pressure=NUMBER
 )
 _QUOTA: Final = obj(
-    key=TEXT, object=TEXT, window=NUMBER, limit=NUMBER, remaining=MAYBE_WHOLE, reset_after=NUMBER, source=TEXT
-)
+    key=TEXT, object=TEXT, window=NUMBER, limit=NUMBER, remaining=MAYBE_WHOLE, reset_after=NUMBER, source=TEXT,
+    per_second=NUMBER,
+)  # fmt: skip
 STANDING: Final = obj(
     priority=WHOLE, route=TEXT, hub=TEXT, price=NUMBER, enabled=FLAG, state=TEXT, hold=NUMBER, hold_reason=TEXT,
     in_flight=WHOLE, drain=maybe(DIRECTION_LEFT), checks_paused=maybe(DIRECTION_LEFT), forced=maybe(DIRECTION_LEFT),
