@@ -264,7 +264,8 @@ async def test_whoever_was_signed_in_looks_and_acts_on_while_the_store_is_away()
     async with signed() as it:
         browser, quiet = await it.signed_in("operator"), await it.signed_in("viewer")
         program = it.program(await it.token(await it.signed_in("admin"), "read"))
-        for each in (browser, program):
+        leaving = await it.signed_in("viewer")
+        for each in (browser, program, leaving):
             assert (await each.get("/api/me")).status == 200
         there = it.app.keeping.store.accounts
         it.app.keeping.store.accounts = Away(there)
@@ -277,6 +278,9 @@ async def test_whoever_was_signed_in_looks_and_acts_on_while_the_store_is_away()
         assert (await browser.page("/settings/sessions")).status == 503, "which is nothing wrong with the service"
         assert (await it.browser(cookies={"us": "x" * 43}).get("/api/status")).status == 503
         assert (await it.program("us_x_y").get("/api/status")).status == 401
+        # Who signs out is told that the store still has the session, which opens nothing here any more.
+        assert (await leaving.send("POST", "/api/logout", {})).status == 503
+        assert (await leaving.get("/api/status")).status == 503
         # Its word counts again as soon as it is back; and nobody is let in by what it said long ago.
         it.app.keeping.store.accounts = there
         await there.end_all("id-viewer")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from understudy.core.accounts import LONGEST, ROLES, Account, Session, Token
 from understudy.core.audit import AuditEntry
-from understudy.core.errors import UnderstudyError
+from understudy.core.errors import StoreUnavailable, UnderstudyError
 from understudy.core.events import Event
 from understudy.core.legible import line
 from understudy.web.http import Request
@@ -129,7 +129,11 @@ async def sign_out(app: Understudy, request: Request) -> None:
     """End the session that asks."""
     digest = _own(request)
     if digest and request.who.via == "session":
-        await keeping_of(app).accounts.end([digest])
+        try:
+            await keeping_of(app).accounts.end([digest])
+        except StoreUnavailable:
+            request.gate.forget(digest)  # it lasts in the store, and is told so, but opens nothing while that is away
+            raise
         changed(app, request, request.who.account)
         await audit(app, request, request.who.name, "logout", request.who.name)
 

@@ -125,6 +125,11 @@ class Gate:
         self._tokens = _NO_TOKENS
         doubt(self._app)
 
+    def forget(self, digest: str) -> None:
+        """Drop what is remembered of one session: it is what the store says, and nothing while that is away."""
+        self._sessions.pop(digest, None)
+        doubt(self._app)
+
     # -- who asks --------------------------------------------------------------------------------------
 
     async def identify(self, request: Request) -> Identity:
