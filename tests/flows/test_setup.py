@@ -114,6 +114,15 @@ def test_the_template_holds_every_variable_and_no_secret(folder):
     assert load(cwd=folder, env={}, secret_dirs=()).settings.channels == {}
 
 
+def test_a_file_that_cannot_be_written_and_a_fault_to_come_name_the_file_itself(folder, capsys):
+    (folder / ".env.template").mkdir()
+    assert run(["setup", "--template", "--yes"]) == 1
+    assert f"understudy: {folder / '.env.template'}: is a directory" in capsys.readouterr().err
+    assert [each.name for each in folder.iterdir()] == [".env.template"]
+    assert without_questions("--api", "https://odds.example.com/v1/x", "--success-rate", "900") == 2
+    assert "understudy: understudy.toml: alerts.success_rate: expected at most 100" in capsys.readouterr().err
+
+
 def test_without_a_terminal_it_says_how(folder, capsys):
     assert run(["setup"]) == 2
     assert "--non-interactive" in capsys.readouterr().err

@@ -15,4 +15,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         sys.stderr.write("the command line needs an extra: pip install 'understudy[service]'\n")
         raise SystemExit(69) from None
+    except KeyboardInterrupt:  # before there is anything to end
+        raise SystemExit(130) from None
     raise SystemExit(run(list(sys.argv[1:] if arguments is None else arguments)))

@@ -68,8 +68,11 @@ def run(arguments: list[str]) -> int:
         _forget_output()  # the reader of our output has gone: nobody to complain to
         return FAILED
     except OSError as error:
-        _forget_output()
         reason = (error.strerror or type(error).__name__).lower()
+        if error.filename is not None:
+            complain(f"{safe(error.filename)}: {reason}")
+            return FAILED
+        _forget_output()
         complain(text("standard output: {reason}", reason=reason))
         return FAILED
     return code

@@ -89,6 +89,13 @@ def forget_draft(folder: Path) -> None:
 
 def write_private(file: Path, text: str, mode: int = 0o600) -> None:
     """Write a file whole or not at all; nobody sees a half of it, and it never has more rights than `mode`."""
+    try:
+        _written(file, text, mode)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file)) from error  # a full disk names no file by itself
+
+
+def _written(file: Path, text: str, mode: int) -> None:
     beside = file.with_name(f"{file.name}.new-{os.getpid()}")
     opened = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
