@@ -74,21 +74,15 @@ class DeadLetters:
         """As `NotificationManager.discard`."""
         return await self._change(_thrown_away(await self._dead(row_id), _who(actor, reason)))
 
-    async def all_again(self, channel: str, actor: str, reason: str) -> AsyncIterator[list[OutboxRow]]:
-        """Try every one again, of one channel or of all; those of each transaction."""
-        async for rows in self._each(channel, lambda row: self._again(row, _who(actor, reason))):
-            yield rows
-
-    async def all_away(self, channel: str, actor: str, reason: str) -> AsyncIterator[list[OutboxRow]]:
-        """Throw every one away, of one channel or of all; those of each transaction."""
-        async for rows in self._each(channel, lambda row: _thrown_away(row, _who(actor, reason))):
-            yield rows
-
-    async def _each(self, channel: str, change: Callable[[OutboxRow], OutboxRow]) -> AsyncIterator[list[OutboxRow]]:
+    async def decide_all(
+        self, again: bool, channel: str, actor: str, reason: str
+    ) -> AsyncIterator[list[OutboxRow]]:  # fmt: skip
+        """Try every one again, or throw every one away, of one channel or of all; those of each transaction."""
+        who, change = _who(actor, reason), self._again if again else _thrown_away
         # Newest first and always behind the last one, so that none that dies again meanwhile comes up a second time.
         before = ""
         while rows := await self.letters(TOGETHER, channel=channel, before=before):
-            changed = [change(row) for row in rows]
+            changed = [change(row, who) for row in rows]
             late = set(await self._store.settle([Settlement(row) for row in changed]))
             done = [row for row in changed if row.id not in late]
             self.depth = max(0, self.depth - len(done))

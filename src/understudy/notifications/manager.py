@@ -346,8 +346,7 @@ class NotificationManager:
             StoreUnavailable: those that were not reached yet are as they were.
         """
         number = 0
-        decided = self._dead.all_again if again else self._dead.all_away
-        async for rows in decided(channel, actor, reason):
+        async for rows in self._dead.decide_all(again, channel, actor, reason):
             number += len(rows)
             if again:
                 self.accept(rows)
