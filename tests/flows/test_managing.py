@@ -166,6 +166,9 @@ async def test_a_key_does_not_go_along_to_another_origin(service, moved):
     with_key = {**shown, **moved, "auth": {"kind": "bearer", "keys": ["typed-key-4711"]}}
     await service.put("api", "prime", with_key)
     assert service.api("prime").base_url == moved["base_url"]
+    typed = {**service.managing.entry("api", "prime").values, "base_url": "https://third.example.com"}
+    with pytest.raises(Refused, match="the secret may not go along"):
+        await service.put("api", "prime", typed)
 
 
 async def test_a_signing_secret_does_not_go_along_to_another_url(service):
