@@ -7,6 +7,7 @@ import json
 import threading
 import xml.etree.ElementTree as ET
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
@@ -15,6 +16,7 @@ import uvicorn
 from understudy.app import Understudy
 from understudy.cli.commands import run
 from understudy.config import load
+from understudy.config.status_page import StatusPageOptions
 from understudy.core.errors import AllApisFailed, ConfigError
 from understudy.core.text import texts
 from understudy.storage.memory import MemoryStore
@@ -279,6 +281,9 @@ def test_the_export_is_a_page_that_needs_no_service(tmp_path, capsys):
         port = server.servers[0].sockets[0].getsockname()[1]
         out = tmp_path / "out"
         assert run(["status-page", "export", str(out), "--url", f"http://127.0.0.1:{port}"]) == 0
+        app.settings = replace(app.settings, status_page=StatusPageOptions())
+        assert run(["status-page", "export", str(out), "--url", f"http://127.0.0.1:{port}"]) == 1
+        assert "enabled = true under [status_page]" in capsys.readouterr().err
     finally:
         server.should_exit = True
         thread.join()

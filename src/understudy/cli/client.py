@@ -39,16 +39,16 @@ class ServiceClient:
         """The JSON answer of a GET."""
         return self._asked(self._client.ask, "GET", path, query=query)
 
-    def fetch(self, path: str, **query: Any) -> bytes:
-        """The body of a GET."""
-        body: bytes = self._asked(self._client.fetch, path, **query)
+    def fetch(self, path: str, missing: str = "", /, **query: Any) -> bytes:
+        """The body of a GET; `missing` says what it means when there is none."""
+        body: bytes = self._asked(self._client.fetch, path, missing=missing, **query)
         return body
 
     def send(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> Any:
         """The JSON answer of a request that changes something, with a JSON body."""
         return self._asked(self._client.ask, method, path, body=content)
 
-    def _asked(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    def _asked(self, function: Callable[..., Any], *arguments: Any, missing: str = "", **options: Any) -> Any:
         _ = self._text
         try:
             return function(*arguments, **options)
@@ -56,7 +56,7 @@ class ServiceClient:
             if error.status == 401:
                 hint = _("give an API token with --token or in {name}", name=TOKEN_VARIABLE)
                 raise Stop(FAILED, f"{self._refused(error)}; {hint}") from None
-            raise Stop(FAILED, self._refused(error)) from None
+            raise Stop(FAILED, missing if error.status == 404 and missing else self._refused(error)) from None
         except NotReached as error:
             if error.refused:
                 message = _("no service listens at {url}; start one with: understudy run", url=self.url)

@@ -46,7 +46,8 @@ def status_page_commands(_: Texts, kind: type[TyperCommand], group: type[TyperGr
 def export(client: ServiceClient, folder: Path, text: Texts) -> list[Path]:
     """Fetch the page from a running service and write it; the files. Each is replaced as a whole."""
     lang = text.tag
-    page = client.fetch("/status", lang=lang).decode()
+    off = text("{url} has no status page: enabled = true under [status_page] switches it on", url=client.url)
+    page = client.fetch("/status", off, lang=lang).decode()
     content = client.get("/api/status-page")
     files: dict[str, bytes] = {"status.json": json.dumps(content, ensure_ascii=False, indent=1).encode()}
     for path, name, ending in set(_STATIC.findall(page)):
