@@ -172,7 +172,7 @@ NOTES: Final = {
     "pt": "Uma execução, os candidatos em rodízio, {where}. {goals} [Todas as metas](benchmarks/results/summary.md)",
 }
 MET: Final = {"en": "All {all} goals are met.", "pt": "Todas as {all} metas foram atingidas."}
-MISSED: Final = {"en": "{missed} of {all} goals are missed.", "pt": "{missed} de {all} metas não foram atingidas."}
+MISSED: Final = {"en": "{missed} of {all} goals missed.", "pt": "{missed} de {all} metas não atingidas."}
 NOTHING: Final = {"en": "`make bench` writes the figures here.", "pt": "`make bench` escreve os números aqui."}
 
 
