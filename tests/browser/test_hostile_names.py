@@ -211,7 +211,15 @@ def came(served: Any, page: Page) -> list[str]:
         assert NAMES[number] in served.do(lambda app, name=NAMES[number]: alarmed(app, name))
         expect(page.locator(row, has_text=NAMES[number]).first).to_be_visible(timeout=20_000)
         found += clean(page, f"{path} live")
-    return found
+    page.goto(f"{served.url}/requests?tail=yes")
+    row = page.locator("u-tail tbody tr", has_text=f"lastly {TEXTS[5]}")
+    for _ in range(40):
+        served.do(lambda app: fail(app, NAMES[190], f"lastly {TEXTS[5]}"))
+        if row.count():
+            break
+        page.wait_for_timeout(250)
+    expect(row.first).to_be_visible()
+    return found + clean(page, "/requests live")
 
 
 async def alarmed(app: Any, name: str) -> list[str]:

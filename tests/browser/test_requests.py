@@ -116,6 +116,15 @@ def test_the_tail_shows_calls_as_they_end_and_waits_while_somebody_reads(open_pa
     expect(page.locator("h1")).to_contain_text("checkout")
 
 
+def test_the_tail_makes_up_for_calls_that_ended_before_it_listened(open_page, shop):
+    page = open_page(f"{shop.url}/requests?q=route:lonely")
+    rows = page.locator("table.requests tbody tr")
+    expect(rows).to_have_count(2)
+    shop.do(lambda app: calls(app, 1, "lonely"))
+    page.locator("[data-part='tail']").click()
+    expect(rows).to_have_count(3, timeout=15_000)
+
+
 def test_everything_can_be_read_without_scripts_in_both_languages_and_on_phones(open_page, shop):
     page = open_page(f"{shop.url}/requests", 390, "dark", "pt-BR", javascript=False)
     expect(page.locator("h1")).to_have_text("Requisições")

@@ -16,7 +16,7 @@ _OUR_OWN_NAMES = {
     "dialect.py", "outbox.py", "partitions.py", "postgres.py", "postgres_rollups.py", "postgres_upgrade.py",
     "salvage.py", "space.py", "sqlite.py",
 }  # fmt: skip
-_SECRET = "(?:token|secret|digest|password|signature|seal|hmac|checksum|nonce)"
+_SECRET = "(?:token|secret|digest|password|signature|seal|hmac|checksum|nonce|form_key)"
 _HIDDEN = re.compile(rf"(?:^|_){_SECRET}$")
 #: Comparisons that tell nobody else anything: what somebody types twice; another spelling of a link that is signed.
 _HARMLESS = {

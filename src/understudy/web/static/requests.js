@@ -11,6 +11,8 @@ import { latency, when } from "./units.js";
 
 /** Lines that stay on the page, and lines that wait while the reader looks at older ones. */
 const SHOWN = 500, WAITING = 500;
+/** What ended before the tail began is in the store by then, ms; clocks and writing may be this much apart, s. */
+const WRITTEN = 2000, APART = 5;
 
 class Tail extends HTMLElement {
   connectedCallback() {
@@ -20,6 +22,7 @@ class Tail extends HTMLElement {
     /** @type {HTMLButtonElement|null} */ this.fresh = this.querySelector("[data-part='new']");
     this.rows = this.querySelector("tbody");
     this.template = this.querySelector("template");
+    /** When the tail was turned on, epoch seconds. */ this.since = 0;
     /** @type {(Entry | number)[]} Lines that wait, the oldest first. */ this.waiting = [];
     if (!this.button || this.hasAttribute("data-off")) return;
     this.button.hidden = false;
@@ -49,8 +52,9 @@ class Tail extends HTMLElement {
     else address.searchParams.delete("tail");
     history.replaceState(null, "", address);
     if (on) {
+      this.since = Date.now() / 1000;
       this.end = live.on(this.dataset.topic ?? "requests:", (entries, { initial, skipped }) => {
-        if (initial) return;
+        if (initial) setTimeout(() => this.catchUp(), WRITTEN);
         this.take(entries, skipped);
       });
     } else {
@@ -58,6 +62,26 @@ class Tail extends HTMLElement {
       this.end = undefined;
       this.show(true);
     }
+  }
+
+  /** Add the calls that ended after the page was made and before it listened, or while it was cut off. */
+  async catchUp() {
+    const { rows, end, since = 0 } = this;
+    if (!rows || !end) return;
+    const times = [...rows.querySelectorAll("time")].map((each) => Date.parse(each.dateTime) / 1000);
+    const from = Math.max(...times.filter((each) => each < since), 0) - APART;
+    const query = (this.dataset.topic ?? "").slice("requests:".length);
+    const answer = await fetch(`/api/requests?limit=${SHOWN}&q=${encodeURIComponent(query)}`);
+    if (!answer.ok || end !== this.end) return;
+    /** @type {Entry[]} */ const kept = (await answer.json()).requests;
+    const known = new Set([...rows.rows].map((each) => each.dataset.call));
+    for (const each of this.waiting ?? []) if (typeof each !== "number") known.add(each.call_id);
+    const missed = kept.filter((each) => each.at > from && each.at <= Date.now() / 1000 && !known.has(each.call_id));
+    for (const each of missed) {
+      const below = [...rows.rows].find((row) => Date.parse(row.querySelector("time")?.dateTime ?? "") / 1000 <= each.at);
+      rows.insertBefore(this.line(each), below ?? null);
+    }
+    if (missed.length) this.querySelector("[data-part='none']")?.remove();
   }
 
   /** Whether new lines would move what the reader looks at. */
@@ -127,7 +151,7 @@ class Tail extends HTMLElement {
    * @param {string} text
    */
   error(text) {
-    const code = text.split(" ", 1)[0], known = this.words.gates[code];
+    const code = text.split(" ", 1)[0], known = Object.hasOwn(this.words.gates, code) ? this.words.gates[code] : "";
     if (!known) return text;
     return text.length > code.length ? `${known}:${text.slice(code.length)}` : known;
   }
