@@ -218,7 +218,10 @@ class UHeat extends HTMLElement {
 /** @param {[string, string, string][]} rows */
 const fine = (rows) => rows.every(([, state, signs]) => state !== "down" && state !== "degraded" && !/[234]/.test(signs));
 
-/** Whether nothing was called: then nobody knows whether it is fine. @param {[string, string, string][]} rows */
+/**
+ * Whether nothing was called: then nobody knows whether it is fine.
+ * @param {[string, string, string][]} rows
+ */
 const idle = (rows) => rows.every(([, , signs]) => !/[0-4]/.test(signs));
 
 /** What the signs mean. */
