@@ -64,7 +64,7 @@ def test_the_list_and_the_page_of_an_api_are_kept_live(known, open_page, simulat
         expect(other.locator(".verdict")).to_contain_text("It is them")
         expect(other.get_by_text("calls go to others until it is tried again")).to_be_visible()
         failed.click()
-        assert "/requests?q=" in other.url
+        other.wait_for_url("**/requests?q=*")
     finally:
         simulator.clear("fixtures_pro")
 

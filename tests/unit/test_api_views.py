@@ -55,6 +55,12 @@ def test_failures_are_blamed_on_whoever_caused_most_of_them(
     assert judge(snapshot, *others, (), network_down=down).kind == kind
 
 
+def test_an_api_whose_breaker_opened_is_not_fine_however_many_calls_succeeded_before() -> None:
+    snapshot = seen(ok=306, failed=3, causes={"provider": 3})
+    assert judge(snapshot, 0, 0, (), network_down=False).kind == "fine"
+    assert judge(snapshot, 0, 0, (), network_down=False, tripped=True).kind == "provider"
+
+
 def test_few_failures_are_called_few() -> None:
     assert not judge(seen(failed=4, causes={"provider": 4}), 0, 0, (), network_down=False).sure
     assert judge(seen(failed=5, causes={"provider": 5}), 0, 0, (), network_down=False).sure

@@ -194,5 +194,5 @@ class LeaseStoreContract:
         assert await leases.leaders() == {"upkeep": ("b", second.token)}
 
     async def test_of_many_who_ask_at_once_one_gets_it(self, leases: LeaseStore) -> None:
-        got = await asyncio.gather(*(leases.claim("upkeep", f"holder {number}", TTL) for number in range(20)))
+        got = await asyncio.gather(*(leases.claim("upkeep", f"holder {number}", 60.0) for number in range(20)))
         assert sum(lease is not None for lease in got) == 1

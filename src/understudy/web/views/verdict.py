@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from understudy.core.types import Attribution, OutcomeClass
 from understudy.monitor.summary import Snapshot
+from understudy.resilience.breaker_state import BreakerState
 from understudy.resilience.registry import Api
 
 from .apis import NOW, registered
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 FEW: Final = 5
 #: Below this share of failures an API is fine, percent.
 FINE: Final = 1.0
+#: Where calls have just shown that it does not work: however many succeeded before, it is not fine.
+_TRIPPED: Final = frozenset({BreakerState.OPEN, BreakerState.HALF_OPEN})
 #: A neighbour with at least this share of failures fails as well, percent.
 FAILING: Final = 20.0
 #: Failures of one cause from this share on decide the sentence.
@@ -104,14 +107,17 @@ class Verdict:
             *_ours(app, down=down),
         )
         failing = sum(hub.fails for hub in hubs)
-        return judge(seen, failing, sum(hub.requests > 0 for hub in hubs), sides, network_down=down)
+        tripped = api.breaker.view().state in _TRIPPED
+        return judge(seen, failing, sum(hub.requests > 0 for hub in hubs), sides, network_down=down, tripped=tripped)
 
 
-def judge(seen: Snapshot, failing: int, asked: int, sides: Sequence[Side], *, network_down: bool) -> Verdict:
-    """The verdict on what was counted; `failing` of `asked` other hubs fail as well."""
+def judge(
+    seen: Snapshot, failing: int, asked: int, sides: Sequence[Side], *, network_down: bool, tripped: bool = False
+) -> Verdict:
+    """The verdict on what was counted; `failing` of `asked` other hubs fail as well, `tripped`: its breaker opened."""
     causes = {cause: count for cause, count in seen.errors_by_attribution.items() if count}
     rated = seen.successes + seen.failures
-    kind, share = _kind(seen, causes, failing, asked, network_down=network_down)
+    kind, share = _kind(seen, causes, failing, asked, network_down=network_down, tripped=tripped)
     return Verdict(
         kind, seen.failures >= FEW, share, rated, seen.failures, (failing, asked), causes,
         dict(seen.errors_by_class), tuple(sides),
@@ -119,13 +125,13 @@ def judge(seen: Snapshot, failing: int, asked: int, sides: Sequence[Side], *, ne
 
 
 def _kind(
-    seen: Snapshot, causes: Mapping[str, int], failing: int, asked: int, *, network_down: bool
+    seen: Snapshot, causes: Mapping[str, int], failing: int, asked: int, *, network_down: bool, tripped: bool
 ) -> tuple[str, float]:
     if network_down:
         return Attribution.LOCAL, 100.0
     if not seen.total:
         return "idle", 0.0
-    if not seen.failures or (seen.error_rate or 0.0) < FINE:
+    if not seen.failures or ((seen.error_rate or 0.0) < FINE and not tripped):
         return "fine", seen.success_rate or 0.0
     ours = causes.get(Attribution.LOCAL, 0) + causes.get(Attribution.SELF, 0)
     if ours >= _MOST * seen.failures:
