@@ -146,9 +146,12 @@ class Dispatcher:
 
     # -- the loop ---------------------------------------------------------------------------------
 
-    async def run(self) -> None:
-        """Deliver until cancelled, or until everything was drained; on whatever loop runs now."""
+    def begin(self) -> None:
+        """Before `run`, on the loop that runs now. What is drained from here on stays so."""
         self._draining, self._wake, self._turning = False, asyncio.Event(), asyncio.Lock()
+
+    async def run(self) -> None:
+        """Deliver until cancelled, or until everything was drained."""
         while not self._draining:
             self._wake.clear()
             turn = asyncio.ensure_future(self._one_turn())

@@ -373,6 +373,7 @@ class NotificationManager:
 
     async def run(self) -> None:
         """Deliver, look after the channels and tell a dead man's switch, until cancelled or stopped."""
+        self.dispatcher.begin()  # before anything is awaited: whoever stops it meanwhile has stopped it
         await self._watch.load()
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(self._watch.run())
