@@ -107,7 +107,7 @@ class Verdict:
             *_ours(app, down=down),
         )
         failing = sum(hub.fails for hub in hubs)
-        tripped = api.breaker.view().state in _TRIPPED
+        tripped = any(binding.breaker.state in _TRIPPED for binding in api.bindings.values())
         return judge(seen, failing, sum(hub.requests > 0 for hub in hubs), sides, network_down=down, tripped=tripped)
 
 
