@@ -122,7 +122,7 @@ def test_a_broken_stream_is_asked_for_instead_and_goes_on_where_it_was(open_page
             viewer.close("test")
 
     service.do(cut)
-    expect(page.locator(STATE)).to_have_attribute("data-state", "polling", timeout=10_000)
+    expect(page.locator(STATE)).to_have_attribute("data-state", "polling", timeout=30_000)
     emit(service, api="while-polling")
     until(lambda: evaluate(page, "JSON.stringify(events).split('while-polling').length - 1"), 1, 12.0)
     page.unroute("**/live?*")

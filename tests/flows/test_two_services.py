@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,10 +42,12 @@ apis = ["first", "second"]
 """
 
 
-@contextlib.contextmanager
-def running(folder: Path) -> Iterator[tuple[Any, httpx.AsyncClient]]:
+@contextlib.asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[tuple[Any, httpx.AsyncClient]]:
     with service(folder) as (process, url):
-        yield process, httpx.AsyncClient(base_url=url, headers={"sec-fetch-site": "same-origin"}, timeout=20)
+        browser = httpx.AsyncClient(base_url=url, headers={"sec-fetch-site": "same-origin"}, timeout=20)
+        async with browser:
+            yield process, browser
 
 
 async def said(browser: httpx.AsyncClient, method: str, path: str, status: int = 200, **content: Any) -> Any:
@@ -101,8 +103,8 @@ async def test_what_is_done_in_one_holds_in_the_other_and_survives_either(
     for role, name in NAMES.items():
         assert await store.accounts.add(Account(f"id-{role}", name, role, hashed(), time.time(), time.time()))
     await store.close(2.0)
-    with contextlib.ExitStack() as stack:
-        (one, ada), (_, there) = (stack.enter_context(running(tmp_path)) for _ in range(2))
+    async with contextlib.AsyncExitStack() as stack:
+        (one, ada), (_, there) = [await stack.enter_async_context(running(tmp_path)) for _ in range(2)]
         await sign_in(ada, "admin")
         there.cookies = ada.cookies  # the session is known to both at once
         assert (await said(there, "GET", "/api/me"))["name"] == "ada"
@@ -141,7 +143,9 @@ async def test_what_is_done_in_one_holds_in_the_other_and_survives_either(
         assert await acknowledged(there) == "ada", "at once, where it was done"
         await becomes(partial(acknowledged, ada), "ada", FOLLOWS)
         token = (await said(ada, "POST", "/api/me/tokens", 201, name="ci", scopes=["read"]))["token"]
-        program = httpx.AsyncClient(base_url=there.base_url, headers={"authorization": f"Bearer {token}"}, timeout=20)
+        program = await stack.enter_async_context(
+            httpx.AsyncClient(base_url=there.base_url, headers={"authorization": f"Bearer {token}"}, timeout=20)
+        )
         assert (await program.get("/api/me")).status_code == 200
 
         # -- the death of one
@@ -151,7 +155,7 @@ async def test_what_is_done_in_one_holds_in_the_other_and_survives_either(
         assert await acknowledged(there) == "ada"
         await said(there, "POST", "/api/routes/odds/unpin", reason="the one that pinned it is dead")
         await said(there, "POST", "/api/apis/first/unforce", reason="looked")
-        _, again = stack.enter_context(running(tmp_path))
+        _, again = await stack.enter_async_context(running(tmp_path))
         again.cookies = ada.cookies
         wanted |= {"pin": None, "forced": None, "held": []}
         await becomes(partial(standing, again), wanted, FOLLOWS)
